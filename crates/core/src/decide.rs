@@ -1,0 +1,324 @@
+//! The one question: where does this statement run?
+
+use std::time::Duration;
+
+use afterwrite_types::{Floor, Level, Lsn, Moment, Need, NodeId, Position, Standing};
+use smallvec::SmallVec;
+
+use crate::{Balance, Policy, Reason, ReplicaView, View};
+
+/// What is asked of [`decide`] about a read.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// What the read asks for.
+    pub level: Level,
+    /// The least that it must see, with the key's floor and any `strong` doubt merged in.
+    pub floor: Floor,
+    /// A write of the same key is under way on another connection.
+    pub pending_write: bool,
+    /// A write of this session was cut off and nobody knows yet whether it happened.
+    pub in_doubt: bool,
+    /// How long the read may still wait; zero once it has waited enough.
+    pub budget: Duration,
+    /// Whether it has waited already.
+    pub waited: bool,
+    /// A number that differs from read to read, to take turns by.
+    pub turn: u32,
+}
+
+/// Where a statement runs, or what has to happen first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// On the primary.
+    Primary(Reason),
+    /// On this replica, over a connection that proves `need`.
+    Replica {
+        /// Which one.
+        node: NodeId,
+        /// What the connection's [`Proof`](crate::Proof) must cover; `None` for any state.
+        need: Option<Position>,
+        /// Why it may.
+        reason: Reason,
+    },
+    /// Nowhere yet: wait until a replica has replayed `need`, then ask again.
+    Wait {
+        /// What some replica must have replayed.
+        need: Position,
+        /// At most this long.
+        at_most: Duration,
+    },
+    /// Nowhere yet: the primary must be asked for its position later than `after`.
+    Resolve {
+        /// The fence must be asked for later than this.
+        after: Moment,
+        /// At most this long.
+        at_most: Duration,
+    },
+}
+
+/// Chooses where a read runs.
+///
+/// Pure and total. The simple answers first; the primary is always a correct one.
+pub fn decide(ask: &Ask, view: &View<'_>, policy: &Policy) -> Decision {
+    if view.replicas.is_empty() {
+        return Decision::Primary(Reason::NoReplicas);
+    }
+    if ask.in_doubt {
+        return Decision::Primary(Reason::InDoubt);
+    }
+    if ask.pending_write && ask.level != Level::Eventual {
+        return Decision::Primary(Reason::PendingWrite);
+    }
+    let in_rotation: Rotation<'_> =
+        view.replicas.iter().filter(|replica| takes_reads(replica, policy)).collect();
+    if in_rotation.is_empty() {
+        return Decision::Primary(Reason::NoneHealthy);
+    }
+    if ask.level == Level::Eventual {
+        return choose(&in_rotation, ask, policy, None, Reason::Eventual);
+    }
+    match ask.floor.need() {
+        Need::Nothing => choose(&in_rotation, ask, policy, None, Reason::NoFloor),
+        Need::Fence(_) if ask.budget.is_zero() => Decision::Primary(Reason::Unresolved),
+        Need::Fence(after) => Decision::Resolve { after, at_most: ask.budget },
+        Need::Position(need) => read_at(need, &in_rotation, ask, view, policy),
+    }
+}
+
+type Rotation<'a> = SmallVec<[&'a ReplicaView; 8]>;
+
+fn takes_reads(replica: &ReplicaView, policy: &Policy) -> bool {
+    let too_far = policy.lag_max.is_some_and(|max| replica.forecast.lag > max);
+    replica.healthy && replica.observed.is_some() && !too_far
+}
+
+/// A read that must see `need`.
+fn read_at(
+    need: Position,
+    in_rotation: &Rotation<'_>,
+    ask: &Ask,
+    view: &View<'_>,
+    policy: &Policy,
+) -> Decision {
+    // A floor of another line cannot be compared with anything. Whoever holds
+    // it turns it into a doubt (`Floor::distrust`); until then, the primary.
+    if view.primary.is_some_and(|primary| primary.line != need.line) {
+        return Decision::Primary(Reason::Diverged);
+    }
+    let ready: Rotation<'_> = in_rotation
+        .iter()
+        .copied()
+        .filter(|replica| standing(replica, need) == Standing::Covers)
+        .collect();
+    if !ready.is_empty() {
+        let reason = if ask.waited { Reason::Waited } else { Reason::CaughtUp };
+        return choose(&ready, ask, policy, Some(need), reason);
+    }
+    if ask.budget.is_zero() {
+        return Decision::Primary(if ask.waited { Reason::NoneInTime } else { Reason::Hopeless });
+    }
+    let soonest = in_rotation
+        .iter()
+        .filter(|replica| matches!(standing(replica, need), Standing::Trails { .. }))
+        .map(|replica| replica.forecast.catch_up)
+        .min();
+    match soonest {
+        None => Decision::Primary(Reason::Diverged),
+        Some(expected) if !ask.waited && expected > ask.budget => {
+            Decision::Primary(Reason::Hopeless)
+        }
+        Some(_) => Decision::Wait { need, at_most: ask.budget },
+    }
+}
+
+fn standing(replica: &ReplicaView, need: Position) -> Standing {
+    replica.observed.map_or(Standing::Diverges, |observed| observed.replayed.standing(need))
+}
+
+/// One of `candidates`, which is not empty and every member of which will do.
+fn choose(
+    candidates: &Rotation<'_>,
+    ask: &Ask,
+    policy: &Policy,
+    need: Option<Position>,
+    reason: Reason,
+) -> Decision {
+    let count = candidates.len();
+    let start = ask.turn as usize % count.max(1);
+    let in_turn = candidates.iter().cycle().skip(start).take(count);
+    let chosen = match policy.balance {
+        Balance::RoundRobin => in_turn.copied().next(),
+        // `min_by_key` keeps the first of equals, so equals take turns.
+        Balance::LeastInFlight => in_turn.copied().min_by_key(|replica| replica.in_flight),
+    };
+    match chosen {
+        Some(replica) => Decision::Replica { node: replica.node, need, reason },
+        None => Decision::Primary(Reason::NoneHealthy),
+    }
+}
+
+impl Decision {
+    /// The position that a wait is for, if this is one.
+    pub fn waits_for(&self) -> Option<Lsn> {
+        match self {
+            Self::Wait { need, .. } => Some(need.lsn),
+            Self::Primary(_) | Self::Replica { .. } | Self::Resolve { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Forecast, Observed, PrimaryView};
+    use afterwrite_types::{Line, SystemId, Timeline};
+    use proptest::prelude::*;
+
+    const LINE: Line = Line { system: SystemId(7), timeline: Timeline(1) };
+    const OLD: Line = Line { system: SystemId(7), timeline: Timeline(0) };
+
+    fn at(lsn: u64) -> Position {
+        Position { line: LINE, lsn: Lsn(lsn) }
+    }
+
+    /// A healthy replica: (replayed, in flight, catch-up in ms).
+    fn replica(node: u16, (lsn, in_flight, catch_up): (u64, u32, u64)) -> ReplicaView {
+        let catch_up = Duration::from_millis(catch_up);
+        ReplicaView {
+            node: NodeId(node),
+            healthy: true,
+            observed: Some(Observed { replayed: at(lsn), asked: Moment(1) }),
+            in_flight,
+            forecast: Forecast { catch_up, lag: catch_up },
+        }
+    }
+
+    fn read(floor: Floor) -> Ask {
+        Ask {
+            level: Level::ReadYourWrites,
+            floor,
+            pending_write: false,
+            in_doubt: false,
+            budget: Duration::from_millis(50),
+            waited: false,
+            turn: 0,
+        }
+    }
+
+    fn policy() -> Policy {
+        Policy { balance: Balance::LeastInFlight, lag_max: None }
+    }
+
+    fn run(ask: &Ask, replicas: &[ReplicaView]) -> String {
+        let primary = Some(PrimaryView { node: NodeId(0), line: LINE });
+        match decide(ask, &View { primary, replicas }, &policy()) {
+            Decision::Primary(reason) => format!("primary: {}", reason.name()),
+            Decision::Replica { node, reason, .. } => format!("node {node}: {}", reason.name()),
+            Decision::Wait { need, at_most } => format!("wait {at_most:?} for {}", need.lsn),
+            Decision::Resolve { after, at_most } => format!("ask after {} {at_most:?}", after.0),
+        }
+    }
+
+    fn check(ask: Ask, replicas: &[(u64, u32, u64)], expected: &str) {
+        let replicas: Vec<_> =
+            (1..).zip(replicas).map(|(node, &shape)| replica(node, shape)).collect();
+        assert_eq!(run(&ask, &replicas), expected, "{ask:?}");
+    }
+
+    #[test]
+    fn a_read_goes_where_its_floor_is_covered() {
+        let floor = Floor::at(at(100));
+        check(read(Floor::default()), &[(5, 0, 0)], "node 1: no_floor");
+        check(read(floor), &[(100, 0, 0)], "node 1: caught_up");
+        check(read(floor), &[(99, 0, 0), (100, 9, 0)], "node 2: caught_up");
+        check(read(floor), &[(100, 3, 0), (100, 2, 0)], "node 2: caught_up");
+        check(Ask { turn: 1, ..read(floor) }, &[(100, 2, 0), (100, 2, 0)], "node 2: caught_up");
+        check(read(floor), &[], "primary: no_replicas");
+    }
+
+    #[test]
+    fn a_read_waits_only_where_waiting_may_help() {
+        let floor = Floor::at(at(100));
+        check(read(floor), &[(99, 0, 5)], "wait 50ms for 0/64");
+        check(read(floor), &[(99, 0, 51), (98, 0, 60)], "primary: hopeless");
+        check(read(floor), &[(99, 0, 51), (98, 0, 6)], "wait 50ms for 0/64");
+        let spent = Ask { waited: true, budget: Duration::ZERO, ..read(floor) };
+        check(spent, &[(99, 0, 5)], "primary: none_in_time");
+        check(spent, &[(100, 0, 5)], "node 1: waited");
+        let waiting = Ask { waited: true, budget: Duration::from_millis(20), ..read(floor) };
+        check(waiting, &[(99, 0, 60)], "wait 20ms for 0/64");
+    }
+
+    #[test]
+    fn doubt_goes_to_the_primary() {
+        let floor = Floor::at(at(100));
+        check(Ask { in_doubt: true, ..read(floor) }, &[(100, 0, 0)], "primary: in_doubt");
+        check(Ask { pending_write: true, ..read(floor) }, &[(100, 0, 0)], "primary: pending_write");
+        check(read(Floor::since(Moment(4))), &[(100, 0, 0)], "ask after 4 50ms");
+        let spent = Ask { budget: Duration::ZERO, ..read(Floor::since(Moment(4))) };
+        check(spent, &[(100, 0, 0)], "primary: unresolved");
+        let old = Floor::at(Position { line: OLD, lsn: Lsn(5) });
+        check(read(old), &[(100, 0, 0)], "primary: diverged");
+    }
+
+    #[test]
+    fn the_unhealthy_the_unseen_and_the_diverged_take_no_reads() {
+        let floor = read(Floor::at(at(100)));
+        let sick = ReplicaView { healthy: false, ..replica(1, (100, 0, 0)) };
+        assert_eq!(run(&floor, &[sick]), "primary: none_healthy");
+        let unseen = ReplicaView { observed: None, ..replica(1, (100, 0, 0)) };
+        assert_eq!(run(&floor, &[unseen]), "primary: none_healthy");
+        let replayed = Position { line: OLD, lsn: Lsn(900) };
+        let diverged = ReplicaView {
+            observed: Some(Observed { replayed, asked: Moment(1) }),
+            ..replica(1, (100, 0, 0))
+        };
+        assert_eq!(run(&floor, &[diverged]), "primary: diverged");
+    }
+
+    #[test]
+    fn eventual_takes_any_healthy_replica_within_the_lag_limit() {
+        let ask = Ask { level: Level::Eventual, pending_write: true, ..read(Floor::at(at(100))) };
+        check(ask, &[(1, 0, 9999)], "node 1: eventual");
+        let policy = Policy { lag_max: Some(Duration::from_millis(10)), ..policy() };
+        let replicas = [replica(1, (1, 0, 11))];
+        let decision = decide(&ask, &View { primary: None, replicas: &replicas }, &policy);
+        assert_eq!(decision, Decision::Primary(Reason::NoneHealthy));
+    }
+
+    proptest! {
+        /// Whatever the cluster looks like, no read is sent below its floor.
+        #[test]
+        fn never_below_the_floor(
+            floor in prop::option::of((0u64..50, any::<bool>())),
+            nodes in prop::collection::vec((0u64..60, 0u32..4, 0u64..100, any::<bool>(), any::<bool>()), 0..6),
+            budget in 0u64..100, waited: bool, turn: u32, strong: bool,
+        ) {
+            let floor = floor.map_or(Floor::default(), |(lsn, old)| {
+                Floor::at(Position { line: if old { OLD } else { LINE }, lsn: Lsn(lsn) })
+            });
+            let replicas: Vec<_> = (1..).zip(&nodes).map(|(node, &(lsn, busy, catch_up, healthy, old))| {
+                let replayed = Position { line: if old { OLD } else { LINE }, lsn: Lsn(lsn) };
+                ReplicaView {
+                    healthy,
+                    observed: Some(Observed { replayed, asked: Moment(1) }),
+                    ..replica(node, (lsn, busy, catch_up))
+                }
+            }).collect();
+            let level = if strong { Level::Strong } else { Level::ReadYourWrites };
+            let ask = Ask { level, budget: Duration::from_millis(budget), waited, turn, ..read(floor) };
+            let view = View { primary: Some(PrimaryView { node: NodeId(0), line: LINE }), replicas: &replicas };
+            let decision = decide(&ask, &view, &policy());
+            prop_assert_eq!(decision, decide(&ask, &view, &policy()), "equal inputs, equal decisions");
+            if let Decision::Replica { node, need, .. } = decision {
+                let chosen = replicas.iter().find(|replica| replica.node == node).unwrap();
+                prop_assert!(chosen.healthy);
+                if let Some(wanted) = floor.position() {
+                    prop_assert_eq!(need, Some(wanted));
+                    let replayed = chosen.observed.unwrap().replayed;
+                    prop_assert!(replayed.line == wanted.line && replayed.lsn >= wanted.lsn);
+                }
+            }
+        }
+    }
+}

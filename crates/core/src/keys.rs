@@ -1,0 +1,201 @@
+//! Floors shared by every connection that names the same key.
+//!
+//! Bounded, and nothing is forgotten unsafely: whatever is dropped raises the
+//! floor of all keys that are *not* found. No entry ever expires by time.
+
+use std::collections::BTreeMap;
+
+use afterwrite_types::{Floor, Lsn, Moment};
+
+/// A key's fingerprint: 128 bits, so that two keys practically never share one
+/// (and if they did, both would only read fresher than they must).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub u128);
+
+/// A write of a key that has been sent and whose position is not recorded yet.
+///
+/// Must be handed back with [`Keys::end_write`], whatever became of the write.
+#[derive(Debug)]
+#[must_use = "a write that never ends keeps its key's reads on the primary"]
+pub struct WriteMark(Key);
+
+/// What a read of a key must see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFloor {
+    /// The least that must be seen.
+    pub floor: Floor,
+    /// Whether a write is under way, so that not even the floor is known.
+    pub pending: bool,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    floor: Floor,
+    pending: u32,
+}
+
+/// The floors of all keys.
+#[derive(Debug)]
+pub struct Keys {
+    entries: BTreeMap<Key, Entry>,
+    entries_max: usize,
+    missing: Floor,
+}
+
+impl Keys {
+    /// An empty map of at most `entries_max` keys.
+    ///
+    /// What was written before `boot` through another process is not known, so
+    /// a key that is not found asks for a fence later than that.
+    pub fn new(entries_max: usize, boot: Moment) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            entries_max: entries_max.max(1),
+            missing: Floor::since(boot),
+        }
+    }
+
+    /// What a read of `key` must see.
+    pub fn floor(&self, key: Key) -> KeyFloor {
+        match self.entries.get(&key) {
+            Some(entry) => KeyFloor { floor: entry.floor, pending: entry.pending > 0 },
+            None => KeyFloor { floor: self.missing, pending: false },
+        }
+    }
+
+    /// Records that a write is about to be sent. Called *before* it is.
+    pub fn begin_write(&mut self, key: Key, now: Moment) -> WriteMark {
+        if !self.entries.contains_key(&key) && self.entries.len() >= self.entries_max {
+            self.make_room(now);
+        }
+        let missing = self.missing;
+        let entry = self.entries.entry(key).or_insert_with(|| Entry { floor: missing, pending: 0 });
+        entry.pending += 1;
+        WriteMark(key)
+    }
+
+    /// Records what became of a write: `floor` covers it.
+    #[expect(clippy::needless_pass_by_value, reason = "a mark is used up: it ends one write once")]
+    pub fn end_write(&mut self, mark: WriteMark, floor: Floor, now: Moment) {
+        let WriteMark(key) = mark;
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.pending = entry.pending.saturating_sub(1);
+            entry.floor = entry.floor.merge(floor, now);
+        }
+    }
+
+    /// Lets every key that waits for a fence use this one.
+    pub fn resolve(&mut self, key: Key, fence: afterwrite_types::Fence) {
+        self.missing.resolve(fence);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.floor.resolve(fence);
+        }
+    }
+
+    /// How many keys are remembered.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Drops the lower half of the entries that have no write under way.
+    fn make_room(&mut self, now: Moment) {
+        let mut positions: Vec<Lsn> = self
+            .entries
+            .values()
+            .filter(|entry| entry.pending == 0)
+            .map(|entry| entry.floor.position().map_or(Lsn(0), |at| at.lsn))
+            .collect();
+        positions.sort_unstable();
+        let Some(&middle) = positions.get(positions.len() / 2) else { return };
+        let mut missing = self.missing;
+        self.entries.retain(|_, entry| {
+            let lsn = entry.floor.position().map_or(Lsn(0), |at| at.lsn);
+            let keep = entry.pending > 0 || lsn > middle;
+            if !keep {
+                missing = missing.merge(entry.floor, now);
+            }
+            keep
+        });
+        self.missing = missing;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use afterwrite_types::{Fence, Line, Need, Position, SystemId, Timeline};
+    use proptest::prelude::*;
+
+    fn at(lsn: u64) -> Position {
+        Position { line: Line { system: SystemId(7), timeline: Timeline(1) }, lsn: Lsn(lsn) }
+    }
+
+    fn booted(entries_max: usize) -> Keys {
+        let mut keys = Keys::new(entries_max, Moment(0));
+        keys.resolve(Key(0), Fence { position: at(10), asked: Moment(1) });
+        keys
+    }
+
+    fn write(keys: &mut Keys, key: u128, lsn: u64) {
+        let mark = keys.begin_write(Key(key), Moment(1));
+        keys.end_write(mark, Floor::at(at(lsn)), Moment(1));
+    }
+
+    #[test]
+    fn a_key_nobody_wrote_has_the_floor_of_the_start() {
+        assert_eq!(Keys::new(9, Moment(4)).floor(Key(1)).floor.need(), Need::Fence(Moment(4)));
+        assert_eq!(booted(9).floor(Key(1)).floor.need(), Need::Position(at(10)));
+    }
+
+    #[test]
+    fn a_write_under_way_is_pending_until_it_ends() {
+        let mut keys = booted(9);
+        let first = keys.begin_write(Key(1), Moment(1));
+        let second = keys.begin_write(Key(1), Moment(1));
+        assert!(keys.floor(Key(1)).pending);
+        assert!(!keys.floor(Key(2)).pending);
+        keys.end_write(first, Floor::at(at(50)), Moment(1));
+        assert!(keys.floor(Key(1)).pending);
+        keys.end_write(second, Floor::at(at(40)), Moment(1));
+        let floor = keys.floor(Key(1));
+        assert!(!floor.pending);
+        assert_eq!(floor.floor.need(), Need::Position(at(50)));
+    }
+
+    #[test]
+    fn a_full_map_of_pending_writes_still_takes_one_more() {
+        let mut keys = booted(2);
+        let marks: Vec<_> = (0..4).map(|key| keys.begin_write(Key(key), Moment(1))).collect();
+        for mark in marks {
+            keys.end_write(mark, Floor::at(at(99)), Moment(1));
+        }
+        assert_eq!(keys.floor(Key(3)).floor.need(), Need::Position(at(99)));
+    }
+
+    proptest! {
+        /// However small the map, no key's floor ever sinks below its own last write.
+        #[test]
+        fn eviction_never_lowers_a_floor(
+            entries_max in 1usize..6,
+            writes in prop::collection::vec((0u128..12, 11u64..1000), 1..80),
+        ) {
+            let mut keys = booted(entries_max);
+            let mut last = BTreeMap::new();
+            for (key, lsn) in writes {
+                write(&mut keys, key, lsn);
+                let highest = last.entry(key).or_insert(lsn);
+                *highest = lsn.max(*highest);
+                for (&key, &lsn) in &last {
+                    let known = keys.floor(Key(key)).floor.position().map(|at| at.lsn);
+                    prop_assert!(known >= Some(Lsn(lsn)), "key {key}: {known:?} below {lsn}");
+                }
+                prop_assert!(keys.len() <= entries_max + 1);
+            }
+        }
+    }
+}

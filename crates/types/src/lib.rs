@@ -1,0 +1,21 @@
+//! The nouns that every other crate shares: positions, floors, tokens, levels, nodes.
+//!
+//! Nothing here waits, reads a clock or knows a protocol.
+
+mod floor;
+mod level;
+mod lsn;
+mod moment;
+mod node;
+mod position;
+mod token;
+mod wal;
+
+pub use floor::{Fence, Floor, Need};
+pub use level::{Level, UnknownLevel};
+pub use lsn::{BadLsn, Lsn};
+pub use moment::{Moment, Sequence};
+pub use node::{NodeId, Role};
+pub use position::{Line, Position, Standing, SystemId, Timeline};
+pub use token::{BadToken, Token};
+pub use wal::{InsertPointer, WalGeometry};
