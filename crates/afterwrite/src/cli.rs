@@ -1,0 +1,115 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A PostgreSQL proxy that reads from replicas and never shows anyone a state
+/// older than their own last write.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the proxy, from one URL or from a configuration file
+    Serve(ServeArguments),
+    /// Check a configuration, and ask every node for what the guarantee needs
+    Check(ConfigArguments),
+    /// A real local PostgreSQL cluster: one primary, streaming replicas
+    Cluster(ClusterArguments),
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArguments {
+    /// All nodes in one URL: postgres://user:password@host1:5432,host2:5433/database
+    ///
+    /// Which of them is the primary is found by asking them.
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", env = "AFTERWRITE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set any key of the configuration, as in --set pool.size=30
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Write the figures that are printed to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// What `afterwrite serve` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArguments,
+    /// Where clients connect (may be given more than once) [default: 127.0.0.1:6432]
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<String>,
+    /// Where /metrics is served, or "off" [default: 127.0.0.1:6433]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics_listen: Option<String>,
+    /// Log lines as text or json
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// What is logged, as in info or afterwrite=debug
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG")]
+    pub(crate) log_level: Option<String>,
+    /// Log every decision with its reason
+    #[arg(long)]
+    pub(crate) log_decisions: bool,
+}
+
+/// What `afterwrite cluster` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ClusterArguments {
+    #[command(subcommand)]
+    pub(crate) action: ClusterAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterAction {
+    /// Start one, and leave it running
+    Up(UpArguments),
+    /// Show how it is
+    Status(DirectoryArguments),
+    /// Stop it and remove its folder
+    Down(DirectoryArguments),
+}
+
+/// Where the cluster is.
+#[derive(Args, Debug)]
+pub(crate) struct DirectoryArguments {
+    /// Its folder
+    #[arg(short, long, value_name = "FOLDER", default_value = "afterwrite-cluster")]
+    pub(crate) directory: PathBuf,
+    /// Write what is printed to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// What `afterwrite cluster up` takes.
+#[derive(Args, Debug)]
+pub(crate) struct UpArguments {
+    #[command(flatten)]
+    pub(crate) place: DirectoryArguments,
+    /// Streaming replicas
+    #[arg(short, long, value_name = "COUNT", default_value_t = 2)]
+    pub(crate) replicas: usize,
+    /// First port; the others follow (default: free ports)
+    #[arg(short, long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Replay delay of each replica in milliseconds, as in 0,100
+    #[arg(long, value_name = "MS", value_delimiter = ',')]
+    pub(crate) delay: Vec<u64>,
+    /// Password of the application's user (default: none is asked for)
+    #[arg(long, value_name = "PASSWORD", env = "AFTERWRITE_CLUSTER_PASSWORD", hide_env_values = true)]
+    pub(crate) password: Option<String>,
+    /// The folder with PostgreSQL's programs (default: found by itself)
+    #[arg(long, value_name = "FOLDER", env = "PG_BIN")]
+    pub(crate) pg_bin_dir: Option<PathBuf>,
+}

@@ -1,0 +1,142 @@
+//! From the configuration's words to each part's own settings.
+
+use std::fs;
+use std::path::Path;
+
+use afterwrite_backend as backend;
+use afterwrite_config::{
+    Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load,
+};
+use afterwrite_core::Policy;
+use afterwrite_frontend::Auth;
+use afterwrite_proxy::Settings;
+use afterwrite_session::Limits;
+use afterwrite_wire::password::Secret;
+
+use crate::cli::{ConfigArguments, ServeArguments};
+use crate::exit::Exit;
+
+/// Statements that may wait for a server connection, per node and role.
+const QUEUE_MAX: usize = 100_000;
+
+/// Loads the configuration that the arguments name.
+pub(crate) fn configuration(
+    arguments: &ConfigArguments,
+    mut overlay: Overlay,
+) -> Result<Config, Exit> {
+    overlay.url.clone_from(&arguments.url);
+    for pair in &arguments.set {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Exit::Config(format!("afterwrite: --set {pair}: expected KEY=VALUE")));
+        };
+        overlay.set.push((key.to_owned(), value.to_owned()));
+    }
+    let text = match &arguments.config {
+        None => None,
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| {
+                Exit::Config(format!("afterwrite: cannot read {}: {error}", path.display()))
+            })?;
+            Some((path.display().to_string(), text))
+        }
+    };
+    let file = text.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    let read = |path: &Path| fs::read_to_string(path);
+    load(file, environment(), &overlay, &read).map_err(|problems| Exit::Config(tell(&problems)))
+}
+
+/// The variables that are ours and are not read elsewhere.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    const ELSEWHERE: [&str; 2] = ["AFTERWRITE_CONFIG", "AFTERWRITE_CLUSTER_PASSWORD"];
+    std::env::vars().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str()))
+}
+
+fn tell(problems: &Problems) -> String {
+    format!("{problems}")
+}
+
+/// What the flags of `serve` say.
+pub(crate) fn overlay(arguments: &ServeArguments) -> Overlay {
+    Overlay {
+        listen: arguments.listen.clone(),
+        metrics_listen: arguments.metrics_listen.clone(),
+        log_level: arguments.log_level.clone(),
+        log_format: arguments.log_format.clone(),
+        log_decisions: arguments.log_decisions,
+        ..Overlay::default()
+    }
+}
+
+/// The proxy's settings.
+pub(crate) fn proxy(config: &Config) -> Settings {
+    let clients = &config.clients;
+    let routing = &config.routing;
+    Settings {
+        listen: config.listen.clone(),
+        metrics_listen: config.metrics_listen,
+        nodes: config.cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
+        user: config.cluster.user.clone(),
+        password: config.cluster.password.as_ref().map(|password| Secret::new(password.expose())),
+        database: config.cluster.database.clone(),
+        auth: match clients.auth {
+            ClientAuth::Trust => Auth::Trust,
+            ClientAuth::Password => Auth::Password,
+            ClientAuth::ScramSha256 => Auth::Scram,
+        },
+        connections_max: clients.connections_max,
+        login_timeout: clients.login_timeout,
+        write_timeout: clients.write_timeout,
+        limits: Limits {
+            message_max: clients.message_max,
+            held_max: clients.statement_buffer_max,
+            prepared_max: clients.prepared_max,
+        },
+        level: match routing.level {
+            Level::Eventual => afterwrite_types::Level::Eventual,
+            Level::ReadYourWrites => afterwrite_types::Level::ReadYourWrites,
+            Level::Strong => afterwrite_types::Level::Strong,
+        },
+        wait_max: routing.wait_max,
+        policy: Policy {
+            balance: match routing.balance {
+                Balance::LeastInFlight => afterwrite_core::Balance::LeastInFlight,
+                Balance::RoundRobin => afterwrite_core::Balance::RoundRobin,
+            },
+            lag_max: routing.replica_lag_max,
+        },
+        keys_max: routing.keys_max,
+        backend: servers(config),
+        log_decisions: config.log.decisions,
+    }
+}
+
+/// How the servers are watched and pooled.
+fn servers(config: &Config) -> backend::Settings {
+    let (pool, probe) = (&config.pool, &config.probe);
+    backend::Settings {
+        pool_size: pool.size,
+        queue_max: QUEUE_MAX,
+        wait_timeout: pool.wait_timeout,
+        connect_timeout: pool.connect_timeout,
+        idle_timeout: pool.idle_timeout,
+        lifetime_max: pool.lifetime_max,
+        prepared_max: pool.prepared_max,
+        idle_interval: probe.idle_interval,
+        busy_interval: probe.busy_interval,
+        waiting_interval: probe.waiting_interval,
+        probe_timeout: probe.timeout,
+    }
+}
+
+/// A runtime with as many threads as configured.
+pub(crate) fn runtime(threads: &Threads) -> std::io::Result<tokio::runtime::Runtime> {
+    let count = match threads {
+        Threads::Auto => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        Threads::Exactly(count) => usize::from(count.get()),
+    };
+    if count == 1 {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    } else {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build()
+    }
+}

@@ -1,0 +1,403 @@
+//! All nodes together: who is the primary, who waits for what.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
+use afterwrite_types::{Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use crate::connect::{self, Login};
+use crate::error::{ClaimError, ConnectError};
+use crate::node::Node;
+use crate::pool::{Claimed, Pool, PoolLimits, PoolStatus};
+use crate::probe;
+use crate::stream::Messages;
+use crate::wait::Waiters;
+
+/// How the servers are watched and how many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Connections per node and role.
+    pub pool_size: usize,
+    /// Statements that may wait for one, per node and role.
+    pub queue_max: usize,
+    /// How long a statement waits for one.
+    pub wait_timeout: Duration,
+    /// How long opening one may take.
+    pub connect_timeout: Duration,
+    /// After how long an unused one is closed.
+    pub idle_timeout: Duration,
+    /// After how long any one is closed.
+    pub lifetime_max: Duration,
+    /// Statements that may be prepared on one.
+    pub prepared_max: usize,
+    /// Between probes when nobody needs a position.
+    pub idle_interval: Duration,
+    /// Between probes for a while after somebody did.
+    pub busy_interval: Duration,
+    /// Between probes while somebody waits.
+    pub waiting_interval: Duration,
+    /// How long a probe may take.
+    pub probe_timeout: Duration,
+}
+
+/// The confirmed primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Primary {
+    /// Which node.
+    pub node: NodeId,
+    /// The line of history it writes.
+    pub line: Line,
+}
+
+/// One node as it is shown to people.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// Its number.
+    pub node: NodeId,
+    /// `host:port`.
+    pub address: String,
+    /// What it said it was.
+    pub role: Option<Role>,
+    /// Whether it answers.
+    pub up: bool,
+    /// Its line of history.
+    pub line: Option<Line>,
+    /// How far it has replayed or written.
+    pub position: Option<Lsn>,
+    /// Bytes behind the primary's latest known position; `None` if unknown.
+    pub lag_bytes: Option<u64>,
+    /// Time behind it.
+    pub lag: Duration,
+    /// Why it is down.
+    pub error: Option<String>,
+    /// Its connections as a primary and as a replica.
+    pub pool: PoolStatus,
+}
+
+/// All nodes together.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) settings: Settings,
+    pub(crate) login: Arc<Login>,
+    pub(crate) sequence: Arc<Sequence>,
+    pub(crate) waiters: Waiters,
+    nodes: Vec<Arc<Node>>,
+    writers: Vec<Arc<Pool>>,
+    readers: Vec<Arc<Pool>>,
+    primary: Mutex<Option<Primary>>,
+    track: Mutex<PrimaryTrack>,
+    parameters: Mutex<Option<Arc<Vec<(String, String)>>>>,
+    settled: tokio::sync::Notify,
+}
+
+impl Cluster {
+    /// A cluster of these nodes; nothing is connected until [`Self::run`].
+    pub fn new(
+        addresses: &[(String, u16)],
+        login: Login,
+        sequence: Arc<Sequence>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        let login = Arc::new(login);
+        let nodes: Vec<_> = (0..)
+            .zip(addresses)
+            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), host.clone(), *port)))
+            .collect();
+        let limits = PoolLimits {
+            size: settings.pool_size,
+            queue_max: settings.queue_max,
+            wait_timeout: settings.wait_timeout,
+            connect_timeout: settings.connect_timeout,
+            idle_timeout: settings.idle_timeout,
+            lifetime_max: settings.lifetime_max,
+            prepared_max: settings.prepared_max,
+        };
+        let pools = |role| {
+            nodes
+                .iter()
+                .map(|node| {
+                    let (login, sequence) = (Arc::clone(&login), Arc::clone(&sequence));
+                    Arc::new(Pool::new(Arc::clone(node), role, login, sequence, limits))
+                })
+                .collect()
+        };
+        Arc::new(Self {
+            settings,
+            writers: pools(Role::Primary),
+            readers: pools(Role::Replica),
+            login,
+            sequence,
+            waiters: Waiters::default(),
+            nodes,
+            primary: Mutex::new(None),
+            track: Mutex::new(PrimaryTrack::default()),
+            parameters: Mutex::new(None),
+            settled: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Probes all nodes and tidies the pools. Never ends by itself; cancel-safe.
+    pub async fn run(self: Arc<Self>) {
+        let mut tasks = JoinSet::new();
+        for node in &self.nodes {
+            tasks.spawn(probe::run(Arc::clone(&self), Arc::clone(node)));
+        }
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tick.tick().await;
+            for pool in self.writers.iter().chain(&self.readers) {
+                pool.tidy();
+            }
+        }
+    }
+
+    /// Waits until every node has been reached or has failed once, or `limit`.
+    pub async fn settle(&self, limit: Duration) {
+        let all_tried = async {
+            loop {
+                let settled = self.settled.notified();
+                if self.nodes.iter().all(|node| node.state.lock().tried) {
+                    return;
+                }
+                let _ = timeout(Duration::from_millis(20), settled).await;
+            }
+        };
+        let _ = timeout(limit, all_tried).await;
+    }
+
+    /// Every node, by its number.
+    pub fn nodes(&self) -> &[Arc<Node>] {
+        &self.nodes
+    }
+
+    /// Whether there is more than one node, so that positions matter.
+    pub fn has_replicas(&self) -> bool {
+        self.nodes.len() > 1
+    }
+
+    /// The confirmed primary.
+    pub fn primary(&self) -> Option<Primary> {
+        *self.primary.lock()
+    }
+
+    /// What a decision may know of the primary.
+    pub fn primary_view(&self) -> Option<PrimaryView> {
+        self.primary().map(|primary| PrimaryView { node: primary.node, line: primary.line })
+    }
+
+    /// What a decision may know of the replicas.
+    pub fn replica_views(&self, now: Instant) -> SmallVec<[ReplicaView; 4]> {
+        if !self.has_replicas() {
+            return SmallVec::new();
+        }
+        let primary = self.primary().map(|primary| primary.node);
+        let others = self.nodes.iter().filter(|node| Some(node.id) != primary);
+        others.filter_map(|node| node.view(now)).collect()
+    }
+
+    /// The primary's latest known position.
+    pub fn known_position(&self) -> Option<Position> {
+        let line = self.primary()?.line;
+        self.track.lock().latest().map(|lsn| Position { line, lsn })
+    }
+
+    /// Parameters as a server reports them at login.
+    pub fn parameters(&self) -> Option<Arc<Vec<(String, String)>>> {
+        self.parameters.lock().clone()
+    }
+
+    /// A connection to the primary.
+    pub async fn claim_primary(&self) -> Result<Claimed, ClaimError> {
+        let primary = self.primary().ok_or(ClaimError::NoPrimary)?;
+        let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
+        pool.claim().await
+    }
+
+    /// A connection to a replica.
+    pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
+        self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
+    }
+
+    /// A connection to any replica that is up.
+    pub async fn claim_any_replica(&self) -> Option<Claimed> {
+        for pool in &self.readers {
+            let state = pool.node().state();
+            if state.up
+                && state.role == Some(Role::Replica)
+                && let Ok(link) = pool.claim().await
+            {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    /// Waits until some replica has replayed `need`; `false` if none has in time.
+    ///
+    /// Holds no server connection. Cancel-safe.
+    pub async fn wait_for_replay(&self, need: Position, at_most: Duration) -> bool {
+        let mut ticket = self.waiters.for_replay(need);
+        // One may have got there between the decision and the ticket.
+        let reached = |node: &Arc<Node>| {
+            let state = node.state.lock();
+            state.up
+                && state.role == Some(Role::Replica)
+                && state.observed.is_some_and(|observed| {
+                    observed.replayed.standing(need) == afterwrite_types::Standing::Covers
+                })
+        };
+        if self.nodes.iter().any(reached) {
+            return true;
+        }
+        let _demand = Demanded::begin(self.nodes.iter().map(Arc::clone).collect());
+        timeout(at_most, &mut ticket.reached).await.is_ok_and(|woken| woken.is_ok())
+    }
+
+    /// The primary's position, asked for later than `after`; `None` if it was
+    /// not answered in time. Many askers share one question. Cancel-safe.
+    pub async fn fence(&self, after: Moment, at_most: Duration) -> Option<Fence> {
+        let receiver = self.waiters.for_fence(after);
+        let primary = self.primary()?;
+        let node = self.nodes.get(usize::from(primary.node.0))?;
+        let _demand = Demanded::begin(SmallVec::from_iter([Arc::clone(node)]));
+        timeout(at_most, receiver).await.ok()?.ok()
+    }
+
+    /// Whether no server process with this number is left on a node.
+    pub async fn is_process_gone(&self, node: NodeId, pid: i32) -> Result<bool, ConnectError> {
+        let node = self
+            .nodes
+            .get(usize::from(node.0))
+            .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
+        let limit = self.settings.connect_timeout;
+        let ask = async {
+            let mut messages = Messages::open(&node.host, node.port).await?;
+            connect::log_in(&mut messages, &self.login, None).await?;
+            connect::process_is_gone(&mut messages, pid).await
+        };
+        timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    /// Takes up a position of the primary that somebody learnt.
+    pub fn observe_primary(&self, position: Position, now: Instant) {
+        if self.primary().is_some_and(|primary| primary.line == position.line) {
+            self.track.lock().record(now, position.lsn);
+        }
+    }
+
+    /// How every node is, for people and metrics.
+    pub fn status(&self) -> Vec<NodeStatus> {
+        let latest = self.known_position();
+        self.nodes.iter().map(|node| self.node_status(node, latest)).collect()
+    }
+
+    fn node_status(&self, node: &Arc<Node>, latest: Option<Position>) -> NodeStatus {
+        let state = node.state();
+        let index = usize::from(node.id.0);
+        let pools = if state.role == Some(Role::Replica) { &self.readers } else { &self.writers };
+        let position = state.observed.map(|observed| observed.replayed);
+        let lag_bytes = match (latest, position) {
+            (Some(latest), Some(position)) if latest.line == position.line => {
+                Some(latest.lsn.bytes_since(position.lsn))
+            }
+            _ => None,
+        };
+        NodeStatus {
+            node: node.id,
+            address: node.address(),
+            role: state.role,
+            up: state.up,
+            line: state.line,
+            position: position.map(|position| position.lsn),
+            lag_bytes,
+            lag: state.lag.latest(),
+            error: state.error,
+            pool: pools
+                .get(index)
+                .map_or(PoolStatus { active: 0, idle: 0, waiting: 0, size: 0 }, |pool| {
+                    pool.status()
+                }),
+        }
+    }
+
+    /// Time since the primary passed `replayed`.
+    pub(crate) fn behind(&self, replayed: Lsn, now: Instant) -> Duration {
+        self.track.lock().behind(replayed, now)
+    }
+
+    pub(crate) fn is_primary(&self, node: NodeId, line: Line) -> bool {
+        self.primary() == Some(Primary { node, line })
+    }
+
+    pub(crate) fn note_parameters(&self, parameters: Vec<(String, String)>) {
+        let mut known = self.parameters.lock();
+        if known.is_none() {
+            *known = Some(Arc::new(parameters));
+        }
+    }
+
+    /// Chooses the primary anew, after a node came or went or changed its role.
+    ///
+    /// The highest timeline that accepts writes wins. Two that accept writes on
+    /// one timeline cannot both be right, and nothing tells which: the one known
+    /// before stays, and if there was none, nobody is.
+    pub(crate) fn elect(&self) {
+        let mut writable: BTreeMap<_, Vec<Primary>> = BTreeMap::new();
+        for node in &self.nodes {
+            let state = node.state.lock();
+            if let (true, Some(Role::Primary), Some(line)) = (state.up, state.role, state.line) {
+                writable.entry(line.timeline).or_default().push(Primary { node: node.id, line });
+            }
+        }
+        let mut primary = self.primary.lock();
+        let before = *primary;
+        *primary = match writable.pop_last().map(|(_, candidates)| candidates) {
+            None => None,
+            Some(candidates) if candidates.len() == 1 => candidates.first().copied(),
+            Some(candidates) => {
+                error!(
+                    nodes = ?candidates.iter().map(|it| it.node.0).collect::<Vec<_>>(),
+                    "more than one node accepts writes on the same timeline; none is trusted that was not the primary before"
+                );
+                before.filter(|known| candidates.contains(known))
+            }
+        };
+        match (before, *primary) {
+            (was, Some(now)) if was != Some(now) => {
+                info!(node = now.node.0, line = %now.line, "primary found");
+            }
+            (Some(_), None) => warn!("there is no primary"),
+            _ => {}
+        }
+        drop(primary);
+        self.settled.notify_waiters();
+    }
+}
+
+/// Keeps nodes being probed often, until dropped.
+struct Demanded(SmallVec<[Arc<Node>; 4]>);
+
+impl Demanded {
+    fn begin(nodes: SmallVec<[Arc<Node>; 4]>) -> Self {
+        let now = Instant::now();
+        for node in &nodes {
+            node.demand.begin(now);
+        }
+        Self(nodes)
+    }
+}
+
+impl Drop for Demanded {
+    fn drop(&mut self) {
+        for node in &self.0 {
+            node.demand.end();
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Opens a connection to a server and finds out who it is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use afterwrite_core::Proof;
+use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
+use afterwrite_types::{
+    InsertPointer, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
+    WalGeometry,
+};
+use afterwrite_wire::client;
+use afterwrite_wire::frame;
+use afterwrite_wire::password::Secret;
+use afterwrite_wire::scram::{self, ClientExchange, SaltedPassword};
+use afterwrite_wire::server::{
+    Authentication, BackendKeyData, DataRow, ErrorFields, ParameterStatus,
+};
+use afterwrite_wire::tags::server as tag;
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::error::ConnectError;
+use crate::stream::{self, Messages};
+
+/// Who logs in to the servers, and where to.
+#[derive(Debug)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// The database.
+    pub database: String,
+    /// What `pg_stat_activity` shows.
+    pub application_name: String,
+    /// Deriving keys from a password is costly on purpose, so it is done once.
+    derived: Mutex<Option<SaltedPassword>>,
+}
+
+impl Login {
+    /// A login with nothing derived yet.
+    pub fn new(user: String, password: Option<Secret>, database: String) -> Self {
+        let application_name = "afterwrite".to_owned();
+        Self { user, password, database, application_name, derived: Mutex::new(None) }
+    }
+}
+
+/// One connection to a server, logged in and introduced.
+#[derive(Debug)]
+pub struct Connection {
+    /// The socket.
+    pub stream: TcpStream,
+    /// What is known of it, and what is owed on it.
+    pub link: Link,
+    /// The server process.
+    pub pid: i32,
+    /// The key that cancels what it does.
+    pub key: Vec<u8>,
+    /// Where it leads to.
+    pub address: Option<SocketAddr>,
+    /// Parameters the server reported at login.
+    pub parameters: Arc<Vec<(String, String)>>,
+    /// When it was opened.
+    pub opened: Instant,
+    /// When it was last given back.
+    pub last_used: Instant,
+    /// The node's life, as the pool counts them, in which it was opened.
+    pub life: u64,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Introduction {
+    pub(crate) role: Role,
+    pub(crate) line: Line,
+    pub(crate) wal: WalGeometry,
+    /// How far a replica has replayed; where the primary's last record ends.
+    pub(crate) lsn: Lsn,
+}
+
+/// Asks a server who it is and how far it has come. Everything is qualified, so
+/// that no `search_path` can put something else in its place.
+pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
+ pg_catalog.pg_is_in_recovery(), \
+ CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+      ELSE pg_catalog.pg_current_wal_insert_lsn() END, \
+ (SELECT system_identifier FROM pg_catalog.pg_control_system()), \
+ CASE WHEN pg_catalog.pg_is_in_recovery() THEN \
+   GREATEST((SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()), \
+            (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver))::pg_catalog.text \
+ ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END, \
+ pg_catalog.current_setting('wal_block_size'), \
+ pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))";
+
+/// Opens a connection, logs in and asks who is there.
+///
+/// The moment in its proof is taken *after* the answer, so that only what is
+/// asked for later counts as seen together with this connection.
+pub(crate) async fn open(
+    node: NodeId,
+    address: (&str, u16),
+    login: &Login,
+    expected: Role,
+    prepared_max: usize,
+    sequence: &Sequence,
+) -> Result<Connection, ConnectError> {
+    let mut messages = Messages::open(address.0, address.1).await?;
+    let greeting = log_in(&mut messages, login, Some(expected)).await?;
+    let introduction = introduce(&mut messages).await?;
+    let admitted = sequence.now();
+    if introduction.role != expected {
+        return Err(ConnectError::RoleChanged(introduction.role));
+    }
+    if introduction.role == Role::Primary {
+        let mut out = Vec::new();
+        client::parse(&mut out, CAPTURE_NAME, CAPTURE_SQL, &[]);
+        client::sync(&mut out);
+        messages.send(&out).await?;
+        until_ready(&mut messages).await?;
+    }
+    let now = Instant::now();
+    let peer = stream::peer(&messages.stream);
+    let link = Link::new(spec(node, &introduction, admitted, prepared_max));
+    Ok(Connection {
+        stream: messages.into_stream()?,
+        link,
+        pid: greeting.pid,
+        key: greeting.key,
+        address: peer,
+        parameters: Arc::new(greeting.parameters),
+        opened: now,
+        last_used: now,
+        life: 0,
+    })
+}
+
+fn spec(node: NodeId, said: &Introduction, admitted: Moment, prepared_max: usize) -> LinkSpec {
+    let own = Position { line: said.line, lsn: said.lsn };
+    LinkSpec {
+        node,
+        role: said.role,
+        line: said.line,
+        wal: said.wal,
+        proof: (said.role == Role::Replica).then(|| Proof::new(own, admitted)),
+        prepared_max,
+        capture: said.role == Role::Primary,
+    }
+}
+
+pub(crate) struct Greeting {
+    pub(crate) pid: i32,
+    pub(crate) key: Vec<u8>,
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+pub(crate) async fn log_in(
+    messages: &mut Messages,
+    login: &Login,
+    expected: Option<Role>,
+) -> Result<Greeting, ConnectError> {
+    let mut out = Vec::new();
+    let mut parameters = vec![
+        ("user", login.user.as_str()),
+        ("database", login.database.as_str()),
+        ("application_name", login.application_name.as_str()),
+        ("client_encoding", "UTF8"),
+    ];
+    if expected == Some(Role::Replica) {
+        // Should it be promoted, this connection could suddenly write, unseen.
+        // Set at the start, it also survives RESET ALL.
+        parameters.push(("default_transaction_read_only", "on"));
+    }
+    client::startup(&mut out, &parameters);
+    messages.send(&out).await?;
+    authenticate(messages, login).await?;
+    let mut greeting = Greeting { pid: 0, key: Vec::new(), parameters: Vec::new() };
+    loop {
+        let (message, body) = messages.next().await?;
+        match message {
+            tag::BACKEND_KEY_DATA => {
+                let data = BackendKeyData::decode(&body)?;
+                (greeting.pid, greeting.key) = (data.pid, data.key.to_vec());
+            }
+            tag::PARAMETER_STATUS => {
+                let status = ParameterStatus::decode(&body)?;
+                greeting.parameters.push((status.name.to_owned(), status.value.to_owned()));
+            }
+            tag::NOTICE | tag::NEGOTIATE => {}
+            tag::READY_FOR_QUERY => return Ok(greeting),
+            other => return Err(unexpected(other, &body)),
+        }
+    }
+}
+
+async fn authenticate(messages: &mut Messages, login: &Login) -> Result<(), ConnectError> {
+    let mut exchange = None;
+    loop {
+        let (message, body) = messages.next().await?;
+        if message != tag::AUTHENTICATION {
+            return Err(unexpected(message, &body));
+        }
+        let mut out = Vec::new();
+        match Authentication::decode(&body)? {
+            Authentication::Ok => return Ok(()),
+            Authentication::CleartextPassword => {
+                client::password(&mut out, password(login)?.expose())
+            }
+            Authentication::Sasl { mechanisms } => {
+                if !mechanisms.contains(&scram::MECHANISM) {
+                    return Err(ConnectError::Unsupported(
+                        "a SASL mechanism other than SCRAM-SHA-256",
+                    ));
+                }
+                let cached = login.derived.lock().clone();
+                let started = ClientExchange::new(password(login)?.clone(), scram::nonce()?)
+                    .with_cache(cached);
+                let first = started.client_first();
+                client::sasl_initial(&mut out, scram::MECHANISM, &first);
+                exchange = Some(started);
+            }
+            Authentication::SaslContinue(server_first) => {
+                let Some(exchange) = exchange.as_mut() else {
+                    return Err(ConnectError::Protocol("SASL out of turn".into()));
+                };
+                let last = exchange.client_final(server_first)?;
+                client::sasl_response(&mut out, &last);
+            }
+            Authentication::SaslFinal(server_final) => {
+                let Some(exchange) = exchange.as_ref() else {
+                    return Err(ConnectError::Protocol("SASL out of turn".into()));
+                };
+                exchange.verify(server_final)?;
+                *login.derived.lock() = exchange.salted_password().cloned();
+            }
+            Authentication::Md5 { .. } => {
+                return Err(ConnectError::Unsupported("MD5 authentication"));
+            }
+            Authentication::Other(_) => {
+                return Err(ConnectError::Unsupported("another kind of authentication"));
+            }
+        }
+        if !out.is_empty() {
+            messages.send(&out).await?;
+        }
+    }
+}
+
+fn password(login: &Login) -> Result<&Secret, ConnectError> {
+    login.password.as_ref().ok_or(ConnectError::NoPassword)
+}
+
+/// Asks who the server is, by a simple query.
+pub(crate) async fn introduce(messages: &mut Messages) -> Result<Introduction, ConnectError> {
+    let mut out = Vec::new();
+    client::query(&mut out, INTRODUCTION_SQL);
+    messages.send(&out).await?;
+    let mut row = None;
+    loop {
+        let (message, body) = messages.next().await?;
+        match message {
+            tag::DATA_ROW => row = Some(read_introduction(&body)?),
+            tag::READY_FOR_QUERY => {
+                return row.ok_or_else(|| {
+                    ConnectError::Protocol("the server did not say who it is".into())
+                });
+            }
+            tag::ERROR => return Err(unexpected(message, &body)),
+            _ => {}
+        }
+    }
+}
+
+fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
+    let missing =
+        |what: &str| ConnectError::Protocol(format!("the server did not tell its {what}"));
+    let mut columns = Vec::with_capacity(6);
+    for value in DataRow::decode(body)? {
+        columns.push(value?.and_then(|bytes| std::str::from_utf8(bytes).ok()));
+    }
+    let mut columns = columns.into_iter();
+    let mut column = |what| columns.next().flatten().ok_or_else(|| missing(what));
+    let role = if column("role")? == "t" { Role::Replica } else { Role::Primary };
+    let lsn: Lsn = column("position")?.parse().map_err(|_| missing("position"))?;
+    // The identifier is unsigned, and PostgreSQL shows it signed.
+    let system: i64 =
+        column("system identifier")?.parse().map_err(|_| missing("system identifier"))?;
+    let radix = if role == Role::Replica { 10 } else { 16 };
+    let timeline =
+        u32::from_str_radix(column("timeline")?, radix).map_err(|_| missing("timeline"))?;
+    let block = column("page size")?.parse().map_err(|_| missing("page size"))?;
+    let segment = column("segment size")?.parse().map_err(|_| missing("segment size"))?;
+    let wal = WalGeometry::new(block, segment).ok_or_else(|| missing("log's geometry"))?;
+    let lsn = match role {
+        Role::Primary => InsertPointer(lsn.0).last_record_end(wal),
+        Role::Replica => lsn,
+    };
+    if timeline == 0 {
+        return Err(missing("timeline"));
+    }
+    let line = Line { system: SystemId(system.cast_unsigned()), timeline: Timeline(timeline) };
+    Ok(Introduction { role, line, wal, lsn })
+}
+
+/// Asks whether a server process is gone.
+pub(crate) async fn process_is_gone(
+    messages: &mut Messages,
+    pid: i32,
+) -> Result<bool, ConnectError> {
+    let mut out = Vec::new();
+    client::query(
+        &mut out,
+        &format!(
+            "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity \
+             WHERE pid OPERATOR(pg_catalog.=) {pid})"
+        ),
+    );
+    messages.send(&out).await?;
+    let mut gone = false;
+    loop {
+        let (message, body) = messages.next().await?;
+        match message {
+            tag::DATA_ROW => {
+                gone = DataRow::decode(&body)?.next().transpose()?.flatten() == Some(b"t");
+            }
+            tag::READY_FOR_QUERY => return Ok(gone),
+            tag::ERROR => return Err(unexpected(message, &body)),
+            _ => {}
+        }
+    }
+}
+
+impl Connection {
+    /// Asks the replica behind this very connection how far it has replayed, and
+    /// adds the answer to what the connection proves.
+    ///
+    /// Not cancel-safe: dropped half-way, the connection must not be used again.
+    pub async fn witness(&mut self, limit: Duration) -> Result<(), ConnectError> {
+        let line = self.link.line();
+        let ask = async {
+            let mut out = Vec::new();
+            client::query(&mut out, "SELECT pg_catalog.pg_last_wal_replay_lsn()");
+            self.stream.write_all(&out).await?;
+            let mut buffer = Vec::new();
+            let mut replayed = None;
+            loop {
+                let used = match frame::split(&buffer, ANSWER_MAX)? {
+                    None => {
+                        if self.stream.read_buf(&mut buffer).await? == 0 {
+                            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                        }
+                        continue;
+                    }
+                    Some((message, rest)) => {
+                        match message.tag {
+                            tag::DATA_ROW => {
+                                let value = DataRow::decode(message.body)?.next().transpose()?;
+                                let text =
+                                    value.flatten().and_then(|it| std::str::from_utf8(it).ok());
+                                replayed = text.and_then(|text| text.parse::<Lsn>().ok());
+                            }
+                            tag::READY_FOR_QUERY => return Ok(replayed),
+                            tag::ERROR => return Err(unexpected(message.tag, message.body)),
+                            _ => {}
+                        }
+                        buffer.len() - rest.len()
+                    }
+                };
+                buffer.drain(..used);
+            }
+        };
+        let replayed = timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))??;
+        self.link.note_simple_query();
+        if let (Some(lsn), Some(proof)) = (replayed, self.link.proof_mut()) {
+            proof.witness(Position { line, lsn });
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of one answer to a question of our own, at most.
+const ANSWER_MAX: usize = 64 * 1024;
+
+pub(crate) async fn until_ready(messages: &mut Messages) -> Result<(), ConnectError> {
+    loop {
+        let (message, body) = messages.next().await?;
+        match message {
+            tag::READY_FOR_QUERY => return Ok(()),
+            tag::ERROR => return Err(unexpected(message, &body)),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn unexpected(message: u8, body: &[u8]) -> ConnectError {
+    if message == tag::ERROR
+        && let Ok(fields) = ErrorFields::decode(body)
+    {
+        return ConnectError::Refused {
+            code: fields.code.to_owned(),
+            message: fields.message.into_owned(),
+        };
+    }
+    ConnectError::Protocol(format!("unexpected message {:?}", char::from(message)))
+}

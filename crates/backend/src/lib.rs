@@ -1,0 +1,21 @@
+//! The half of the proxy that talks to PostgreSQL servers.
+//!
+//! It opens and pools connections, asks every node who it is and how far it has
+//! replayed, and tells those who wait. It decides nothing and knows no client.
+
+mod cancel;
+mod cluster;
+mod connect;
+mod error;
+mod node;
+mod pool;
+mod probe;
+mod stream;
+mod wait;
+
+pub use cancel::{CancelTarget, cancel};
+pub use cluster::{Cluster, NodeStatus, Primary, Settings};
+pub use connect::{Connection, Login};
+pub use error::{ClaimError, ConnectError};
+pub use node::{Node, NodeState};
+pub use pool::{Claimed, Pool, PoolStatus};

@@ -1,0 +1,139 @@
+//! One server: what it said it was, and how far it has replayed.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use afterwrite_core::{Lag, Observed, ReplicaView};
+use afterwrite_types::{Line, NodeId, Role, WalGeometry};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// For how long after someone needed a position it is asked for more often.
+const BUSY_FOR: Duration = Duration::from_secs(1);
+
+/// What a node was when it last answered.
+#[derive(Clone, Debug, Default)]
+pub struct NodeState {
+    /// What it said it was; `None` until it was reached once.
+    pub role: Option<Role>,
+    /// Its line of history.
+    pub line: Option<Line>,
+    /// How its log is cut into pages.
+    pub wal: WalGeometry,
+    /// Whether it answered its last probe.
+    pub up: bool,
+    /// How far it has replayed (a replica) or written (a primary).
+    pub observed: Option<Observed>,
+    /// How far behind in time it has been.
+    pub lag: Lag,
+    /// Why it is down.
+    pub error: Option<String>,
+    /// Whether probes were ever answered or refused.
+    pub tried: bool,
+}
+
+/// One server.
+#[derive(Debug)]
+pub struct Node {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Statements under way on it.
+    pub in_flight: AtomicU32,
+    /// Counts the times it was found to be gone: connections of an earlier life
+    /// are not used again.
+    pub(crate) life: AtomicU64,
+    pub(crate) state: Mutex<NodeState>,
+    pub(crate) demand: Demand,
+}
+
+impl Node {
+    pub(crate) fn new(id: NodeId, host: String, port: u16) -> Self {
+        Self {
+            id,
+            host,
+            port,
+            in_flight: AtomicU32::new(0),
+            life: AtomicU64::new(0),
+            state: Mutex::new(NodeState::default()),
+            demand: Demand::default(),
+        }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// What it was when it last answered.
+    pub fn state(&self) -> NodeState {
+        self.state.lock().clone()
+    }
+
+    /// What the probe has seen of it.
+    pub fn observed(&self) -> Option<Observed> {
+        self.state.lock().observed
+    }
+
+    /// What a decision may know of it; `None` for a primary.
+    pub(crate) fn view(&self, now: Instant) -> Option<ReplicaView> {
+        let state = self.state.lock();
+        (state.role != Some(Role::Primary)).then(|| ReplicaView {
+            node: self.id,
+            healthy: state.up,
+            observed: state.observed,
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            forecast: state.lag.forecast(now),
+        })
+    }
+}
+
+/// Who needs a node's position, and how urgently.
+#[derive(Debug, Default)]
+pub(crate) struct Demand {
+    wake: Notify,
+    waiting: AtomicU32,
+    last: Mutex<Option<Instant>>,
+    fresh: AtomicU32,
+}
+
+/// Probes sent back to back when somebody begins to wait: most replicas are
+/// less than a millisecond behind, which no timer here can measure out.
+const BURST: u32 = 3;
+
+impl Demand {
+    /// Somebody begins to wait.
+    pub(crate) fn begin(&self, now: Instant) {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.fresh.store(BURST, Ordering::SeqCst);
+        *self.last.lock() = Some(now);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn end(&self) {
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Waits until the next probe is due.
+    pub(crate) async fn pause(&self, idle: Duration, busy: Duration, waiting: Duration) {
+        let pause = if self.waiting.load(Ordering::SeqCst) > 0 {
+            if self.fresh.load(Ordering::SeqCst) > 0 {
+                self.fresh.fetch_sub(1, Ordering::SeqCst);
+                return;
+            }
+            waiting
+        } else if self.last.lock().is_some_and(|last| last.elapsed() < BUSY_FOR) {
+            busy
+        } else {
+            idle
+        };
+        let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+    }
+}

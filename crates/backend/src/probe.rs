@@ -1,0 +1,209 @@
+//! Asks one node, over a connection of its own, who it is and how far it has come.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use afterwrite_core::Observed;
+use afterwrite_types::{Fence, InsertPointer, Lsn, Moment, Position, Role};
+use afterwrite_wire::client;
+use afterwrite_wire::server::DataRow;
+use afterwrite_wire::tags::server as tag;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::cluster::Cluster;
+use crate::connect::{self, Introduction};
+use crate::error::ConnectError;
+use crate::node::Node;
+use crate::stream::Messages;
+
+const PROBE_NAME: &str = "_afterwrite_probe";
+
+const PROBE_SQL: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
+ CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() \
+      ELSE pg_catalog.pg_current_wal_insert_lsn() END /* afterwrite: probe */";
+
+/// How often a node is asked who it is, beside how far it has come.
+const INTRODUCE_EVERY: Duration = Duration::from_secs(1);
+
+/// Between attempts to reach a node that is down, growing from the first to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// Probes a node until the cluster is gone. A node that is down is tried again
+/// and again.
+pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
+    let mut retry = RETRY.0;
+    loop {
+        let started = Instant::now();
+        let Err(error) = watch(&cluster, &node).await;
+        lose(&cluster, &node, &error);
+        if started.elapsed() > RETRY.1 * 2 {
+            retry = RETRY.0;
+        }
+        sleep(retry).await;
+        retry = (retry * 2).min(RETRY.1);
+    }
+}
+
+/// Probes a node until something goes wrong.
+async fn watch(
+    cluster: &Arc<Cluster>,
+    node: &Arc<Node>,
+) -> Result<std::convert::Infallible, ConnectError> {
+    let limit = cluster.settings.probe_timeout;
+    let mut messages = within_limit(cluster.settings.connect_timeout, async {
+        let mut messages = Messages::open(&node.host, node.port).await?;
+        let greeting = connect::log_in(&mut messages, &cluster.login, None).await?;
+        cluster.note_parameters(greeting.parameters);
+        Ok(messages)
+    })
+    .await?;
+    let mut known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+    let mut introduced = Instant::now();
+    within_limit(limit, prepare(&mut messages)).await?;
+    let settings = &cluster.settings;
+    loop {
+        node.demand
+            .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
+            .await;
+        if introduced.elapsed() >= INTRODUCE_EVERY {
+            known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+            introduced = Instant::now();
+            continue;
+        }
+        let asked = cluster.sequence.next();
+        let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
+        if role != known.role {
+            known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+            introduced = Instant::now();
+            continue;
+        }
+        let lsn = match role {
+            Role::Primary => InsertPointer(lsn.0).last_record_end(known.wal),
+            Role::Replica => lsn,
+        };
+        publish(cluster, node, &Introduction { lsn, ..known }, asked);
+    }
+}
+
+async fn within_limit<T>(
+    limit: Duration,
+    what: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    timeout(limit, what).await.map_err(|_| ConnectError::TimedOut(limit))?
+}
+
+/// Asks who the node is, and tells everyone.
+async fn introduce(
+    cluster: &Arc<Cluster>,
+    node: &Arc<Node>,
+    messages: &mut Messages,
+) -> Result<Introduction, ConnectError> {
+    let asked = cluster.sequence.next();
+    let said = connect::introduce(messages).await?;
+    publish(cluster, node, &said, asked);
+    Ok(said)
+}
+
+async fn prepare(messages: &mut Messages) -> Result<(), ConnectError> {
+    let mut out = Vec::new();
+    client::parse(&mut out, PROBE_NAME, PROBE_SQL, &[]);
+    client::sync(&mut out);
+    messages.send(&out).await?;
+    connect::until_ready(messages).await
+}
+
+async fn probe(messages: &mut Messages) -> Result<(Role, Lsn), ConnectError> {
+    let mut out = Vec::new();
+    client::bind(&mut out, "", PROBE_NAME, &[], &[], &[1]);
+    client::execute(&mut out, "", 0);
+    client::sync(&mut out);
+    messages.send(&out).await?;
+    let mut answer = None;
+    loop {
+        let (message, body) = messages.next().await?;
+        match message {
+            tag::DATA_ROW => answer = read_answer(&body)?,
+            tag::READY_FOR_QUERY => {
+                return answer.ok_or_else(|| ConnectError::Protocol("no position".into()));
+            }
+            tag::ERROR => return Err(connect::unexpected(message, &body)),
+            _ => {}
+        }
+    }
+}
+
+/// A NULL position is no position: an error, and never "caught up".
+fn read_answer(body: &[u8]) -> Result<Option<(Role, Lsn)>, ConnectError> {
+    let mut row = DataRow::decode(body)?;
+    let (Some(recovers), Some(lsn)) = (row.next().transpose()?, row.next().transpose()?) else {
+        return Ok(None);
+    };
+    let role = match recovers {
+        Some([0]) => Role::Primary,
+        Some([1]) => Role::Replica,
+        _ => return Ok(None),
+    };
+    let lsn = lsn.and_then(|bytes| Some(Lsn(u64::from_be_bytes(bytes.try_into().ok()?))));
+    Ok(lsn.map(|lsn| (role, lsn)))
+}
+
+/// Tells everyone what a node answered.
+fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Moment) {
+    let now = Instant::now();
+    let position = Position { line: said.line, lsn: said.lsn };
+    let observed = Observed { replayed: position, asked };
+    let behind = match said.role {
+        Role::Replica => cluster.behind(said.lsn, now),
+        Role::Primary => Duration::ZERO,
+    };
+    let news = {
+        let mut state = node.state.lock();
+        let news = !state.up || state.role != Some(said.role) || state.line != Some(said.line);
+        state.role = Some(said.role);
+        state.line = Some(said.line);
+        state.wal = said.wal;
+        state.observed = Some(observed);
+        state.lag.measure(behind, now);
+        state.error = None;
+        state.up = true;
+        state.tried = true;
+        news
+    };
+    if news {
+        info!(node = %node.address(), role = said.role.name(), line = %said.line, "node is up");
+        cluster.elect();
+    }
+    match said.role {
+        Role::Replica => cluster.waiters.replayed(position),
+        Role::Primary if cluster.is_primary(node.id, said.line) => {
+            cluster.observe_primary(position, now);
+            cluster.waiters.fenced(Fence { position, asked });
+        }
+        Role::Primary => {}
+    }
+}
+
+/// Notes that a node is gone.
+fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError) {
+    let was_up = {
+        let mut state = node.state.lock();
+        let was_up = state.up;
+        state.up = false;
+        state.observed = None;
+        state.tried = true;
+        let text = error.to_string();
+        let news = state.error.as_ref() != Some(&text);
+        if news {
+            warn!(node = %node.address(), error = %text, "node is down");
+        }
+        state.error = Some(text);
+        was_up
+    };
+    if was_up {
+        // Its connections may be dead without our having heard of it.
+        node.life.fetch_add(1, Ordering::SeqCst);
+        cluster.elect();
+    }
+}

@@ -1,0 +1,158 @@
+//! From the first byte to the proven user.
+
+use std::io;
+use std::time::Duration;
+
+use afterwrite_wire::frame;
+use afterwrite_wire::server;
+use afterwrite_wire::startup::{Opening, Startup, opening};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::auth::Users;
+use crate::error::LoginError;
+
+/// Bytes of a password message at most.
+const PASSWORD_MAX: usize = 8192;
+
+/// What a new connection turned out to be.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A client that has proven who it is; it has been told nothing yet.
+    Client(Client),
+    /// A request to cancel what another client's statement is doing.
+    Cancel {
+        /// The process number that client was told.
+        pid: i32,
+        /// The key that client was told.
+        key: Vec<u8>,
+    },
+    /// It went away, or only asked whether we speak TLS.
+    Nobody,
+}
+
+/// A client that has proven who it is.
+#[derive(Debug)]
+pub struct Client {
+    /// Its socket.
+    pub stream: TcpStream,
+    /// What it asked for.
+    pub startup: Startup,
+    /// Bytes it sent ahead.
+    pub ahead: Vec<u8>,
+}
+
+/// Receives a new connection: answers what comes before the login, and lets the
+/// client prove who it is. A failed login has been reported to the client.
+///
+/// Cancel-safe: dropped, the connection closes.
+pub async fn receive(
+    stream: TcpStream,
+    users: &Users,
+    limit: Duration,
+) -> Result<Arrival, LoginError> {
+    let _ = stream.set_nodelay(true);
+    let mut wire = Wire { stream, buffer: Vec::new() };
+    let result = match timeout(limit, greet(&mut wire, users)).await {
+        Ok(result) => result,
+        Err(_) => Err(LoginError::TimedOut(limit)),
+    };
+    match result {
+        Ok(Greeted::Client(startup)) => {
+            Ok(Arrival::Client(Client { stream: wire.stream, startup, ahead: wire.buffer }))
+        }
+        Ok(Greeted::Cancel { pid, key }) => Ok(Arrival::Cancel { pid, key }),
+        Ok(Greeted::Nobody) => Ok(Arrival::Nobody),
+        Err(error) => {
+            if let Some(report) = error.report() {
+                let mut out = Vec::new();
+                server::error(&mut out, &report);
+                // Best effort, and never for long: it has failed anyway.
+                let _ = timeout(Duration::from_secs(1), wire.say_goodbye(&out)).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+enum Greeted {
+    Client(Startup),
+    Cancel { pid: i32, key: Vec<u8> },
+    Nobody,
+}
+
+async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
+    let startup = loop {
+        let opened = match opening(&wire.buffer)? {
+            Some((opened, used)) => {
+                wire.buffer.drain(..used);
+                opened
+            }
+            None if wire.fill().await? == 0 => return Ok(Greeted::Nobody),
+            None => continue,
+        };
+        match opened {
+            Opening::Startup(startup) => break startup,
+            Opening::Cancel { pid, key } => return Ok(Greeted::Cancel { pid, key }),
+            // Not yet: the client may go on in clear text, or hang up.
+            Opening::Ssl | Opening::Gss => wire.send(b"N").await?,
+        }
+    };
+    if startup.replication().is_some() {
+        return Err(LoginError::Replication);
+    }
+    let user = startup.user().ok_or(LoginError::NoUser)?.to_owned();
+    users.authenticate(&user, wire).await?;
+    // Only who has proven who they are learns what is served here.
+    let database = startup.database().unwrap_or(&user);
+    if !users.serves(database) {
+        return Err(LoginError::UnknownDatabase(database.to_owned()));
+    }
+    Ok(Greeted::Client(startup))
+}
+
+/// A client's socket before its login, read a message at a time.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), LoginError> {
+        Ok(self.stream.write_all(bytes).await?)
+    }
+
+    async fn fill(&mut self) -> Result<usize, LoginError> {
+        Ok(self.stream.read_buf(&mut self.buffer).await?)
+    }
+
+    /// The body of the next message, which must be of type `expected`.
+    pub(crate) async fn next(&mut self, expected: u8) -> Result<Vec<u8>, LoginError> {
+        loop {
+            if let Some((message, rest)) = frame::split(&self.buffer, PASSWORD_MAX)? {
+                if message.tag != expected {
+                    return Err(frame::Malformed::Unexpected { tag: message.tag }.into());
+                }
+                let body = message.body.to_vec();
+                let used = self.buffer.len() - rest.len();
+                self.buffer.drain(..used);
+                return Ok(body);
+            }
+            if self.fill().await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+
+    /// Sends the last words and waits for the client to hang up, so that they
+    /// are not lost to a reset while it is still sending.
+    async fn say_goodbye(&mut self, bytes: &[u8]) {
+        if self.stream.write_all(bytes).await.is_err() {
+            return;
+        }
+        let _ = self.stream.shutdown().await;
+        let mut rest = [0; 1024];
+        while matches!(self.stream.read(&mut rest).await, Ok(count) if count > 0) {}
+    }
+}

@@ -1,0 +1,314 @@
+//! Carries out one exchange: a place for it, its bytes there and back, and what
+//! must be noted before and after.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use afterwrite_backend::{CancelTarget, ClaimError};
+use afterwrite_core::{Reason, WriteMark};
+use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
+use afterwrite_types::{Floor, Role};
+use afterwrite_wire::server::Report;
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::client::{Client, End};
+use crate::doubt;
+use crate::observe;
+use crate::pump::Pumped;
+
+/// How long an exchange may go on after its client is gone, so that what it
+/// wrote is known.
+const LINGER: Duration = Duration::from_secs(10);
+
+impl Client {
+    /// Carries out the exchange that was gathered.
+    pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
+        // What is already for the client goes first: what follows may be held back.
+        self.flush().await?;
+        let mut request = request;
+        let mut forced = None;
+        loop {
+            if request.route == Route::Local {
+                self.session.reply_locally(self.outbox.end());
+                return Ok(());
+            }
+            let place = match self.obtain(request.route, forced).await {
+                Ok(place) => place,
+                Err(error) => return self.refuse(&error),
+            };
+            match self.run(request, place).await? {
+                Ran::Done => return Ok(()),
+                Ran::Again(reason) => {
+                    self.outbox.clear();
+                    self.shared.metrics.reroutes.inc();
+                    request = self.session.request();
+                    forced = reason;
+                }
+            }
+        }
+    }
+
+    /// A server connection for the exchange, and why that one.
+    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, ClaimError> {
+        self.settle_doubts();
+        if self.link.is_some() {
+            let reason =
+                if self.session.in_transaction() { Reason::Transaction } else { Reason::Pinned };
+            let role = self.link.as_ref().map(|link| link.link.role());
+            return Ok(match role {
+                Some(Role::Replica) => Place::Replica(reason),
+                Some(Role::Primary) | None => Place::Primary(reason),
+            });
+        }
+        let routed = match (route, forced) {
+            (Route::Read, None) => self.route_read().await?,
+            (Route::Read, Some(reason)) => self.route_to_primary(reason).await?,
+            (Route::Primary(reason), _) => self.route_to_primary(reason).await?,
+            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await?,
+        };
+        self.remember(&routed.place, routed.link.node().id.0, route);
+        self.aim(&routed.link);
+        self.link = Some(routed.link);
+        Ok(routed.place)
+    }
+
+    fn remember(&mut self, place: &Place, node: u16, route: Route) {
+        let name = match place {
+            Place::Primary(_) => "primary",
+            Place::Replica(_) => "replica",
+        };
+        let reason = place.reason();
+        self.session.remember_decision(name, reason.name());
+        if route == Route::Read {
+            self.shared.metrics.read(usize::from(node), reason);
+        } else {
+            self.shared.metrics.writes.inc();
+        }
+        let why = self.session.why();
+        observe::decision(self.shared.settings.log_decisions, name, Some(node), reason, why);
+    }
+
+    /// Cancel requests of the client hit this connection from now on.
+    fn aim(&self, link: &afterwrite_backend::Claimed) {
+        let target = link.address.map(|address| CancelTarget {
+            address,
+            pid: link.pid,
+            key: link.key.clone(),
+        });
+        self.cancel.slot.aim(target);
+    }
+
+    fn settle_doubts(&mut self) {
+        if self.session.is_in_doubt() && self.doubts.iter().all(doubt::Doubt::is_settled) {
+            self.doubts.clear();
+            self.session.settle(self.shared.sequence.now());
+        }
+    }
+
+    /// Tells the client that no server connection could be had; nothing was sent.
+    fn refuse(&mut self, error: &ClaimError) -> Result<(), End> {
+        self.shared.metrics.claims_failed.inc();
+        debug!(%error, "no server connection");
+        let report = Report::error(error.sqlstate(), error.to_string())
+            .detail("The statement was not sent to any server.")
+            .hint("it is safe to repeat it");
+        self.session.refuse(&report, self.outbox.end());
+        Ok(())
+    }
+
+    /// Runs the exchange on the connection that is held.
+    async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
+        if let Some(report) = self.bring_settings(place).await? {
+            self.drop_link();
+            self.session.refuse(&report, self.outbox.end());
+            return Ok(Ran::Done);
+        }
+        let mark = self.mark(request);
+        self.dispatch(place);
+        let pumped = match self.relay() {
+            std::task::Poll::Ready(pumped) => pumped,
+            std::task::Poll::Pending => self.pump_to_the_end(place).await,
+        };
+        self.conclude(pumped, mark).await
+    }
+
+    /// Moves bytes; an exchange whose client is gone is followed for a while.
+    async fn pump_to_the_end(&mut self, place: Place) -> Pumped {
+        if self.gone {
+            return timeout(LINGER, self.pump(place)).await.unwrap_or(Pumped::Gone);
+        }
+        self.pump(place).await
+    }
+
+    /// Sees to it that the server has the client's settings; gives back why not.
+    async fn bring_settings(&mut self, place: Place) -> Result<Option<Report>, End> {
+        let Some(link) = self.link.as_mut() else { return Ok(None) };
+        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(None) };
+        self.session.send_prelude(prelude, &mut link.link, self.upstream.end());
+        match self.pump(place).await {
+            Pumped::Progress(Progress::Prelude(Ok(()))) => {
+                self.session.take_prelude_reports();
+                Ok(None)
+            }
+            Pumped::Progress(Progress::Prelude(Err(message))) => Ok(Some(
+                Report::error(
+                    "22023",
+                    format!("the session's settings could not be set: {message}"),
+                )
+                .detail("The statement was not sent to any server."),
+            )),
+            Pumped::Lost(detail) => Ok(Some(
+                Report::error("08006", "the connection to the server was lost")
+                    .detail(format!("{detail}. The statement was not sent to any server."))
+                    .hint("it is safe to repeat it"),
+            )),
+            Pumped::Fault(report) => Err(End::Fatal(report)),
+            Pumped::Progress(_) | Pumped::Gone => Err(End::Left),
+        }
+    }
+
+    /// Notes under the client's key that a write is about to be sent.
+    fn mark(&self, request: Request) -> Option<WriteMark> {
+        let key = self.session.key().filter(|_| request.may_write)?;
+        Some(self.shared.keys.lock().begin_write(key, self.shared.sequence.now()))
+    }
+
+    fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {
+        if let Some(mark) = mark {
+            self.shared.keys.lock().end_write(mark, floor, self.shared.sequence.now());
+        }
+    }
+
+    async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        match pumped {
+            Pumped::Progress(Progress::Done(outcome)) => {
+                self.unmark(mark, self.session.scope().floor());
+                self.note(outcome);
+                self.give_back(outcome.keep).await;
+                if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
+            }
+            Pumped::Progress(Progress::Again) => {
+                self.unmark(mark, self.session.scope().floor());
+                self.give_back(false).await;
+                Ok(Ran::Again(Some(Reason::Rerouted)))
+            }
+            Pumped::Lost(detail) => self.lose_link(&detail, mark),
+            Pumped::Progress(Progress::More | Progress::Client | Progress::Prelude(_)) => {
+                self.lose_link("lost count of replies", mark)
+            }
+            Pumped::Fault(report) => {
+                self.abandon(mark);
+                Err(End::Fatal(report))
+            }
+            Pumped::Gone => {
+                self.abandon(mark);
+                Err(End::Left)
+            }
+        }
+    }
+
+    /// Counts what the exchange told about positions.
+    fn note(&mut self, outcome: Outcome) {
+        if outcome.captured {
+            self.shared.metrics.captures.inc();
+            if let Some(position) = self.session.scope().floor().position() {
+                self.shared.cluster.observe_primary(position, Instant::now());
+            }
+        }
+        if outcome.unresolved {
+            self.shared.metrics.unresolved.inc();
+        }
+    }
+
+    /// Gives the server connection back, unless the client goes on holding it.
+    async fn give_back(&mut self, keep: bool) {
+        if keep {
+            return;
+        }
+        if self.cancel.slot.clear() {
+            // Sent on now, the cancel would hit whoever comes next.
+            self.cancel.slot.quiet().await;
+        }
+        let sound = self.replies.is_empty() && self.upstream.is_empty();
+        self.replies.consume(self.replies.len());
+        self.replies.rest();
+        self.upstream.clear();
+        if let Some(link) = self.link.take()
+            && sound
+        {
+            link.release();
+        }
+    }
+
+    /// Closes the server connection.
+    fn drop_link(&mut self) {
+        self.cancel.slot.aim(None);
+        self.replies.consume(self.replies.len());
+        self.upstream.clear();
+        self.link = None;
+    }
+
+    /// The server connection is lost in the middle of an exchange.
+    fn lose_link(&mut self, detail: &str, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let Some(link) = self.link.as_ref() else {
+            self.unmark(mark, Floor::since(self.shared.sequence.now()));
+            return Err(End::Left);
+        };
+        debug!(detail, node = %link.node().address(), "server connection lost");
+        let pid = link.pid;
+        let held_back = self.session.may_hold_back();
+        if held_back {
+            self.outbox.clear();
+        }
+        let verdict = self.session.lost(&link.link, detail, self.outbox.end());
+        self.drop_link();
+        let lost = match verdict {
+            Verdict::Again => {
+                self.unmark(mark, self.session.scope().floor());
+                return Ok(Ran::Again(None));
+            }
+            Verdict::Told(lost) | Verdict::Hopeless(lost) => lost,
+        };
+        if lost.in_doubt {
+            let primary = self.shared.cluster.primary();
+            self.doubts.push(doubt::watch(&self.shared, primary, pid, mark));
+        } else {
+            self.unmark(mark, Floor::since(self.shared.sequence.now()));
+        }
+        match verdict {
+            Verdict::Hopeless(_) => Err(End::Left),
+            Verdict::Again | Verdict::Told(_) if self.gone => Err(End::Left),
+            Verdict::Again | Verdict::Told(_) => Ok(Ran::Done),
+        }
+    }
+
+    /// The client is gone or must go, in the middle of an exchange: the server
+    /// connection is closed, and what it may still do is watched.
+    fn abandon(&mut self, mark: Option<WriteMark>) {
+        let pid = self.link.as_ref().map(|link| link.pid);
+        self.drop_link();
+        match (mark, pid) {
+            (Some(mark), Some(pid)) => {
+                let primary = self.shared.cluster.primary();
+                doubt::watch(&self.shared, primary, pid, Some(mark));
+            }
+            (mark, _) => self.unmark(mark, Floor::since(self.shared.sequence.now())),
+        }
+    }
+}
+
+/// What came of running an exchange.
+enum Ran {
+    /// The client has its answer.
+    Done,
+    /// It must run again: on the primary for this reason, or wherever is right.
+    Again(Option<Reason>),
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.cancel.slot.aim(None);
+        self.shared.clients.fetch_sub(1, Ordering::SeqCst);
+    }
+}

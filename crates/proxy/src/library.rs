@@ -1,0 +1,60 @@
+//! Prepared statements shared between clients by their text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use afterwrite_backend::Cluster;
+use afterwrite_session::{Library, Prepared, StatementId};
+use afterwrite_types::Position;
+use parking_lot::Mutex;
+
+/// Texts that are remembered at most; a text that is forgotten is a new
+/// statement when it comes again.
+const TEXTS_MAX: usize = 20_000;
+
+/// Longer texts are not shared: they are hardly ever the same.
+const TEXT_MAX: usize = 64 * 1024;
+
+#[derive(Debug, Default)]
+struct Texts {
+    next: u64,
+    known: HashMap<Box<[u8]>, Arc<Prepared>>,
+}
+
+/// Prepared statements shared between clients by their text.
+#[derive(Debug)]
+pub(crate) struct SharedLibrary {
+    texts: Mutex<Texts>,
+    cluster: Arc<Cluster>,
+}
+
+impl SharedLibrary {
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { texts: Mutex::new(Texts::default()), cluster }
+    }
+}
+
+impl Library for SharedLibrary {
+    fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
+        let mut texts = self.texts.lock();
+        if let Some(known) = texts.known.get(rest) {
+            return Arc::clone(known);
+        }
+        texts.next += 1;
+        let prepared = Arc::new(Prepared::new(StatementId(texts.next), rest));
+        if rest.len() <= TEXT_MAX {
+            if texts.known.len() >= TEXTS_MAX {
+                texts.known.retain(|_, prepared| Arc::strong_count(prepared) > 1);
+                if texts.known.len() >= TEXTS_MAX {
+                    texts.known.clear();
+                }
+            }
+            texts.known.insert(rest.into(), Arc::clone(&prepared));
+        }
+        prepared
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.cluster.known_position()
+    }
+}

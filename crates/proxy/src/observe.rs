@@ -1,0 +1,195 @@
+//! Counters and logs of what was decided: the same reason everywhere.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use afterwrite_backend::Cluster;
+use afterwrite_core::Reason;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds of a wait's histogram, in seconds.
+const WAIT_BUCKETS: [f64; 10] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0];
+
+type Labels = Vec<(String, String)>;
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Statements by node and reason.
+    reads: Vec<Vec<Counter>>,
+    pub(crate) writes: Counter,
+    pub(crate) waits: Histogram,
+    pub(crate) captures: Counter,
+    pub(crate) fences: Counter,
+    pub(crate) unresolved: Counter,
+    pub(crate) fallbacks: Family<Labels, Counter>,
+    pub(crate) reroutes: Counter,
+    pub(crate) doubts: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) faults: Counter,
+    pub(crate) claims_failed: Counter,
+    clients: Gauge,
+    nodes: NodeMetrics,
+}
+
+#[derive(Debug, Default)]
+struct NodeMetrics {
+    up: Family<Labels, Gauge>,
+    primary: Family<Labels, Gauge>,
+    lag_bytes: Family<Labels, Gauge>,
+    lag_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
+    active: Family<Labels, Gauge>,
+    idle: Family<Labels, Gauge>,
+    waiting: Family<Labels, Gauge>,
+}
+
+impl Metrics {
+    pub(crate) fn new(nodes: usize) -> Self {
+        let mut registry = Registry::with_prefix("afterwrite");
+        let reads = Family::<Labels, Counter>::default();
+        registry.register("reads", "Reads by node and reason", reads.clone());
+        let by_node = (0..nodes)
+            .map(|node| {
+                let counter = |reason: &Reason| {
+                    reads
+                        .get_or_create(&vec![
+                            ("node".into(), node.to_string()),
+                            ("reason".into(), reason.name().into()),
+                        ])
+                        .clone()
+                };
+                Reason::ALL.iter().map(counter).collect()
+            })
+            .collect();
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let metrics = Self {
+            reads: by_node,
+            writes: counter("writes", "Statements sent to the primary because they may write"),
+            captures: counter("captures", "Positions captured behind a client's own commit"),
+            fences: counter("fences", "Positions asked of the primary on behalf of a read"),
+            unresolved: counter("unresolved", "Statements whose position was left to a fence"),
+            reroutes: counter("reroutes", "Reads that ran again elsewhere, unseen by the client"),
+            doubts: counter(
+                "doubts",
+                "Writes whose outcome is unknown: the server connection was lost",
+            ),
+            refused: counter("clients_refused", "Clients refused at login"),
+            faults: counter("client_faults", "Clients closed because they broke the protocol"),
+            claims_failed: counter(
+                "claims_failed",
+                "Statements for which no server connection could be had",
+            ),
+            waits: Histogram::new(WAIT_BUCKETS),
+            fallbacks: Family::default(),
+            clients: Gauge::default(),
+            nodes: NodeMetrics::default(),
+            registry: Registry::default(),
+        };
+        registry.register_with_unit(
+            "wait",
+            "How long reads waited for a replica",
+            Unit::Seconds,
+            metrics.waits.clone(),
+        );
+        registry.register(
+            "fallbacks",
+            "Reads sent to the primary for want of a replica, by reason",
+            metrics.fallbacks.clone(),
+        );
+        registry.register("clients", "Clients connected", metrics.clients.clone());
+        metrics.nodes.register(&mut registry);
+        Self { registry, ..metrics }
+    }
+
+    /// Counts a read that ran on `node`.
+    pub(crate) fn read(&self, node: usize, reason: Reason) {
+        let place = Reason::ALL.iter().position(|it| *it == reason).unwrap_or_default();
+        if let Some(counter) = self.reads.get(node).and_then(|reasons| reasons.get(place)) {
+            counter.inc();
+        }
+        if reason.is_fallback() {
+            self.fallbacks.get_or_create(&vec![("reason".into(), reason.name().into())]).inc();
+        }
+    }
+
+    /// Counts a wait for a replica.
+    pub(crate) fn waited(&self, time: Duration) {
+        self.waits.observe(time.as_secs_f64());
+    }
+
+    /// Everything, in the text format of Prometheus (OpenMetrics 1.0).
+    pub(crate) fn render(&self, cluster: &Cluster, clients: usize) -> String {
+        self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
+        self.nodes.take(cluster);
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            let _ = write!(text, "# the metrics could not be written");
+        }
+        text
+    }
+}
+
+impl NodeMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("node_up", "Whether the node answers", self.up.clone());
+        registry.register("node_primary", "Whether the node is the primary", self.primary.clone());
+        registry.register_with_unit(
+            "replica_lag",
+            "Log that the replica has not replayed",
+            Unit::Bytes,
+            self.lag_bytes.clone(),
+        );
+        registry.register_with_unit(
+            "replica_lag",
+            "Age of the oldest position of the primary that the replica has not replayed",
+            Unit::Seconds,
+            self.lag_seconds.clone(),
+        );
+        registry.register("pool_active", "Server connections in use", self.active.clone());
+        registry.register("pool_idle", "Server connections open and unused", self.idle.clone());
+        registry.register(
+            "pool_waiting",
+            "Statements that wait for a server connection",
+            self.waiting.clone(),
+        );
+    }
+
+    fn take(&self, cluster: &Cluster) {
+        let primary = cluster.primary().map(|primary| primary.node);
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        for node in cluster.status() {
+            let labels = vec![
+                ("node".to_owned(), node.node.to_string()),
+                ("address".to_owned(), node.address.clone()),
+            ];
+            self.up.get_or_create(&labels).set(i64::from(node.up));
+            self.primary.get_or_create(&labels).set(i64::from(primary == Some(node.node)));
+            if let Some(bytes) = node.lag_bytes {
+                let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+                self.lag_bytes.get_or_create(&labels).set(bytes);
+            }
+            self.lag_seconds.get_or_create(&labels).set(node.lag.as_secs_f64());
+            self.active.get_or_create(&labels).set(gauge(node.pool.active));
+            self.idle.get_or_create(&labels).set(gauge(node.pool.idle));
+            self.waiting.get_or_create(&labels).set(gauge(node.pool.waiting));
+        }
+    }
+}
+
+/// Whether decisions are logged, without asking twice.
+pub(crate) fn decision(log: bool, place: &str, node: Option<u16>, reason: Reason, why: &str) {
+    if log {
+        tracing::info!(target: "afterwrite::decision", place, node, reason = reason.name(), why, "decided");
+    }
+}

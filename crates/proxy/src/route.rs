@@ -1,0 +1,113 @@
+//! Finds a server connection for an exchange: asks for a decision, and does what
+//! it says until it names a place.
+
+use std::time::{Duration, Instant};
+
+use afterwrite_backend::{ClaimError, Claimed};
+use afterwrite_core::{Decision, Reason, View, decide};
+use afterwrite_session::Place;
+use afterwrite_types::{NodeId, Position, Standing};
+use tracing::debug;
+
+use crate::client::Client;
+
+/// A server connection for an exchange, and why that one.
+pub(crate) struct Routed {
+    pub(crate) link: Claimed,
+    pub(crate) place: Place,
+}
+
+impl Client {
+    /// A connection to the primary.
+    pub(crate) async fn route_to_primary(&self, reason: Reason) -> Result<Routed, ClaimError> {
+        let link = self.shared.cluster.claim_primary().await?;
+        Ok(Routed { link, place: Place::Primary(reason) })
+    }
+
+    /// A connection for a read.
+    ///
+    /// Waiting holds no server connection. Cancel-safe.
+    pub(crate) async fn route_read(&mut self) -> Result<Routed, ClaimError> {
+        let began = Instant::now();
+        let wait_max = self.shared.settings.wait_max;
+        let line = self.shared.cluster.primary().map(|primary| primary.line);
+        let key = self.key_floor();
+        self.session.begin_read(key, line, self.shared.sequence.now());
+        let mut budget = wait_max;
+        let mut waited = false;
+        loop {
+            match self.decide(budget, waited) {
+                Decision::Primary(reason) => return self.route_to_primary(reason).await,
+                Decision::Replica { node, need, reason } => {
+                    match self.claim_replica(node, need).await {
+                        Some(link) => return Ok(Routed { link, place: Place::Replica(reason) }),
+                        None => return self.route_to_primary(Reason::Rerouted).await,
+                    }
+                }
+                Decision::Wait { need, at_most } => {
+                    let start = Instant::now();
+                    self.shared.cluster.wait_for_replay(need, at_most).await;
+                    self.shared.metrics.waited(start.elapsed());
+                    waited = true;
+                }
+                Decision::Resolve { after, at_most } => {
+                    self.shared.metrics.fences.inc();
+                    if let Some(fence) = self.shared.cluster.fence(after, at_most).await {
+                        self.session.resolve(fence);
+                        if let Some(key) = self.session.key() {
+                            self.shared.keys.lock().resolve(key, fence);
+                        }
+                    }
+                }
+            }
+            budget = wait_max.saturating_sub(began.elapsed());
+        }
+    }
+
+    fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
+        self.session.key().map(|key| self.shared.keys.lock().floor(key))
+    }
+
+    fn decide(&self, budget: Duration, waited: bool) -> Decision {
+        let pending = self.key_floor().is_some_and(|key| key.pending);
+        let replicas = self.shared.cluster.replica_views(Instant::now());
+        let view = View { primary: self.shared.cluster.primary_view(), replicas: &replicas };
+        let ask = self.session.ask(pending, budget, waited);
+        decide(&ask, &view, &self.shared.settings.policy)
+    }
+
+    /// A connection to a replica that itself proves `need`.
+    ///
+    /// What the probe saw counts for this connection only if both were open at
+    /// once; if that does not suffice, the connection is asked itself.
+    async fn claim_replica(&self, node: NodeId, need: Option<Position>) -> Option<Claimed> {
+        let mut link = match self.shared.cluster.claim_replica(node).await {
+            Ok(link) => link,
+            Err(error) => {
+                debug!(%error, node = node.0, "no connection to the replica");
+                return None;
+            }
+        };
+        let Some(need) = need else { return Some(link) };
+        let observed = link.node().observed();
+        if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
+            proof.learn(observed);
+        }
+        if proves(&mut link, need) {
+            return Some(link);
+        }
+        let limit = self.shared.settings.backend.probe_timeout;
+        match link.witness(limit).await {
+            Ok(()) if proves(&mut link, need) => Some(link),
+            Ok(()) => {
+                link.release();
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn proves(link: &mut Claimed, need: Position) -> bool {
+    link.link.proof_mut().is_some_and(|proof| proof.standing(need) == Standing::Covers)
+}

@@ -1,0 +1,268 @@
+//! Writes what a server must be sent for an exchange.
+
+use std::sync::Arc;
+
+use afterwrite_types::{Role, Sequence};
+use afterwrite_wire::client::{self, Bind, STATEMENT};
+use afterwrite_wire::frame;
+use afterwrite_wire::server;
+
+use crate::exchange::{Op, Place, Span};
+use crate::intent::Transaction;
+use crate::link::{Await, CAPTURE_NAME, Link, Owner, Say};
+use crate::session::{Phase, Session};
+use crate::settings::Fingerprint;
+use crate::statement::Prepared;
+
+/// What is known where an exchange is dispatched.
+#[derive(Clone, Copy, Debug)]
+pub struct Dispatch<'a> {
+    /// Where it was routed.
+    pub place: Place,
+    /// Whether positions matter: the cluster has replicas.
+    pub positions: bool,
+    /// The proxy's order of events.
+    pub sequence: &'a Sequence,
+}
+
+/// SQL that must succeed on a connection before the client's own is sent there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prelude {
+    sql: String,
+    fingerprint: Fingerprint,
+}
+
+impl Session {
+    /// What must be sent first so that `link` has this client's settings.
+    pub fn prelude(&self, link: &Link) -> Option<Prelude> {
+        let wanted = self.settings.fingerprint();
+        (link.status == server::IDLE && link.applied != Some(wanted))
+            .then(|| Prelude { sql: self.settings.script(), fingerprint: wanted })
+    }
+
+    /// Writes the prelude; its replies end in `Progress::Prelude`.
+    #[expect(clippy::needless_pass_by_value, reason = "a prelude is sent once")]
+    pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
+        client::query(out, &prelude.sql);
+        link.expect(Await::Query, Owner::Prelude);
+        // RESET ALL and SET may have run half: until "ready" nothing is known.
+        link.applied = None;
+        self.prelude = Some(prelude.fingerprint);
+    }
+
+    /// Writes the gathered messages for the server behind `link`.
+    ///
+    /// `inbox` begins with the exchange's first byte, as for `gather`.
+    pub fn dispatch(
+        &mut self,
+        link: &mut Link,
+        inbox: &[u8],
+        how: Dispatch<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let first = self.phase == Phase::Gathering;
+        if first {
+            self.exchange.place = Some(how.place);
+            self.exchange.status = None;
+            if self.wants_guard(how) {
+                self.exchange.guarded = true;
+                client::query(out, "BEGIN READ ONLY");
+                link.expect(Await::Query, Owner::GuardBegin);
+            }
+        }
+        let ops = std::mem::take(&mut self.exchange.ops);
+        for op in &ops {
+            send(op, link, inbox, out);
+        }
+        if self.exchange.may_move() {
+            // It may have to be sent once more.
+            self.exchange.ops = ops;
+        }
+        if self.exchange.complete && self.phase != Phase::Copying {
+            self.phase = Phase::Running;
+            self.close(link, how, out);
+        } else if first {
+            self.phase = Phase::Open;
+        }
+    }
+
+    /// What the proxy sends behind the client's last message.
+    fn close(&mut self, link: &mut Link, how: Dispatch<'_>, out: &mut Vec<u8>) {
+        if self.exchange.guarded {
+            client::query(out, "COMMIT");
+            link.expect(Await::Query, Owner::GuardEnd);
+        } else if self.wants_capture(link, how) {
+            self.exchange.captures = true;
+            self.exchange.capture_asked = how.sequence.next();
+            client::bind(out, "", CAPTURE_NAME, &[], &[], &[1]);
+            link.expect(Await::Bind, Owner::Capture);
+            client::execute(out, "", 0);
+            link.expect(Await::Execute, Owner::Capture);
+            client::sync(out);
+            link.expect(Await::Sync, Owner::Capture);
+        }
+    }
+
+    /// Whether the position can be asked for in the same breath.
+    ///
+    /// # Invariant: after the commit, and only there
+    ///
+    /// The question must run in a transaction of its own behind the client's:
+    /// before the client's commit it would be answered too low, and inside its
+    /// transaction it would fix the client's snapshot. Behind `COPY FROM STDIN`
+    /// it would end the connection. Where any of that could be, it is not sent,
+    /// and the floor asks for a fence instead.
+    fn wants_capture(&self, link: &Link, how: Dispatch<'_>) -> bool {
+        let intent = &self.exchange.intent;
+        let plain = !intent.copy_in && !intent.unread && !intent.forgets_prepared;
+        let ends = match intent.transaction {
+            Transaction::Untouched => !self.in_transaction(),
+            Transaction::Ends { .. } => true,
+            Transaction::Begins { .. } | Transaction::Mixed => false,
+        };
+        let on_primary = matches!(how.place, Place::Primary(_)) && link.role() == Role::Primary;
+        on_primary
+            && how.positions
+            && self.exchange.executes
+            && plain
+            && ends
+            && !self.open.read_only
+            && !self.unreadable
+            && link.capture_ready
+            && !link.skipping
+    }
+
+    /// Whether a read that goes to the primary for want of a replica is put into
+    /// a read-only transaction.
+    ///
+    /// It was taken for a read by its text. A view or an operator may still hide
+    /// a function that writes, and then its position would have to be captured,
+    /// which would raise the floor of every such read. Inside a read-only
+    /// transaction the server itself proves that nothing was written.
+    fn wants_guard(&self, how: Dispatch<'_>) -> bool {
+        let exchange = &self.exchange;
+        matches!(how.place, Place::Primary(_))
+            && how.positions
+            && exchange.complete
+            && exchange.executes
+            && exchange.intent.reads_only()
+            && exchange.intent.transaction == Transaction::Untouched
+            && !self.in_transaction()
+            && self.pin.is_none()
+            && !self.unreadable
+    }
+}
+
+fn bytes(inbox: &[u8], span: Span) -> &[u8] {
+    inbox.get(span.start..span.end).unwrap_or_default()
+}
+
+fn body(inbox: &[u8], span: Span) -> &[u8] {
+    inbox.get(span.start + frame::HEAD..span.end).unwrap_or_default()
+}
+
+/// Writes one message of the client's in the words of this server.
+fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
+    let mut pass = |span: Span, what: Option<Await>, link: &mut Link| {
+        out.extend_from_slice(bytes(inbox, span));
+        if let Some(what) = what {
+            link.expect(what, Owner::Client);
+        }
+    };
+    match op {
+        Op::Query(span) => {
+            // A simple query ends the server's unnamed statement.
+            link.unnamed = None;
+            pass(*span, Some(Await::Query), link);
+        }
+        Op::FunctionCall(span) => pass(*span, Some(Await::FunctionCall), link),
+        Op::ParseUnread(span) => {
+            link.unnamed = None;
+            pass(*span, Some(Await::Parse(None)), link);
+        }
+        Op::Parse { prepared, named: false, span } => {
+            link.unnamed = Some(prepared.id);
+            pass(*span, Some(Await::Parse(None)), link);
+        }
+        Op::Parse { prepared, named: true, .. } => {
+            if link.has(prepared.id) {
+                link.expect(Await::Say(Say::ParseComplete), Owner::Client);
+            } else {
+                prepare(prepared, link, Owner::Client, out);
+            }
+        }
+        Op::Bind { prepared: Some(prepared), named, span } => {
+            provide(prepared, *named, link, out);
+            if *named {
+                rename_bind(prepared, inbox, *span, out);
+                link.expect(Await::Bind, Owner::Client);
+            } else {
+                out.extend_from_slice(bytes(inbox, *span));
+                link.expect(Await::Bind, Owner::Client);
+            }
+        }
+        Op::Bind { prepared: None, span, .. } => pass(*span, Some(Await::Bind), link),
+        Op::DescribeStatement { prepared: Some(prepared), named, span } => {
+            provide(prepared, *named, link, out);
+            if *named {
+                client::describe(out, STATEMENT, prepared.name.as_bytes());
+            } else {
+                out.extend_from_slice(bytes(inbox, *span));
+            }
+            link.expect(Await::DescribeStatement, Owner::Client);
+        }
+        Op::DescribeStatement { prepared: None, span, .. } => {
+            pass(*span, Some(Await::DescribeStatement), link);
+        }
+        Op::DescribePortal(span) => pass(*span, Some(Await::DescribePortal), link),
+        Op::ClosePortal(span) | Op::CloseStatement(span) => pass(*span, Some(Await::Close), link),
+        Op::Execute(span) => pass(*span, Some(Await::Execute), link),
+        Op::Flush(span) | Op::Copy(span) => pass(*span, None, link),
+        Op::Sync(span) => pass(*span, Some(Await::Sync), link),
+        Op::Say(say) => link.expect(Await::Say(say.clone()), Owner::Client),
+    }
+}
+
+/// Sees to it that the server knows the statement.
+fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec<u8>) {
+    if named {
+        if !link.has(prepared.id) {
+            prepare(prepared, link, Owner::Prepare, out);
+        }
+    } else if link.unnamed != Some(prepared.id) {
+        client::parse_bytes(out, b"", &prepared.rest);
+        link.unnamed = Some(prepared.id);
+        link.expect(Await::Parse(None), Owner::Prepare);
+    }
+}
+
+fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
+    if let Some(evicted) = link.learn(prepared.id) {
+        client::close(out, STATEMENT, format!("_afterwrite_{:x}", evicted.0));
+        link.expect(Await::Close, Owner::Evict);
+    }
+    client::parse_bytes(out, prepared.name.as_bytes(), &prepared.rest);
+    link.expect(Await::Parse(Some(prepared.id)), owner);
+}
+
+/// A Bind under the name that servers know the statement by.
+fn rename_bind(prepared: &Prepared, inbox: &[u8], span: Span, out: &mut Vec<u8>) {
+    let original = body(inbox, span);
+    let Ok(bind) = Bind::decode(original) else {
+        // It was decoded when it was gathered; sent on as it is, the server refuses it.
+        out.extend_from_slice(bytes(inbox, span));
+        return;
+    };
+    let start = out.len();
+    client::bind_bytes(out, bind.portal, prepared.name.as_bytes(), bind.rest);
+    // Of an oversized Bind only the beginning is here: its length is that of the whole.
+    let claimed = frame::head(bytes(inbox, span)).ok().flatten().map_or(0, |head| head.body_len);
+    let missing = claimed.saturating_sub(original.len());
+    if missing > 0
+        && let Some(length) = out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut::<4>)
+    {
+        let here = u32::from_be_bytes(*length);
+        let whole = here.saturating_add(u32::try_from(missing).unwrap_or(u32::MAX));
+        length.copy_from_slice(&whole.to_be_bytes());
+    }
+}

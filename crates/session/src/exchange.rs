@@ -1,0 +1,165 @@
+//! What a client asks for between two "ready"s.
+
+use std::sync::Arc;
+
+use afterwrite_core::Reason;
+use afterwrite_types::Floor;
+use smallvec::SmallVec;
+
+use crate::intent::Intent;
+use crate::link::Say;
+use crate::statement::Prepared;
+
+/// Where the bytes of a message stand, from the exchange's first byte.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// One message of the client, understood as far as it must be.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Query(Span),
+    FunctionCall(Span),
+    /// A statement of the client's; `named` on servers by our name for it.
+    Parse {
+        prepared: Arc<Prepared>,
+        named: bool,
+        span: Span,
+    },
+    /// A `Parse` too long to be held: passed on as it is, unnamed.
+    ParseUnread(Span),
+    Bind {
+        prepared: Option<Arc<Prepared>>,
+        named: bool,
+        span: Span,
+    },
+    DescribeStatement {
+        prepared: Option<Arc<Prepared>>,
+        named: bool,
+        span: Span,
+    },
+    DescribePortal(Span),
+    ClosePortal(Span),
+    CloseStatement(Span),
+    Execute(Span),
+    Flush(Span),
+    Sync(Span),
+    /// Part of `COPY` data, or its end.
+    Copy(Span),
+    /// Answered by the proxy.
+    Say(Say),
+}
+
+/// What kind of place an exchange needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The proxy answers it alone.
+    Local,
+    /// The server connection that the client holds already.
+    Held,
+    /// The primary, and why.
+    Primary(Reason),
+    /// A read: ask `decide`.
+    Read,
+}
+
+/// An exchange that is ready to be routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What kind of place it needs.
+    pub route: Route,
+    /// Whether it may write: its key must be marked before it is sent.
+    pub may_write: bool,
+}
+
+/// Where an exchange was routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the primary.
+    Primary(Reason),
+    /// On a replica.
+    Replica(Reason),
+}
+
+impl Place {
+    /// Why there.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Primary(reason) | Self::Replica(reason) => reason,
+        }
+    }
+}
+
+/// Why an answer is thrown away and the exchange runs again elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discard {
+    /// The replica cannot or will not do it.
+    Refused,
+    /// It was taken for a read and tried to write.
+    Wrote,
+}
+
+/// What a client asks for between two "ready"s, and how far it has come.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
+pub(crate) struct Exchange {
+    pub(crate) ops: SmallVec<[Op; 4]>,
+    pub(crate) intent: Intent,
+    /// Text of the simple query or of the statements that change settings.
+    pub(crate) setting_texts: Vec<String>,
+    /// Bytes of the client's that belong to it and were looked at.
+    pub(crate) scanned: usize,
+    /// It ended with a `Query`, a `FunctionCall` or a `Sync`.
+    pub(crate) complete: bool,
+    /// It executes something; otherwise it only prepares or describes.
+    pub(crate) executes: bool,
+    /// Something in it was answered by the proxy with an error: the rest up to
+    /// the Sync is skipped.
+    pub(crate) skip: bool,
+    /// Something in it must reach a server.
+    pub(crate) needs_server: bool,
+    /// A Flush stood in it before anything was executed.
+    pub(crate) flushed: bool,
+    /// The server takes `COPY` data of a simple query, so no Sync follows them.
+    pub(crate) copies_simply: bool,
+    /// A read-only transaction of ours could not be opened around it.
+    pub(crate) guard_failed: bool,
+    /// The portal bound to one of the proxy's own commands.
+    pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,
+    /// The least that it must see, if it is a read.
+    pub(crate) floor: Floor,
+    /// Where it runs.
+    pub(crate) place: Option<Place>,
+    /// A read-only transaction of ours is around it.
+    pub(crate) guarded: bool,
+    /// The position is asked for behind it.
+    pub(crate) captures: bool,
+    pub(crate) captured: bool,
+    /// The moment before the position was asked for.
+    pub(crate) capture_asked: afterwrite_types::Moment,
+    /// The status to tell the client once everything of ours is answered.
+    pub(crate) status: Option<u8>,
+    pub(crate) failed: bool,
+    /// Rows, a completion or an error were passed on: too late to run elsewhere.
+    pub(crate) answered: bool,
+    /// The client has seen some of the answer.
+    pub(crate) shown: bool,
+    /// The answer is thrown away: it runs again elsewhere.
+    pub(crate) discards: Option<Discard>,
+    /// Tries so far.
+    pub(crate) tries: u8,
+}
+
+impl Exchange {
+    /// Whether anything of it was looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.scanned == 0 && self.ops.is_empty()
+    }
+
+    /// Whether it may still run again on another server, unseen.
+    pub(crate) fn may_move(&self) -> bool {
+        self.complete && !self.shown && !self.answered && self.intent.reads_only()
+    }
+}

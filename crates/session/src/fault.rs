@@ -1,0 +1,73 @@
+//! Whose fault it is when bytes make no sense.
+
+use std::fmt;
+
+use afterwrite_wire::frame::Malformed;
+
+/// The client broke the protocol. Its connection ends; nobody else notices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientFault {
+    /// A message that cannot be read.
+    Malformed(Malformed),
+    /// A message type that no client sends.
+    UnknownMessage(u8),
+}
+
+impl ClientFault {
+    /// The code the client sees.
+    pub fn sqlstate(&self) -> &'static str {
+        match self {
+            Self::Malformed(malformed) => malformed.sqlstate(),
+            Self::UnknownMessage(_) => "08P01",
+        }
+    }
+}
+
+impl fmt::Display for ClientFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => write!(f, "the client sent {malformed}"),
+            Self::UnknownMessage(tag) => write!(f, "invalid frontend message type {tag}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientFault {}
+
+impl From<Malformed> for ClientFault {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// The server broke the protocol, or we lost count of its replies. The server
+/// connection ends, since nothing it says can be attributed any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerFault {
+    /// A message that cannot be read.
+    Malformed(Malformed),
+    /// A message that answers nothing we asked.
+    OutOfTurn {
+        /// Its type.
+        tag: u8,
+    },
+}
+
+impl fmt::Display for ServerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(malformed) => write!(f, "the server sent {malformed}"),
+            Self::OutOfTurn { tag } => {
+                write!(f, "the server sent a message of type {:?} out of turn", char::from(*tag))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ServerFault {}
+
+impl From<Malformed> for ServerFault {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}

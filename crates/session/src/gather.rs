@@ -1,0 +1,516 @@
+//! Cuts what a client sends into exchanges.
+
+use std::sync::Arc;
+
+use afterwrite_core::Reason;
+use afterwrite_sql::{Command, Effect};
+use afterwrite_types::Moment;
+use afterwrite_wire::client::{Bind, Execute, Parse, Target, query_text};
+use afterwrite_wire::frame::{self, Head, Malformed};
+use afterwrite_wire::server::{self, Report};
+use afterwrite_wire::tags::client as tag;
+
+use crate::command::{self, Answer, Surroundings};
+use crate::exchange::{Op, Request, Route, Span};
+use crate::fault::ClientFault;
+use crate::intent::{Intent, Transaction};
+use crate::link::Say;
+use crate::session::{Phase, Session};
+use crate::statement::{Library, Prepared};
+
+/// What the client's bytes amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathered {
+    /// Nothing yet: more bytes are needed.
+    NeedMore,
+    /// An exchange is ready to be routed and dispatched.
+    Request(Request),
+    /// More messages of an exchange that is under way: dispatch them to its server.
+    Further,
+    /// The primary's position must be known to go on (or the attempt have failed).
+    NeedsFence(Moment),
+    /// The client said goodbye.
+    Goodbye,
+}
+
+/// What gathering may look at besides the bytes.
+pub(crate) struct Around<'a> {
+    library: &'a dyn Library,
+    now: Moment,
+    /// A fence was asked for and did not come.
+    fence_failed: bool,
+}
+
+/// A piece of a batch that could not be read: too long to be held.
+const NAMES_MAX: usize = 4096;
+
+impl Session {
+    /// Reads on in the client's bytes; `inbox` begins with the exchange's first byte.
+    ///
+    /// `fence_failed` says that an earlier [`Gathered::NeedsFence`] could not be met.
+    pub fn gather(
+        &mut self,
+        inbox: &[u8],
+        library: &dyn Library,
+        now: Moment,
+        fence_failed: bool,
+    ) -> Result<Gathered, ClientFault> {
+        let around = Around { library, now, fence_failed };
+        loop {
+            if self.upstream.left > 0 {
+                return Ok(Gathered::NeedMore);
+            }
+            let rest = inbox.get(self.exchange.scanned..).unwrap_or_default();
+            let Some(head) = frame::head(rest)? else { return Ok(self.pause()) };
+            if head.body_len > self.limits.message_max {
+                let (claimed, limit) = (head.body_len, self.limits.message_max);
+                return Err(Malformed::TooLong { claimed, limit }.into());
+            }
+            let total = head.total();
+            let whole = rest.len() >= total;
+            let reach = self.exchange.scanned + rest.len().min(total);
+            if !whole && reach < self.limits.held_max {
+                return Ok(self.pause());
+            }
+            let start = self.exchange.scanned;
+            let end = start + total.min(rest.len());
+            let message = Message { head, span: Span { start, end }, whole };
+            let body = rest.get(frame::HEAD..end - start).unwrap_or_default();
+            if let Some(gathered) = self.take(&message, body, &around)? {
+                return Ok(gathered);
+            }
+        }
+    }
+
+    /// The bytes end in the middle of a message.
+    fn pause(&self) -> Gathered {
+        if self.phase != Phase::Gathering && !self.exchange.ops.is_empty() {
+            Gathered::Further
+        } else {
+            Gathered::NeedMore
+        }
+    }
+
+    /// Takes up one message; gives back what it completes.
+    fn take(
+        &mut self,
+        message: &Message,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Option<Gathered>, ClientFault> {
+        if !message.whole {
+            return self.take_oversized(message, body).map(Some);
+        }
+        let span = message.span;
+        let done = match message.head.tag {
+            tag::QUERY => return self.take_query(span, body, around).map(Some),
+            tag::PARSE => self.take_parse(span, body, around)?,
+            tag::BIND => self.take_bind(span, body)?,
+            tag::DESCRIBE => self.take_describe(span, body)?,
+            tag::EXECUTE => {
+                let execute = Execute::decode(body)?;
+                match self.local_portal(execute.portal) {
+                    Some(prepared) => return Ok(self.execute_local(&prepared, span, around)),
+                    None => self.push_executing(Op::Execute(span)),
+                }
+                None
+            }
+            tag::CLOSE => self.take_close(span, body)?,
+            tag::FLUSH => return Ok(Some(self.take_flush(span))),
+            tag::SYNC => Some(self.take_sync(span)),
+            tag::FUNCTION_CALL => {
+                self.exchange.intent.add(&Intent::unread());
+                self.push_executing(Op::FunctionCall(span));
+                self.exchange.complete = true;
+                Some(Gathered::Request(self.request()))
+            }
+            tag::COPY_DATA | tag::COPY_DONE | tag::COPY_FAIL => {
+                self.take_copy(message.head.tag, span);
+                None
+            }
+            tag::TERMINATE => Some(Gathered::Goodbye),
+            other => return Err(ClientFault::UnknownMessage(other)),
+        };
+        self.exchange.scanned = span.end;
+        // A batch of many small messages is held only so far.
+        if done.is_none() && self.phase == Phase::Gathering && self.is_overfull() {
+            return Ok(Some(self.give_up_holding()));
+        }
+        Ok(done)
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.exchange.scanned >= self.limits.held_max && !self.exchange.ops.is_empty()
+    }
+
+    fn give_up_holding(&mut self) -> Gathered {
+        self.exchange.intent.add(&Intent::unread());
+        Gathered::Request(self.request())
+    }
+
+    fn push(&mut self, op: Op) {
+        if self.exchange.skip {
+            return;
+        }
+        if !matches!(op, Op::Say(_) | Op::Sync(_) | Op::Flush(_)) {
+            self.exchange.needs_server = true;
+        }
+        self.exchange.ops.push(op);
+    }
+
+    fn push_executing(&mut self, op: Op) {
+        self.exchange.executes = true;
+        self.push(op);
+    }
+
+    fn take_query(
+        &mut self,
+        span: Span,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Gathered, ClientFault> {
+        let text = query_text(body)?;
+        let analysis = afterwrite_sql::analyse(text);
+        let intent = if self.unreadable { Intent::unread() } else { Intent::of(&analysis) };
+        if intent.local {
+            let single = analysis.single().map(|statement| &statement.effect);
+            if let Some(Effect::Afterwrite(command)) = single {
+                let answer = self.carry_out(command, around);
+                if answer == Answer::NeedsFence && !around.fence_failed {
+                    return Ok(Gathered::NeedsFence(around.now));
+                }
+                let mut bytes = Vec::new();
+                command::write(&answer, true, &mut bytes);
+                self.push(Op::Say(Say::Bytes(bytes.into())));
+            } else {
+                self.take_mixed(&analysis, span, around);
+            }
+        } else {
+            if !intent.changes.is_empty() {
+                self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+            self.push_executing(Op::Query(span));
+        }
+        self.exchange.intent.add(&intent);
+        self.exchange.scanned = span.end;
+        self.exchange.complete = true;
+        Ok(Gathered::Request(self.request()))
+    }
+
+    /// Settings of ours among other statements in one string: they take effect
+    /// at once, and the server takes its own copies for unknown settings.
+    fn take_mixed(&mut self, analysis: &afterwrite_sql::Analysis, span: Span, around: &Around<'_>) {
+        for statement in &analysis.statements {
+            let Effect::Afterwrite(command) = &statement.effect else { continue };
+            let answer = match command {
+                Command::Show { name } => Answer::Failed(
+                    Report::error("0A000", format!("SHOW afterwrite.{name} must be sent alone"))
+                        .detail(
+                            "It stood in one string with other statements; none of them was run.",
+                        ),
+                ),
+                Command::Set { .. } | Command::Reset { .. } | Command::Malformed => {
+                    self.carry_out(command, around)
+                }
+            };
+            if let Answer::Failed(_) = answer {
+                let mut bytes = Vec::new();
+                command::write(&answer, true, &mut bytes);
+                self.push(Op::Say(Say::Bytes(bytes.into())));
+                return;
+            }
+        }
+        // The copies must not stay behind for the next client.
+        self.exchange.intent.changes.push(crate::intent::Change::Reset(String::new()));
+        self.push_executing(Op::Query(span));
+    }
+
+    fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
+        let surroundings = Surroundings {
+            now: around.now,
+            known: around.library.known_position(),
+            last_decision: &self.last_decision,
+            in_transaction: self.in_transaction(),
+        };
+        command::carry_out(command, &mut self.scope, surroundings)
+    }
+
+    fn take_parse(
+        &mut self,
+        span: Span,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Option<Gathered>, ClientFault> {
+        let parse = Parse::decode(body)?;
+        if self.exchange.skip {
+            return Ok(None);
+        }
+        let named = !parse.name.is_empty();
+        let known = (!named).then(|| self.statements.same_unnamed(parse.rest).cloned()).flatten();
+        let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
+        if !self.statements.insert(parse.name, Arc::clone(&prepared), self.limits.prepared_max) {
+            let max = self.limits.prepared_max;
+            self.fail(
+                &Report::error("54000", format!("a client may prepare at most {max} statements"))
+                    .hint("close statements that are not needed any more, or raise clients.prepared_max"),
+            );
+            return Ok(None);
+        }
+        if prepared.command.is_some() {
+            self.push(Op::Say(Say::ParseComplete));
+        } else {
+            self.exchange.intent.add(&Intent { statements: 0, ..prepared.intent.clone() });
+            self.push(Op::Parse { prepared, named, span });
+        }
+        Ok(None)
+    }
+
+    fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+        let bind = Bind::decode(body)?;
+        let prepared = self.statements.find(bind.statement).cloned();
+        match prepared {
+            Some(prepared) if prepared.command.is_some() => {
+                self.exchange.portal = Some((bind.portal.into(), prepared));
+                self.push(Op::Say(Say::BindComplete));
+            }
+            prepared => {
+                if self.local_portal(bind.portal).is_some() {
+                    self.exchange.portal = None;
+                }
+                self.note_bound(prepared.as_deref());
+                let named = !bind.statement.is_empty();
+                self.push(Op::Bind { prepared, named, span });
+            }
+        }
+        Ok(None)
+    }
+
+    fn note_bound(&mut self, prepared: Option<&Prepared>) {
+        // A statement that nobody prepared through us was prepared by SQL.
+        let Some(prepared) = prepared else {
+            self.exchange.intent.add(&Intent::unread());
+            return;
+        };
+        self.exchange.intent.add(&prepared.intent);
+        if !prepared.intent.changes.is_empty() {
+            let text = String::from_utf8_lossy(prepared.sql()).into_owned();
+            self.exchange.setting_texts.push(text);
+        }
+    }
+
+    fn take_describe(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+        let target = Target::decode(body)?;
+        if target.kind == b'P' {
+            match self.local_portal(target.name) {
+                Some(prepared) => self.say_described(&prepared, false),
+                None => self.push(Op::DescribePortal(span)),
+            }
+            return Ok(None);
+        }
+        let named = !target.name.is_empty();
+        match self.statements.find(target.name).cloned() {
+            Some(prepared) if prepared.command.is_some() => self.say_described(&prepared, true),
+            prepared => {
+                match &prepared {
+                    Some(prepared) => {
+                        let intent = Intent { statements: 0, ..prepared.intent.clone() };
+                        self.exchange.intent.add(&intent);
+                    }
+                    None => self.exchange.intent.add(&Intent::unread()),
+                }
+                self.push(Op::DescribeStatement { prepared, named, span });
+            }
+        }
+        Ok(None)
+    }
+
+    fn say_described(&mut self, prepared: &Prepared, statement: bool) {
+        let mut bytes = Vec::new();
+        if statement {
+            server::parameter_description(&mut bytes, &[]);
+        }
+        if let Some(command) = &prepared.command {
+            command::describe(command, &mut bytes);
+        }
+        self.push(Op::Say(Say::Bytes(bytes.into())));
+    }
+
+    fn local_portal(&self, name: &[u8]) -> Option<Arc<Prepared>> {
+        let (portal, prepared) = self.exchange.portal.as_ref()?;
+        (**portal == *name).then(|| Arc::clone(prepared))
+    }
+
+    /// Carries out a command of ours that was bound to a portal.
+    fn execute_local(
+        &mut self,
+        prepared: &Prepared,
+        span: Span,
+        around: &Around<'_>,
+    ) -> Option<Gathered> {
+        let Some(command) = prepared.command.as_ref().filter(|_| !self.exchange.skip) else {
+            self.exchange.scanned = span.end;
+            return None;
+        };
+        match self.carry_out(command, around) {
+            Answer::NeedsFence if !around.fence_failed => {
+                return Some(Gathered::NeedsFence(around.now));
+            }
+            Answer::Failed(report) => self.fail(&report),
+            answer => {
+                let mut bytes = Vec::new();
+                command::write(&answer, false, &mut bytes);
+                self.push(Op::Say(Say::Bytes(bytes.into())));
+            }
+        }
+        self.exchange.scanned = span.end;
+        None
+    }
+
+    /// Answers with an error, and skips what follows up to the Sync, as a server does.
+    fn fail(&mut self, report: &Report) {
+        let mut bytes = Vec::new();
+        server::error(&mut bytes, report);
+        self.push(Op::Say(Say::Bytes(bytes.into())));
+        self.exchange.skip = true;
+    }
+
+    fn take_close(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+        let target = Target::decode(body)?;
+        if target.kind == b'P' {
+            self.push(Op::ClosePortal(span));
+        } else if self.pin.is_some() && self.statements.find(target.name).is_none() {
+            // Possibly a statement of SQL's PREPARE, which lives on the server.
+            self.push(Op::CloseStatement(span));
+        } else {
+            if !self.exchange.skip {
+                self.statements.remove(target.name);
+            }
+            self.push(Op::Say(Say::CloseComplete));
+        }
+        Ok(None)
+    }
+
+    fn take_flush(&mut self, span: Span) -> Gathered {
+        self.push(Op::Flush(span));
+        self.exchange.scanned = span.end;
+        if self.phase != Phase::Gathering {
+            return Gathered::Further;
+        }
+        if self.exchange.needs_server && !self.exchange.executes {
+            self.exchange.flushed = true;
+        }
+        Gathered::Request(self.request())
+    }
+
+    fn take_sync(&mut self, span: Span) -> Gathered {
+        self.exchange.skip = false;
+        self.push(Op::Sync(span));
+        self.exchange.complete = true;
+        self.exchange.portal = None;
+        if self.phase == Phase::Gathering {
+            Gathered::Request(self.request())
+        } else {
+            Gathered::Further
+        }
+    }
+
+    fn take_copy(&mut self, copy: u8, span: Span) {
+        // Outside of COPY a server drops these silently: the tail of a COPY that failed.
+        if self.phase == Phase::Copying || self.phase == Phase::Open {
+            self.exchange.ops.push(Op::Copy(span));
+            if self.phase == Phase::Copying && copy != tag::COPY_DATA {
+                self.phase = if self.exchange.copies_simply { Phase::Running } else { Phase::Open };
+            }
+        }
+    }
+
+    /// A message too long to be held: its beginning is looked at, the rest goes
+    /// past us.
+    fn take_oversized(&mut self, message: &Message, body: &[u8]) -> Result<Gathered, ClientFault> {
+        let span = message.span;
+        let left = message.head.total() - (span.end - span.start);
+        let under_way = self.phase != Phase::Gathering;
+        let discard = self.exchange.skip;
+        match message.head.tag {
+            tag::QUERY | tag::FUNCTION_CALL if !under_way => {
+                self.exchange.intent.add(&Intent::unread());
+                let op = if message.head.tag == tag::QUERY { Op::Query } else { Op::FunctionCall };
+                self.push_executing(op(span));
+                self.exchange.complete = true;
+            }
+            tag::PARSE if body.first() == Some(&0) => {
+                self.statements.remove(b"");
+                self.exchange.intent.add(&Intent::unread());
+                self.push(Op::ParseUnread(span));
+            }
+            tag::PARSE => {
+                let max = self.limits.held_max;
+                self.fail(
+                    &Report::error("54000", format!("a named statement is limited to {max} bytes"))
+                        .hint("use an unnamed statement, or raise clients.statement_buffer_max"),
+                );
+                self.upstream.discard = true;
+            }
+            tag::BIND => {
+                let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
+                let bind = Bind::decode(names)?;
+                let prepared = self.statements.find(bind.statement).cloned();
+                self.note_bound(prepared.as_deref());
+                self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
+                self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
+            }
+            tag::COPY_DATA if under_way => self.exchange.ops.push(Op::Copy(span)),
+            tag::COPY_DATA => self.upstream.discard = true,
+            _ => {
+                let claimed = message.head.body_len;
+                return Err(Malformed::TooLong { claimed, limit: self.limits.held_max }.into());
+            }
+        }
+        self.exchange.scanned = span.end;
+        self.upstream.left = left;
+        self.upstream.discard |= discard;
+        if under_way {
+            Ok(Gathered::Further)
+        } else if self.exchange.ops.is_empty() {
+            Ok(Gathered::NeedMore)
+        } else {
+            Ok(Gathered::Request(self.request()))
+        }
+    }
+
+    /// Says what the gathered exchange needs.
+    pub fn request(&self) -> Request {
+        let exchange = &self.exchange;
+        let reads = !self.unreadable
+            && exchange.intent.reads_only()
+            && exchange.intent.transaction == Transaction::Untouched;
+        let route = if !exchange.needs_server {
+            Route::Local
+        } else if self.in_transaction() || self.pin.is_some() {
+            Route::Held
+        } else if self.unreadable
+            || exchange.intent.unread
+            || exchange.flushed
+            || !exchange.complete
+        {
+            Route::Primary(Reason::Unread)
+        } else {
+            match exchange.intent.transaction {
+                Transaction::Begins { read_only: true, serializable: false } => Route::Read,
+                Transaction::Untouched if reads => Route::Read,
+                Transaction::Begins { .. } => Route::Primary(Reason::Transaction),
+                Transaction::Untouched | Transaction::Ends { .. } | Transaction::Mixed => {
+                    Route::Primary(Reason::MayWrite)
+                }
+            }
+        };
+        let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
+        Request { route, may_write }
+    }
+}
+
+struct Message {
+    head: Head,
+    span: Span,
+    whole: bool,
+}

@@ -1,0 +1,230 @@
+//! What an exchange may do, all its statements taken together.
+
+use afterwrite_sql::{Access, Analysis, Effect, Pin, Reason};
+use smallvec::SmallVec;
+
+/// What an exchange may do to the transaction it runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transaction {
+    /// Leaves it as it is.
+    #[default]
+    Untouched,
+    /// One `BEGIN` and nothing else.
+    Begins {
+        /// It said `READ ONLY`.
+        read_only: bool,
+        /// It said `SERIALIZABLE`, which no standby offers.
+        serializable: bool,
+    },
+    /// One `COMMIT`, `ROLLBACK` or `PREPARE TRANSACTION` and nothing else, no `AND CHAIN`.
+    Ends {
+        /// It was a `COMMIT`.
+        commits: bool,
+    },
+    /// Anything else: the status that the server reports is all that is known.
+    Mixed,
+}
+
+/// A change of the session's settings that must follow the client to its next server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `SET name …`: the statement's own text sets it again.
+    Set(String),
+    /// `RESET name`, or `SET name TO DEFAULT`.
+    Reset(String),
+    /// `RESET ALL` or `DISCARD ALL`.
+    ResetAll,
+}
+
+/// What an exchange may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
+pub struct Intent {
+    /// Statements that were analysed.
+    pub statements: u32,
+    /// Why it may write; `None` if every statement is a proven read.
+    pub writes: Option<Reason>,
+    /// What it does to the transaction.
+    pub transaction: Transaction,
+    /// It may ask the client for `COPY` data.
+    pub copy_in: bool,
+    /// It leaves something behind on the server connection.
+    pub pin: Option<Pin>,
+    /// It drops prepared statements that we put there.
+    pub forgets_prepared: bool,
+    /// `SAVEPOINT` and its like.
+    pub savepoint: bool,
+    /// `SET TRANSACTION`: a read-only transaction may become another.
+    pub sets_transaction: bool,
+    /// Settings it changes.
+    pub changes: SmallVec<[Change; 0]>,
+    /// Part of it was not analysed: it may do anything.
+    pub unread: bool,
+    /// It has a statement that is for the proxy.
+    pub local: bool,
+}
+
+impl Default for Intent {
+    fn default() -> Self {
+        Self {
+            statements: 0,
+            writes: None,
+            transaction: Transaction::Untouched,
+            copy_in: false,
+            pin: None,
+            forgets_prepared: false,
+            savepoint: false,
+            sets_transaction: false,
+            changes: SmallVec::new(),
+            unread: false,
+            local: false,
+        }
+    }
+}
+
+impl Intent {
+    /// What the statements of one SQL string may do.
+    pub fn of(analysis: &Analysis) -> Self {
+        let mut intent = Self::default();
+        for statement in &analysis.statements {
+            intent.add_statement(statement.access, statement.reason, &statement.effect);
+        }
+        if analysis.overflow {
+            intent.give_up();
+        }
+        intent
+    }
+
+    /// Something that could not be analysed.
+    pub fn unread() -> Self {
+        let mut intent = Self::default();
+        intent.give_up();
+        intent
+    }
+
+    /// Whether it is proven to read only and leaves nothing behind.
+    pub fn reads_only(&self) -> bool {
+        self.writes.is_none() && self.pin.is_none() && !self.unread && self.changes.is_empty()
+    }
+
+    /// Takes up what a further statement of the same exchange may do.
+    pub fn add(&mut self, other: &Self) {
+        self.transaction = match (self.statements, other.statements) {
+            (_, 0) => self.transaction,
+            (0, _) => other.transaction,
+            _ => combine(self.transaction, other.transaction),
+        };
+        self.statements += other.statements;
+        self.writes = self.writes.or(other.writes);
+        self.copy_in |= other.copy_in;
+        self.pin = self.pin.or(other.pin);
+        self.forgets_prepared |= other.forgets_prepared;
+        self.savepoint |= other.savepoint;
+        self.sets_transaction |= other.sets_transaction;
+        self.changes.extend(other.changes.iter().cloned());
+        self.unread |= other.unread;
+        self.local |= other.local;
+    }
+
+    fn give_up(&mut self) {
+        self.unread = true;
+        self.writes = self.writes.or(Some(Reason::Unreadable));
+        self.transaction = Transaction::Mixed;
+    }
+
+    fn add_statement(&mut self, access: Access, reason: Reason, effect: &Effect) {
+        let mut one = Self { statements: 1, ..Self::default() };
+        if access == Access::Writes {
+            one.writes = Some(reason);
+        }
+        match effect {
+            Effect::Plain
+            | Effect::Show
+            | Effect::CopyOut
+            | Effect::SetLocal
+            | Effect::CommitPrepared
+            | Effect::RollbackPrepared
+            | Effect::Deallocate => {}
+            Effect::Begin { read_only, serializable } => {
+                one.transaction = Transaction::Begins {
+                    read_only: *read_only == Some(true),
+                    serializable: *serializable,
+                };
+            }
+            Effect::Commit { chain: false } => {
+                one.transaction = Transaction::Ends { commits: true };
+            }
+            Effect::Rollback { chain: false } | Effect::PrepareTransaction => {
+                one.transaction = Transaction::Ends { commits: false };
+            }
+            Effect::Commit { chain: true } | Effect::Rollback { chain: true } => {
+                one.transaction = Transaction::Mixed;
+            }
+            Effect::Savepoint => one.savepoint = true,
+            Effect::SetTransaction => one.sets_transaction = true,
+            Effect::Set(set) if set.to_default => {
+                one.changes.push(Change::Reset(set.name.to_string()));
+            }
+            Effect::Set(set) => one.changes.push(Change::Set(set.name.to_string())),
+            Effect::Reset { name } => one.changes.push(Change::Reset(name.to_string())),
+            Effect::ResetAll => one.changes.push(Change::ResetAll),
+            Effect::DiscardAll => {
+                one.changes.push(Change::ResetAll);
+                one.forgets_prepared = true;
+            }
+            Effect::DeallocateAll => one.forgets_prepared = true,
+            Effect::Pins(pin) => one.pin = Some(*pin),
+            Effect::CopyIn => one.copy_in = true,
+            Effect::Afterwrite(_) => {
+                one.local = true;
+                one.writes = None;
+            }
+        }
+        self.add(&one);
+    }
+}
+
+/// What two statements do to the transaction, one after the other.
+fn combine(first: Transaction, second: Transaction) -> Transaction {
+    match (first, second) {
+        (Transaction::Untouched, Transaction::Untouched) => Transaction::Untouched,
+        _ => Transaction::Mixed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(sql: &str) -> Intent {
+        Intent::of(&afterwrite_sql::analyse(sql.as_bytes()))
+    }
+
+    #[test]
+    fn transactions_are_followed_only_where_they_are_plain() {
+        for (sql, expected) in [
+            ("UPDATE t SET a = 1", Transaction::Untouched),
+            ("UPDATE t SET a = 1; DELETE FROM t", Transaction::Untouched),
+            ("BEGIN", Transaction::Begins { read_only: false, serializable: false }),
+            ("BEGIN READ ONLY", Transaction::Begins { read_only: true, serializable: false }),
+            ("COMMIT", Transaction::Ends { commits: true }),
+            ("ROLLBACK", Transaction::Ends { commits: false }),
+            ("COMMIT AND CHAIN", Transaction::Mixed),
+            ("BEGIN; SELECT 1", Transaction::Mixed),
+            ("COMMIT; BEGIN", Transaction::Mixed),
+            ("ROLLBACK TO a", Transaction::Untouched),
+        ] {
+            assert_eq!(of(sql).transaction, expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_behind_is_not_a_read() {
+        assert!(of("SELECT 1").reads_only());
+        for sql in ["SET search_path = a", "LISTEN x", "INSERT INTO t VALUES (1)", "DISCARD ALL"] {
+            assert!(!of(sql).reads_only(), "{sql}");
+        }
+        assert!(of("DISCARD ALL").forgets_prepared);
+        assert!(!Intent::unread().reads_only());
+    }
+}

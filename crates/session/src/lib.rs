@@ -1,0 +1,41 @@
+//! One client, from its first statement to its goodbye, without a socket.
+//!
+//! Whoever owns the sockets hands in bytes and is told what to do with them:
+//!
+//! 1. [`Session::gather`] cuts the client's bytes into exchanges and says what
+//!    each may do.
+//! 2. The driver decides where it runs (`afterwrite_core::decide`) and claims a
+//!    connection, whose pure half is a [`Link`].
+//! 3. [`Session::dispatch`] writes what that server must be sent.
+//! 4. [`Session::relay`] reads the server's replies by their headers, passes on
+//!    what the client asked for, keeps what the proxy asked for, and raises the
+//!    floor before the client hears "ready".
+//!
+//! One exchange is a simple `Query`, or everything up to a `Sync`. Exchanges run
+//! one after the other in the order in which the client sent them.
+
+mod command;
+mod dispatch;
+mod exchange;
+mod fault;
+mod gather;
+mod intent;
+mod link;
+mod relay;
+mod scope;
+mod session;
+mod settings;
+mod statement;
+
+pub use command::{Answer, answer};
+pub use dispatch::{Dispatch, Prelude};
+pub use exchange::{Place, Request, Route};
+pub use fault::{ClientFault, ServerFault};
+pub use gather::Gathered;
+pub use intent::{Change, Intent, Transaction};
+pub use link::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
+pub use relay::{Progress, Relayed};
+pub use scope::Scope;
+pub use session::{Limits, Lost, Outcome, Session, Verdict};
+pub use settings::{Fingerprint, Settings};
+pub use statement::{Library, Prepared, StatementId};

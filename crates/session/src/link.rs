@@ -1,0 +1,266 @@
+//! One server connection, without its socket: what was sent, what is owed, what
+//! the server has been taught.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use afterwrite_core::Proof;
+use afterwrite_types::{Line, NodeId, Role, WalGeometry};
+use afterwrite_wire::server;
+
+use crate::settings::Fingerprint;
+use crate::statement::StatementId;
+
+/// The statement, prepared on every connection to a primary, that asks for the
+/// position. Named, because an unnamed one would displace the client's.
+pub const CAPTURE_NAME: &str = "_afterwrite_position";
+
+/// Its text: fixed, so that `pg_stat_statements` shows one line for all of them.
+pub const CAPTURE_SQL: &str =
+    "SELECT pg_catalog.pg_current_wal_insert_lsn() /* afterwrite: position after commit */";
+
+/// What is known of a server connection when it is admitted.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkSpec {
+    /// Which node.
+    pub node: NodeId,
+    /// What it said it was.
+    pub role: Role,
+    /// The line of history it was on.
+    pub line: Line,
+    /// How its log is cut into pages.
+    pub wal: WalGeometry,
+    /// How far a replica had replayed when it was asked over this connection.
+    pub proof: Option<Proof>,
+    /// Statements that may be prepared on it at once.
+    pub prepared_max: usize,
+    /// Whether [`CAPTURE_NAME`] was prepared on it.
+    pub capture: bool,
+}
+
+/// Who asked for what a server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The client: it is passed on.
+    Client,
+    /// The proxy prepares a statement that the client prepared elsewhere.
+    Prepare,
+    /// The proxy drops a statement to make room.
+    Evict,
+    /// The proxy opens a read-only transaction around a read.
+    GuardBegin,
+    /// The proxy ends it.
+    GuardEnd,
+    /// The proxy asks for the position after the client's commit.
+    Capture,
+    /// The proxy brings the client's settings to this server.
+    Prelude,
+}
+
+/// What the server still has to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Await {
+    Parse(Option<StatementId>),
+    Bind,
+    /// Describe of a statement: parameters first, then rows.
+    DescribeStatement,
+    DescribePortal,
+    Execute,
+    Close,
+    /// Ends with "ready".
+    Query,
+    FunctionCall,
+    Sync,
+    /// Nothing: we answer this one ourselves, in its turn.
+    Say(Say),
+}
+
+/// An answer that the proxy gives in the server's stead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Say {
+    ParseComplete,
+    BindComplete,
+    CloseComplete,
+    Bytes(Box<[u8]>),
+}
+
+impl Say {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::ParseComplete => server::parse_complete(out),
+            Self::BindComplete => server::bind_complete(out),
+            Self::CloseComplete => server::close_complete(out),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Expect {
+    pub(crate) what: Await,
+    pub(crate) owner: Owner,
+}
+
+/// A message whose rest goes past us unread.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passing {
+    pub(crate) left: usize,
+    pub(crate) forward: bool,
+}
+
+/// One server connection, without its socket.
+#[derive(Debug)]
+pub struct Link {
+    pub(crate) spec: LinkSpec,
+    pub(crate) expects: VecDeque<Expect>,
+    pub(crate) passing: Passing,
+    /// After an error the server skips everything up to the next Sync.
+    pub(crate) skipping: bool,
+    /// The transaction status in the last "ready".
+    pub(crate) status: u8,
+    pub(crate) applied: Option<Fingerprint>,
+    /// The text of the server's unnamed statement, if it is one of ours to know.
+    pub(crate) unnamed: Option<StatementId>,
+    pub(crate) capture_ready: bool,
+    prepared: BTreeMap<StatementId, u64>,
+    uses: u64,
+    retired: Option<&'static str>,
+}
+
+impl Link {
+    /// A connection that has just been admitted: idle, with neutral settings.
+    pub fn new(spec: LinkSpec) -> Self {
+        Self {
+            spec,
+            expects: VecDeque::new(),
+            passing: Passing::default(),
+            skipping: false,
+            status: server::IDLE,
+            applied: Some(Fingerprint::default()),
+            unnamed: None,
+            capture_ready: spec.capture,
+            prepared: BTreeMap::new(),
+            uses: 0,
+            retired: None,
+        }
+    }
+
+    /// Which node it leads to.
+    pub fn node(&self) -> NodeId {
+        self.spec.node
+    }
+
+    /// What the node was when the connection was admitted.
+    pub fn role(&self) -> Role {
+        self.spec.role
+    }
+
+    /// The line of history it was admitted on.
+    pub fn line(&self) -> Line {
+        self.spec.line
+    }
+
+    /// What it proves about a replica.
+    pub fn proof_mut(&mut self) -> Option<&mut Proof> {
+        self.spec.proof.as_mut()
+    }
+
+    /// The settings the server has now; `None` if that is not known.
+    pub fn applied(&self) -> Option<Fingerprint> {
+        self.applied
+    }
+
+    /// Notes that a simple query of the proxy's was run on it outside of any
+    /// exchange: it ended the server's unnamed statement.
+    pub fn note_simple_query(&mut self) {
+        self.unnamed = None;
+    }
+
+    /// Nothing owed, no transaction open: it may serve anyone.
+    pub fn is_idle(&self) -> bool {
+        self.expects.is_empty() && self.passing.left == 0 && self.status == server::IDLE
+    }
+
+    /// It must not serve another client; the first reason given is kept.
+    pub fn retire(&mut self, reason: &'static str) {
+        self.retired.get_or_insert(reason);
+    }
+
+    /// Why it must not serve another client.
+    pub fn retired(&self) -> Option<&'static str> {
+        self.retired
+    }
+
+    /// How many statements are prepared on it.
+    pub fn prepared_len(&self) -> usize {
+        self.prepared.len()
+    }
+
+    pub(crate) fn expect(&mut self, what: Await, owner: Owner) {
+        if !self.skipping || matches!(what, Await::Sync) {
+            self.expects.push_back(Expect { what, owner });
+        }
+    }
+
+    /// Whether `id` is prepared on the server; counts as a use.
+    pub(crate) fn has(&mut self, id: StatementId) -> bool {
+        self.uses += 1;
+        match self.prepared.get_mut(&id) {
+            Some(used) => {
+                *used = self.uses;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Notes that `id` is being prepared; gives back one that must make room.
+    pub(crate) fn learn(&mut self, id: StatementId) -> Option<StatementId> {
+        let full = self.prepared.len() >= self.spec.prepared_max.max(1);
+        let evicted = full
+            .then(|| self.prepared.iter().min_by_key(|&(_, used)| *used).map(|(&id, _)| id))
+            .flatten();
+        if let Some(evicted) = evicted {
+            self.prepared.remove(&evicted);
+        }
+        self.uses += 1;
+        self.prepared.insert(id, self.uses);
+        evicted
+    }
+
+    /// Notes that preparing `id` failed.
+    pub(crate) fn unlearn(&mut self, id: StatementId) {
+        self.prepared.remove(&id);
+    }
+
+    /// The server has dropped all prepared statements, ours too.
+    pub(crate) fn forget_prepared(&mut self) {
+        self.prepared.clear();
+        self.unnamed = None;
+        self.capture_ready = false;
+    }
+
+    /// The server reported an error and skips to the next Sync: what was expected
+    /// before that will not come.
+    pub(crate) fn skip_to_sync(&mut self) {
+        while let Some(expect) = self.expects.front() {
+            match &expect.what {
+                Await::Sync => return,
+                Await::Parse(Some(id)) => {
+                    let id = *id;
+                    self.unlearn(id);
+                }
+                Await::Parse(None) => self.unnamed = None,
+                Await::Bind
+                | Await::DescribeStatement
+                | Await::DescribePortal
+                | Await::Execute
+                | Await::Close
+                | Await::Query
+                | Await::FunctionCall
+                | Await::Say(_) => {}
+            }
+            self.expects.pop_front();
+        }
+        self.skipping = true;
+    }
+}

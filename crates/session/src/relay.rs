@@ -1,0 +1,525 @@
+//! Reads a server's replies by their headers, and passes on what the client asked for.
+
+use afterwrite_types::{Fence, InsertPointer, Position, Role, Sequence};
+use afterwrite_wire::frame::{self, Head};
+use afterwrite_wire::server::{
+    self, DataRow, ErrorFields, IDLE, IN_TRANSACTION, ParameterStatus, command_tag, ready_status,
+};
+use afterwrite_wire::tags::server as tag;
+
+use crate::exchange::{Discard, Exchange, Place};
+use crate::fault::ServerFault;
+use crate::intent::{Change, Transaction};
+use crate::link::{Await, Expect, Link, Owner};
+use crate::session::{Open, Outcome, Phase, Session};
+
+/// Bytes of a message's body that must be there before it is looked at.
+const LOOK_MAX: usize = 2048;
+
+/// Where the exchange stands after some of the server's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More replies are to come.
+    More,
+    /// The server takes `COPY` data, or reads on behind a Flush: the client's
+    /// further messages belong to it.
+    Client,
+    /// The client's settings are on the server, or the server's words why not.
+    Prelude(Result<(), String>),
+    /// The exchange is over and the client has been told.
+    Done(Outcome),
+    /// The exchange must run again on the primary; the client has seen none of it.
+    Again,
+}
+
+/// What was made of some of the server's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relayed {
+    /// Bytes that were dealt with.
+    pub consumed: usize,
+    /// Where the exchange stands.
+    pub progress: Progress,
+}
+
+enum Step {
+    Forward,
+    Drop,
+    Stop(Progress),
+}
+
+impl Session {
+    /// Deals with what the server sent: writes to `out` what is for the client.
+    pub fn relay(
+        &mut self,
+        link: &mut Link,
+        bytes: &[u8],
+        sequence: &Sequence,
+        out: &mut Vec<u8>,
+    ) -> Result<Relayed, ServerFault> {
+        let mut consumed = 0;
+        self.say(link, out);
+        loop {
+            let rest = bytes.get(consumed..).unwrap_or_default();
+            if link.passing.left > 0 && !rest.is_empty() {
+                let (now, _) = rest.split_at(link.passing.left.min(rest.len()));
+                if link.passing.forward {
+                    out.extend_from_slice(now);
+                }
+                link.passing.left -= now.len();
+                consumed += now.len();
+                continue;
+            }
+            let Some(head) = frame::head(rest)? else { break };
+            if rest.len() < frame::HEAD + looked_at(head).min(head.body_len) {
+                break;
+            }
+            let here = head.total().min(rest.len());
+            let body = rest.get(frame::HEAD..here).unwrap_or_default();
+            let step = self.step(link, head, body, sequence, out)?;
+            consumed += here;
+            let forward = matches!(step, Step::Forward) && self.exchange.discards.is_none();
+            if forward {
+                out.extend_from_slice(rest.get(..here).unwrap_or_default());
+            }
+            link.passing.left = head.total() - here;
+            link.passing.forward = forward;
+            self.say(link, out);
+            if let Step::Stop(progress) = step {
+                return Ok(Relayed { consumed, progress });
+            }
+        }
+        let progress = if self.wants_client() { Progress::Client } else { Progress::More };
+        Ok(Relayed { consumed, progress })
+    }
+
+    /// Gives the answers that are ours, where it is their turn.
+    fn say(&mut self, link: &mut Link, out: &mut Vec<u8>) {
+        while let Some(Expect { what: Await::Say(say), .. }) = link.expects.front() {
+            if self.exchange.discards.is_none() {
+                say.write(out);
+            }
+            link.expects.pop_front();
+        }
+    }
+
+    /// Takes up one message of the server's.
+    fn step(
+        &mut self,
+        link: &mut Link,
+        head: Head,
+        body: &[u8],
+        sequence: &Sequence,
+        out: &mut Vec<u8>,
+    ) -> Result<Step, ServerFault> {
+        let out_of_turn = || ServerFault::OutOfTurn { tag: head.tag };
+        match head.tag {
+            tag::NOTICE | tag::NOTIFICATION => return Ok(unasked(link)),
+            tag::PARAMETER_STATUS => return Ok(self.take_parameter(link, body)),
+            tag::ERROR => return Ok(self.take_error(link, body)),
+            tag::READY_FOR_QUERY => return self.take_ready(link, body, sequence, out),
+            _ => {}
+        }
+        let Some(front) = link.expects.front() else { return Err(out_of_turn()) };
+        let client = front.owner == Owner::Client;
+        let (fits, last) = fits(head.tag, &front.what);
+        if !fits {
+            return Err(out_of_turn());
+        }
+        match (head.tag, front.owner) {
+            (tag::DATA_ROW, Owner::Capture) => self.take_capture(link, body),
+            (tag::COPY_IN, _) => self.take_copy_in(link),
+            (tag::COMMAND_COMPLETE, Owner::Client) => self.take_completion(link, body),
+            _ => {}
+        }
+        if client && is_answer(head.tag) {
+            self.exchange.answered = true;
+        }
+        if last {
+            link.expects.pop_front();
+        }
+        Ok(if client { Step::Forward } else { Step::Drop })
+    }
+
+    fn take_parameter(&mut self, link: &mut Link, body: &[u8]) -> Step {
+        if let Ok(ParameterStatus { name, value }) = ParameterStatus::decode(body) {
+            if name == "in_hot_standby" && value == "off" && link.role() == Role::Replica {
+                link.retire("promoted");
+            }
+            self.parameter(name, value);
+            if self.prelude.is_some() {
+                self.prelude_reports.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        unasked(link)
+    }
+
+    fn take_copy_in(&mut self, link: &mut Link) {
+        let simple = link.expects.front().is_some_and(|front| front.what == Await::Query);
+        self.exchange.copies_simply = simple;
+        self.phase = Phase::Copying;
+        if !simple {
+            // While it takes COPY data a server ignores Sync, so another one will
+            // come behind the data, and only that one is answered.
+            link.expects.retain(|expect| expect.what != Await::Sync);
+            self.exchange.complete = false;
+        }
+    }
+
+    fn take_completion(&mut self, link: &mut Link, body: &[u8]) {
+        if !self.exchange.intent.unread {
+            return;
+        }
+        // Nobody read the statement; its tag tells what it left behind.
+        let tag = command_tag(body).unwrap_or_default();
+        match tag.split_ascii_whitespace().next().unwrap_or_default() {
+            "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "SELECT" | "COPY" | "BEGIN" | "START"
+            | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" | "FETCH" | "MOVE" | "TRUNCATE" => {}
+            "DISCARD" | "DEALLOCATE" => {
+                link.forget_prepared();
+                link.applied = None;
+                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+            }
+            _ => {
+                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+            }
+        }
+    }
+
+    fn take_capture(&mut self, link: &Link, body: &[u8]) {
+        let value = DataRow::decode(body).ok().and_then(|mut row| row.next()?.ok()?);
+        if let Some(value) = value
+            && let Ok(bytes) = <[u8; 8]>::try_from(value)
+        {
+            let pointer = InsertPointer(u64::from_be_bytes(bytes));
+            let lsn = pointer.last_record_end(link.spec.wal);
+            let position = Position { line: link.spec.line, lsn };
+            self.scope.capture(Fence { position, asked: self.exchange.capture_asked });
+            self.exchange.captured = true;
+        }
+    }
+
+    fn take_error(&mut self, link: &mut Link, body: &[u8]) -> Step {
+        let fields = ErrorFields::decode(body).ok();
+        let (severity, code) = fields.as_ref().map_or(("ERROR", ""), |f| (f.severity, f.code));
+        if matches!(severity, "FATAL" | "PANIC") {
+            // The connection is about to end; what that means is decided then.
+            link.retire("ended by the server");
+            let message = fields.as_ref().map(|f| f.message.clone().into_owned());
+            self.fatal = Some((code.to_owned(), message.unwrap_or_default()));
+            return Step::Drop;
+        }
+        let owner = link.expects.front().map_or(Owner::Client, |front| front.owner);
+        let step = match owner {
+            Owner::Prelude => {
+                let message = fields.map(|f| f.message.into_owned()).unwrap_or_default();
+                self.prelude_error = Some(message);
+                Step::Drop
+            }
+            Owner::Capture => {
+                link.capture_ready &= code != "26000";
+                Step::Drop
+            }
+            Owner::GuardBegin => {
+                self.exchange.guard_failed = true;
+                Step::Drop
+            }
+            Owner::GuardEnd => Step::Drop,
+            Owner::Client | Owner::Prepare | Owner::Evict => self.take_client_error(code),
+        };
+        let simple = link
+            .expects
+            .front()
+            .is_none_or(|front| matches!(front.what, Await::Query | Await::FunctionCall));
+        if !simple {
+            link.skip_to_sync();
+            if link.skipping {
+                // The server waits for a Sync that the client has yet to send.
+                self.exchange.complete = false;
+                self.phase = Phase::Open;
+            }
+        }
+        if self.phase == Phase::Copying {
+            self.phase = if self.exchange.copies_simply { Phase::Running } else { Phase::Open };
+        }
+        step
+    }
+
+    fn take_client_error(&mut self, code: &str) -> Step {
+        let on_replica = matches!(self.exchange.place, Some(Place::Replica(_)));
+        if self.exchange.may_move() && !self.in_transaction() {
+            if on_replica && is_replicas_own(code) {
+                self.exchange.discards = Some(Discard::Refused);
+                return Step::Drop;
+            }
+            if self.exchange.guarded && code == "25006" {
+                self.exchange.discards = Some(Discard::Wrote);
+                return Step::Drop;
+            }
+        }
+        self.exchange.failed = true;
+        self.exchange.answered = true;
+        Step::Forward
+    }
+
+    fn take_ready(
+        &mut self,
+        link: &mut Link,
+        body: &[u8],
+        sequence: &Sequence,
+        out: &mut Vec<u8>,
+    ) -> Result<Step, ServerFault> {
+        let status = ready_status(body)?;
+        let ready = |what: &Await| matches!(what, Await::Query | Await::FunctionCall | Await::Sync);
+        let Some(expect) = link.expects.pop_front().filter(|expect| ready(&expect.what)) else {
+            return Err(ServerFault::OutOfTurn { tag: tag::READY_FOR_QUERY });
+        };
+        link.skipping = false;
+        link.status = status;
+        match expect.owner {
+            Owner::Prelude => {
+                let result = match self.prelude_error.take() {
+                    None => {
+                        link.applied = self.prelude.take();
+                        Ok(())
+                    }
+                    Some(message) => Err(message),
+                };
+                return Ok(Step::Stop(Progress::Prelude(result)));
+            }
+            Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
+            Owner::Client | Owner::GuardEnd => self.exchange.status = Some(status),
+            Owner::Capture | Owner::Prepare | Owner::Evict => {}
+        }
+        if !link.expects.is_empty() || self.exchange.status.is_none() {
+            return Ok(Step::Drop);
+        }
+        Ok(Step::Stop(match self.exchange.discards {
+            Some(discard) => {
+                if discard == Discard::Wrote {
+                    self.exchange.intent.writes = Some(afterwrite_sql::Reason::VolatileFunction);
+                }
+                self.rewind();
+                Progress::Again
+            }
+            None => Progress::Done(self.finish(link, status, sequence, out)),
+        }))
+    }
+
+    /// Everything is answered: the floor rises, then the client hears "ready".
+    ///
+    /// # Invariant: no early ready
+    ///
+    /// After anything that may have written, the client is told that it may go
+    /// on only once the floor covers it, or says that it must be asked for.
+    /// Otherwise its next read could overtake the capture and miss its own row.
+    fn finish(
+        &mut self,
+        link: &mut Link,
+        status: u8,
+        sequence: &Sequence,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let exchange = std::mem::take(&mut self.exchange);
+        let unresolved = self.leaves_unresolved(&exchange, status);
+        if unresolved {
+            self.scope.doubt(sequence.now());
+        }
+        self.follow_settings(&exchange, link, status);
+        if exchange.intent.forgets_prepared && !exchange.failed {
+            link.forget_prepared();
+            self.statements.clear();
+        }
+        if !exchange.failed {
+            self.pin = self.pin.or(exchange.intent.pin);
+        }
+        self.follow_transaction(&exchange, status);
+        server::ready(out, status);
+        self.exchange.scanned = exchange.scanned;
+        self.phase = Phase::Gathering;
+        Outcome {
+            keep: status != IDLE || self.pin.is_some(),
+            place: exchange.place,
+            captured: exchange.captured,
+            unresolved,
+        }
+    }
+
+    /// Whether something may have been committed whose position is not known.
+    fn leaves_unresolved(&self, exchange: &Exchange, status: u8) -> bool {
+        let on_primary = matches!(exchange.place, Some(Place::Primary(_)));
+        let proven = exchange.guarded && !exchange.guard_failed
+            || self.open.read_only && !exchange.intent.sets_transaction;
+        if !on_primary || !exchange.executes || exchange.captured || proven {
+            return false;
+        }
+        let plain = !exchange.intent.unread && !self.unreadable;
+        let nothing_committed = status != IDLE
+            && plain
+            && match exchange.intent.transaction {
+                Transaction::Untouched => self.in_transaction(),
+                Transaction::Begins { .. } => true,
+                Transaction::Ends { .. } | Transaction::Mixed => false,
+            };
+        !nothing_committed
+    }
+
+    fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
+        if status == IDLE {
+            self.open = Open { status, ..Open::default() };
+            self.scope.set_transaction_level(None);
+            return;
+        }
+        if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
+            self.open.read_only = read_only;
+        }
+        let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
+        if exchange.intent.sets_transaction || unclear {
+            self.open.read_only = false;
+        }
+        self.open.status = status;
+    }
+
+    /// Takes up settings that the exchange changed, so that they follow the client.
+    fn follow_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
+        let intent = &exchange.intent;
+        let changes = if exchange.failed { &[][..] } else { intent.changes.as_slice() };
+        if !intent.changes.is_empty() && exchange.failed {
+            link.applied = None;
+        }
+        let before = self.settings.fingerprint();
+        let kept = link.applied == Some(before);
+        let opens = status != IDLE || self.in_transaction();
+        let replayable = intent.statements == 1 && changes.len() <= 1 && !intent.unread;
+        if !changes.is_empty() && !replayable {
+            // Several statements in one string: only the server knows the outcome.
+            let ours = changes.iter().all(|change| *change == Change::Reset(String::new()));
+            link.applied = None;
+            if !ours {
+                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+            }
+        } else if let Some(change) = changes.first() {
+            let text = exchange.setting_texts.first().cloned().unwrap_or_default();
+            if opens {
+                self.open.changes.push((change.clone(), text));
+            } else {
+                self.apply(change, &text);
+            }
+        }
+        if !self.open.changes.is_empty() {
+            self.settle_settings(exchange, link, status);
+        } else if self.settings.fingerprint() != before {
+            let set = matches!(changes.first(), Some(Change::Set(_)));
+            link.applied = (kept && set).then(|| self.settings.fingerprint());
+        } else if matches!(changes.first(), Some(Change::Reset(_) | Change::ResetAll)) {
+            link.applied = None;
+        }
+    }
+
+    /// Settings changed inside a transaction count once it has committed.
+    fn settle_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
+        if exchange.intent.savepoint {
+            // Which of them a ROLLBACK TO undid, only the server knows.
+            self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+        }
+        if status != IDLE {
+            return;
+        }
+        link.applied = None;
+        let changes = std::mem::take(&mut self.open.changes);
+        let was_sound = self.open.status == IN_TRANSACTION && !exchange.failed;
+        match exchange.intent.transaction {
+            Transaction::Ends { commits: true } if was_sound => {
+                for (change, text) in changes {
+                    self.apply(&change, &text);
+                }
+            }
+            Transaction::Ends { .. } => {}
+            Transaction::Untouched | Transaction::Begins { .. } | Transaction::Mixed => {
+                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+            }
+        }
+    }
+
+    fn apply(&mut self, change: &Change, text: &str) {
+        match change {
+            Change::Set(name) => self.settings.set(name, text),
+            Change::Reset(name) => self.settings.reset(name),
+            Change::ResetAll => self.settings.reset_all(),
+        }
+    }
+}
+
+/// Something nobody asked for: passed on if the client is being served.
+fn unasked(link: &Link) -> Step {
+    let ours = link.expects.front().is_some_and(|front| front.owner != Owner::Client);
+    if ours { Step::Drop } else { Step::Forward }
+}
+
+/// Bytes of the body that must be there before the message is looked at.
+fn looked_at(head: Head) -> usize {
+    match head.tag {
+        tag::ERROR | tag::PARAMETER_STATUS => LOOK_MAX,
+        tag::READY_FOR_QUERY | tag::COMMAND_COMPLETE => 64,
+        // A captured position: two bytes of columns, four of length, eight of value.
+        tag::DATA_ROW => 14,
+        _ => 0,
+    }
+}
+
+/// Whether a message answers what is awaited, and whether it is the last of that answer.
+fn fits(message: u8, awaited: &Await) -> (bool, bool) {
+    let simple = matches!(awaited, Await::Query);
+    match message {
+        tag::PARSE_COMPLETE => (matches!(awaited, Await::Parse(_)), true),
+        tag::BIND_COMPLETE => (*awaited == Await::Bind, true),
+        tag::CLOSE_COMPLETE => (*awaited == Await::Close, true),
+        tag::PARAMETER_DESCRIPTION => (*awaited == Await::DescribeStatement, false),
+        tag::ROW_DESCRIPTION | tag::NO_DATA => match awaited {
+            Await::DescribeStatement | Await::DescribePortal => (true, true),
+            Await::Query => (message == tag::ROW_DESCRIPTION, false),
+            Await::Parse(_)
+            | Await::Bind
+            | Await::Execute
+            | Await::Close
+            | Await::FunctionCall
+            | Await::Sync
+            | Await::Say(_) => (false, false),
+        },
+        tag::DATA_ROW | tag::COPY_IN | tag::COPY_OUT | tag::COPY_DATA | tag::COPY_DONE => {
+            (simple || *awaited == Await::Execute, false)
+        }
+        tag::COMMAND_COMPLETE | tag::EMPTY_QUERY | tag::PORTAL_SUSPENDED => {
+            (simple || *awaited == Await::Execute, !simple)
+        }
+        tag::FUNCTION_RESULT => (*awaited == Await::FunctionCall, false),
+        _ => (false, false),
+    }
+}
+
+/// Whether a message is part of a result: once it was passed on, the exchange
+/// cannot run elsewhere.
+fn is_answer(message: u8) -> bool {
+    matches!(
+        message,
+        tag::DATA_ROW
+            | tag::COMMAND_COMPLETE
+            | tag::EMPTY_QUERY
+            | tag::PORTAL_SUSPENDED
+            | tag::COPY_IN
+            | tag::COPY_OUT
+            | tag::COPY_DATA
+            | tag::COPY_DONE
+            | tag::FUNCTION_RESULT
+    )
+}
+
+/// Errors that a replica gives for being a replica: the primary will not.
+fn is_replicas_own(code: &str) -> bool {
+    matches!(
+        code,
+        "25006" // a write, after all
+            | "40001" | "40P01" // replay took away what the read needed
+            | "0A000" | "55000" // not during recovery: unlogged tables, some functions
+            | "57P01" | "57P02" | "57P03" // it is going away, or not here yet
+    )
+}

@@ -1,0 +1,106 @@
+//! What a client's reads must see, and what it asked for.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use afterwrite_core::Key;
+use afterwrite_types::{Fence, Floor, Level, Moment, Position};
+
+/// What a client's reads must see, and what it asked for.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Everything this connection wrote, and every token it brought.
+    floor: Floor,
+    key: Option<Key>,
+    key_text: String,
+    level: Level,
+    default_level: Level,
+    /// `SET LOCAL afterwrite.level`, until the transaction ends.
+    transaction_level: Option<Level>,
+}
+
+impl Scope {
+    /// A client that has written nothing yet.
+    pub fn new(default_level: Level) -> Self {
+        Self {
+            floor: Floor::default(),
+            key: None,
+            key_text: String::new(),
+            level: default_level,
+            default_level,
+            transaction_level: None,
+        }
+    }
+
+    /// The connection's own floor.
+    pub fn floor(&self) -> Floor {
+        self.floor
+    }
+
+    /// The key it named.
+    pub fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// The key as the client wrote it.
+    pub fn key_text(&self) -> &str {
+        &self.key_text
+    }
+
+    /// What its reads ask for now.
+    pub fn level(&self) -> Level {
+        self.transaction_level.unwrap_or(self.level)
+    }
+
+    /// Something may have been written up to `moment`, position unknown.
+    pub fn doubt(&mut self, moment: Moment) {
+        self.floor.doubt(moment);
+    }
+
+    /// Takes up the position captured behind the client's own commit.
+    pub fn capture(&mut self, fence: Fence) {
+        self.floor.raise(fence.position, fence.asked);
+        self.floor.resolve(fence);
+    }
+
+    /// Takes up a fence; says whether the floor is resolved now.
+    pub fn resolve(&mut self, fence: Fence) -> bool {
+        self.floor.resolve(fence)
+    }
+
+    /// Takes up what a token brought. `known` is the latest known position of
+    /// the primary: a token beyond it, or of another line, is not believed but
+    /// makes the next read ask the primary.
+    pub fn bring(&mut self, token: Position, known: Option<Position>, now: Moment) {
+        match known {
+            Some(known) if known.line == token.line && token.lsn <= known.lsn => {
+                self.floor.raise(token, now);
+            }
+            _ => self.floor.doubt(now),
+        }
+    }
+
+    /// Names the key that this client shares with others; empty text names none.
+    pub fn name_key(&mut self, text: &str) {
+        self.key = (!text.is_empty()).then(|| fingerprint(text));
+        text.clone_into(&mut self.key_text);
+    }
+
+    /// Sets what its reads ask for; `None` is the default.
+    pub fn set_level(&mut self, level: Option<Level>) {
+        self.level = level.unwrap_or(self.default_level);
+    }
+
+    /// Sets what its reads ask for until the transaction ends.
+    pub fn set_transaction_level(&mut self, level: Option<Level>) {
+        self.transaction_level = level;
+    }
+}
+
+fn fingerprint(text: &str) -> Key {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, text).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    Key(half(0) << 64 | half(1))
+}

@@ -1,0 +1,398 @@
+//! One client: what it holds, where it is, and what is owed to it.
+
+use afterwrite_core::{Ask, Key, KeyFloor};
+use afterwrite_sql::Pin;
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
+use afterwrite_wire::server::{self, Report};
+use std::time::Duration;
+
+use crate::exchange::{Exchange, Op, Place};
+use crate::intent::Change;
+use crate::link::Link;
+use crate::scope::Scope;
+use crate::settings::Settings;
+use crate::statement::Statements;
+
+/// What one client may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of one message.
+    pub message_max: usize,
+    /// Bytes of an unfinished exchange that are held to be understood.
+    pub held_max: usize,
+    /// Prepared statements.
+    pub prepared_max: usize,
+}
+
+/// Where the session stands between the client and a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing is under way: the client's next bytes begin an exchange.
+    Gathering,
+    /// An exchange was sent whole; its replies are awaited.
+    Running,
+    /// Part of an exchange was sent; more of the client's messages follow it.
+    Open,
+    /// The server takes `COPY` data.
+    Copying,
+}
+
+/// A message whose rest the client is still sending and that nobody reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Upstream {
+    pub(crate) left: usize,
+    pub(crate) discard: bool,
+}
+
+/// The transaction as the client sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Open {
+    /// The status in the last "ready" the client was told.
+    pub(crate) status: u8,
+    /// It began `READ ONLY`, and nothing has changed that since.
+    pub(crate) read_only: bool,
+    /// Settings changed in it, which count once it commits.
+    pub(crate) changes: Vec<(Change, String)>,
+}
+
+/// One client, from its first statement to its goodbye.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) limits: Limits,
+    pub(crate) scope: Scope,
+    pub(crate) settings: Settings,
+    pub(crate) statements: Statements,
+    pub(crate) open: Open,
+    pub(crate) pin: Option<Pin>,
+    pub(crate) phase: Phase,
+    pub(crate) exchange: Exchange,
+    pub(crate) upstream: Upstream,
+    pub(crate) in_doubt: bool,
+    /// The server reads string literals otherwise than we do: nothing is analysed.
+    pub(crate) unreadable: bool,
+    /// The last fatal error of the server, to be told if the connection is lost.
+    pub(crate) fatal: Option<(String, String)>,
+    pub(crate) last_decision: String,
+    /// The settings that are being brought to a server, and its complaint.
+    pub(crate) prelude: Option<crate::settings::Fingerprint>,
+    pub(crate) prelude_error: Option<String>,
+    pub(crate) prelude_reports: Vec<(String, String)>,
+    turn: u32,
+}
+
+/// How an exchange ended, as far as its owner must act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The server connection stays with this client.
+    pub keep: bool,
+    /// Where the exchange ran.
+    pub place: Option<Place>,
+    /// The position was captured behind it.
+    pub captured: bool,
+    /// It may have written and the position is not known: the floor asks for a fence.
+    pub unresolved: bool,
+}
+
+/// What became of an exchange whose server connection was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// It may have written, and nobody knows whether it did.
+    pub in_doubt: bool,
+}
+
+/// What to do after an exchange could not be finished where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Run it again elsewhere: the client has seen none of it.
+    Again,
+    /// The client was told.
+    Told(Lost),
+    /// The client has seen part of an answer that will not be finished: its
+    /// connection must end too.
+    Hopeless(Lost),
+}
+
+impl Session {
+    /// A client that has just logged in.
+    pub fn new(limits: Limits, level: Level, settings: Settings, turn: u32) -> Self {
+        Self {
+            limits,
+            scope: Scope::new(level),
+            settings,
+            statements: Statements::default(),
+            open: Open { status: server::IDLE, ..Open::default() },
+            pin: None,
+            phase: Phase::Gathering,
+            exchange: Exchange::default(),
+            upstream: Upstream::default(),
+            in_doubt: false,
+            unreadable: false,
+            fatal: None,
+            last_decision: String::new(),
+            prelude: None,
+            prelude_error: None,
+            prelude_reports: Vec::new(),
+            turn,
+        }
+    }
+
+    /// What its reads must see, and what it asked for.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// As [`Self::scope`], to be changed at login.
+    pub fn scope_mut(&mut self) -> &mut Scope {
+        &mut self.scope
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The key that its writes must be noted under.
+    pub fn key(&self) -> Option<Key> {
+        self.scope.key()
+    }
+
+    /// Why the exchange may write, in a word; what it reads it is proven to.
+    pub fn why(&self) -> &'static str {
+        self.exchange.intent.writes.map_or("proven_read", afterwrite_sql::Reason::name)
+    }
+
+    /// Nothing is under way and nothing of an exchange has been read.
+    pub fn is_at_rest(&self) -> bool {
+        self.phase == Phase::Gathering && self.exchange.is_empty() && self.upstream.left == 0
+    }
+
+    /// Why the client is tied to its server connection.
+    pub fn pinned(&self) -> Option<&'static str> {
+        self.pin.map(Pin::name)
+    }
+
+    /// Whether a transaction is open as far as the client knows.
+    pub fn in_transaction(&self) -> bool {
+        self.open.status != server::IDLE
+    }
+
+    /// A write of it was cut off, and nobody knows whether it happened.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// The doubtful write has been settled by `now`: a fence covers it.
+    pub fn settle(&mut self, now: Moment) {
+        self.in_doubt = false;
+        self.scope.doubt(now);
+    }
+
+    /// Begins to route the read that was just gathered.
+    ///
+    /// The floor of the read is fixed here, in the client's order: what the
+    /// session wrote, what others wrote under its key, and for a `strong` read
+    /// everything up to `now`.
+    pub fn begin_read(&mut self, key: Option<KeyFloor>, line: Option<Line>, now: Moment) {
+        let mut floor = self.scope.floor();
+        if let Some(key) = key {
+            floor = floor.merge(key.floor, now);
+        }
+        if self.scope.level() == Level::Strong {
+            floor.doubt(now);
+        }
+        if let Some(line) = line {
+            floor.distrust(line, now);
+        }
+        self.exchange.floor = floor;
+        self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// What to ask `decide` about the read that is being routed.
+    pub fn ask(&self, pending_write: bool, budget: Duration, waited: bool) -> Ask {
+        Ask {
+            level: self.scope.level(),
+            floor: self.exchange.floor,
+            pending_write,
+            in_doubt: self.in_doubt,
+            budget,
+            waited,
+            turn: self.turn,
+        }
+    }
+
+    /// Takes up the primary's position, for the read being routed and for later ones.
+    pub fn resolve(&mut self, fence: Fence) {
+        self.exchange.floor.resolve(fence);
+        self.scope.resolve(fence);
+    }
+
+    /// The floor of the read that is being routed.
+    pub fn read_floor(&self) -> Floor {
+        self.exchange.floor
+    }
+
+    /// Whether `SHOW afterwrite.token` could be answered now.
+    pub fn is_resolved(&self) -> bool {
+        !matches!(self.scope.floor().need(), Need::Fence(_))
+    }
+
+    /// Remembers a decision for `SHOW afterwrite.last_decision`.
+    pub fn remember_decision(&mut self, place: &str, reason: &str) {
+        self.last_decision.clear();
+        self.last_decision.push_str(place);
+        self.last_decision.push_str(": ");
+        self.last_decision.push_str(reason);
+    }
+
+    /// The client has been sent some of the answer.
+    pub fn shown(&mut self) {
+        self.exchange.shown = true;
+    }
+
+    /// Whether the answer so far may be held back, so that the exchange can
+    /// still run elsewhere.
+    pub fn may_hold_back(&self) -> bool {
+        self.phase == Phase::Running && self.exchange.may_move()
+    }
+
+    /// Bytes of the client's that are not needed any more.
+    ///
+    /// Those of a read are kept until part of its answer was shown: it may have
+    /// to be sent again.
+    pub fn take_consumed(&mut self) -> usize {
+        match self.phase {
+            Phase::Gathering | Phase::Open | Phase::Copying if self.exchange.ops.is_empty() => {
+                std::mem::take(&mut self.exchange.scanned)
+            }
+            Phase::Gathering | Phase::Open | Phase::Copying | Phase::Running => 0,
+        }
+    }
+
+    /// Bytes of the client's next to be passed on (or thrown away) unread.
+    pub fn upstream_left(&self) -> Option<(usize, bool)> {
+        (self.upstream.left > 0).then_some((self.upstream.left, self.upstream.discard))
+    }
+
+    /// Answers what needs no server.
+    pub fn reply_locally(&mut self, out: &mut Vec<u8>) {
+        for op in std::mem::take(&mut self.exchange.ops) {
+            if let Op::Say(say) = op {
+                say.write(out);
+            }
+        }
+        if self.exchange.complete {
+            server::ready(out, self.open.status);
+            let scanned = self.exchange.scanned;
+            self.exchange = Exchange { scanned, ..Exchange::default() };
+        }
+    }
+
+    /// What the server reported while the client's settings were brought to it.
+    pub fn take_prelude_reports(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.prelude_reports)
+    }
+
+    /// Takes up a parameter the server reported, as far as it changes how SQL is read.
+    pub fn parameter(&mut self, name: &str, value: &str) {
+        // Encodings in which a backslash may be half of a character.
+        const AMBIGUOUS: [&str; 7] =
+            ["SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"];
+        match name {
+            "standard_conforming_strings" => self.unreadable |= value != "on",
+            "client_encoding" => {
+                self.unreadable |= AMBIGUOUS.iter().any(|name| value.eq_ignore_ascii_case(name));
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that so many of them have been.
+    pub fn upstream_done(&mut self, bytes: usize) {
+        self.upstream.left = self.upstream.left.saturating_sub(bytes);
+    }
+
+    /// Whether the client's further bytes belong to what is under way.
+    pub fn wants_client(&self) -> bool {
+        self.upstream.left > 0 || matches!(self.phase, Phase::Open | Phase::Copying)
+    }
+
+    /// Ends the exchange without a server: nobody could be asked, or the client
+    /// asked for something that cannot be had. Nothing was sent.
+    pub fn refuse(&mut self, report: &Report, out: &mut Vec<u8>) {
+        server::error(out, report);
+        self.abandon(out);
+    }
+
+    /// The connection on which the exchange ran is gone.
+    ///
+    /// A read that the client has seen nothing of runs again. Anything else is
+    /// reported; what may have written is in doubt from now on.
+    pub fn lost(&mut self, link: &Link, detail: &str, out: &mut Vec<u8>) -> Verdict {
+        let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
+        let was_open = self.in_transaction();
+        if self.exchange.may_move() && !was_open && self.exchange.tries < 3 {
+            self.rewind();
+            return Verdict::Again;
+        }
+        let harmless = self.exchange.intent.reads_only() || self.open.read_only;
+        let in_doubt = on_primary && self.phase != Phase::Gathering && !harmless;
+        self.in_doubt |= in_doubt;
+        let lost = Lost { in_doubt };
+        self.pin = None;
+        let mid_message = link.passing.left > 0 && link.passing.forward;
+        let mut report = match self.fatal.take() {
+            Some((code, message)) => Report::error(code, message)
+                .detail("The server ended the connection; the connection to the proxy goes on."),
+            None => Report::error("08006", "the connection to the server was lost")
+                .detail(detail.to_owned()),
+        };
+        report = if in_doubt {
+            report.hint("the statement may or may not have taken effect: check before repeating it")
+        } else if was_open {
+            report.hint("the transaction was rolled back: run it again")
+        } else {
+            report.hint("the statement can be repeated")
+        };
+        if mid_message {
+            return Verdict::Hopeless(lost);
+        }
+        server::error(out, &report);
+        self.open = Open { status: server::IDLE, ..Open::default() };
+        self.abandon(out);
+        Verdict::Told(lost)
+    }
+
+    /// Makes the exchange ready to be dispatched again.
+    pub(crate) fn rewind(&mut self) {
+        let exchange = &mut self.exchange;
+        exchange.tries += 1;
+        exchange.place = None;
+        exchange.guarded = false;
+        exchange.guard_failed = false;
+        exchange.captures = false;
+        exchange.captured = false;
+        exchange.status = None;
+        exchange.failed = false;
+        exchange.answered = false;
+        exchange.discards = None;
+        self.phase = Phase::Gathering;
+    }
+
+    /// Ends the exchange after an error was written: at once if it is whole,
+    /// else once its Sync has come.
+    fn abandon(&mut self, out: &mut Vec<u8>) {
+        self.exchange.ops.clear();
+        if self.exchange.complete {
+            server::ready(out, self.open.status);
+            let scanned = self.exchange.scanned;
+            self.exchange = Exchange { scanned, ..Exchange::default() };
+        } else {
+            self.exchange.skip = true;
+            self.exchange.needs_server = false;
+            self.exchange.place = None;
+            // What is left of a message that was being passed on is thrown away.
+            self.upstream.discard = true;
+        }
+        self.phase = Phase::Gathering;
+    }
+}

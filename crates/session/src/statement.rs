@@ -1,0 +1,109 @@
+//! Prepared statements that follow a client from server to server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use afterwrite_sql::{Command, Effect};
+use afterwrite_types::Position;
+
+use crate::intent::Intent;
+
+/// A statement's number, the same for every client that prepares the same text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StatementId(pub u64);
+
+/// A statement as a client prepared it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// Its number.
+    pub id: StatementId,
+    /// What it is called on server connections.
+    pub name: Box<str>,
+    /// The `Parse` message behind the name: text, NUL, parameter types.
+    pub rest: Box<[u8]>,
+    /// What it may do.
+    pub intent: Intent,
+    /// The proxy's own command, if it is one: never sent to a server.
+    pub command: Option<Command>,
+    /// The text alone.
+    sql_len: usize,
+}
+
+impl Prepared {
+    /// Analyses the body of a `Parse` behind the name.
+    pub fn new(id: StatementId, rest: &[u8]) -> Self {
+        let sql_len = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
+        let analysis = afterwrite_sql::analyse(rest.get(..sql_len).unwrap_or_default());
+        let command = analysis.single().and_then(|statement| match &statement.effect {
+            Effect::Afterwrite(command) => Some(command.clone()),
+            _ => None,
+        });
+        Self {
+            id,
+            name: format!("_afterwrite_{:x}", id.0).into(),
+            rest: rest.into(),
+            intent: Intent::of(&analysis),
+            command,
+            sql_len,
+        }
+    }
+
+    /// The statement's text.
+    pub fn sql(&self) -> &[u8] {
+        self.rest.get(..self.sql_len).unwrap_or_default()
+    }
+}
+
+/// What a session may ask of its surroundings.
+pub trait Library {
+    /// The statement with this text and these parameter types (the body of a
+    /// `Parse` behind the name).
+    fn prepared(&self, rest: &[u8]) -> Arc<Prepared>;
+
+    /// The primary's latest known position.
+    fn known_position(&self) -> Option<Position>;
+}
+
+/// The statements one client has prepared, by the names it gave them.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    named: BTreeMap<Box<[u8]>, Arc<Prepared>>,
+    unnamed: Option<Arc<Prepared>>,
+}
+
+impl Statements {
+    /// Takes up a `Parse`; `false` if the client has too many already.
+    pub(crate) fn insert(&mut self, name: &[u8], prepared: Arc<Prepared>, max: usize) -> bool {
+        if name.is_empty() {
+            self.unnamed = Some(prepared);
+        } else if self.named.len() >= max && !self.named.contains_key(name) {
+            return false;
+        } else {
+            self.named.insert(name.into(), prepared);
+        }
+        true
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Prepared>> {
+        if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
+    }
+
+    pub(crate) fn remove(&mut self, name: &[u8]) {
+        if name.is_empty() {
+            self.unnamed = None;
+        } else {
+            self.named.remove(name);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.named.clear();
+        self.unnamed = None;
+    }
+
+    /// The unnamed statement, if its `Parse` had this very body: a client that
+    /// sends the same text again and again costs one comparison.
+    pub(crate) fn same_unnamed(&self, rest: &[u8]) -> Option<&Arc<Prepared>> {
+        self.unnamed.as_ref().filter(|prepared| *prepared.rest == *rest)
+    }
+}

@@ -1,0 +1,429 @@
+//! The rules on tokens: can this statement write, and what does it leave behind?
+//!
+//! One pass with a state of fixed size. The rules lean on what PostgreSQL's grammar cannot derive:
+//! a key word that is reserved is never a function's name, and two operands never stand side by
+//! side, so a name right behind a closed parenthesis is an alias.
+
+use smallvec::SmallVec;
+
+use crate::effect::{Pin, Reason};
+use crate::function::{self, Kind as Function};
+use crate::keyword::Keyword;
+use crate::lexer::{Kind, Lexer, Token};
+
+/// How deep parentheses may be nested. What is deeper is not looked at, and so may write.
+const DEPTH_MAX: usize = 128;
+
+/// What the tokens of a statement say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Findings {
+    /// The first thing that may write. `None`: a read, if it begins like one.
+    pub(crate) reason: Option<Reason>,
+    /// The first thing that ties the client to its server connection.
+    pub(crate) pin: Option<Pin>,
+    /// A setting was changed for the transaction.
+    pub(crate) sets_local: bool,
+}
+
+/// Reads a statement's tokens one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Scan<'a> {
+    findings: Findings,
+    /// One per open parenthesis, the statement itself first.
+    frames: SmallVec<[Frame; DEPTH_MAX]>,
+    /// The statement's own frame.
+    ground: Frame,
+    last: Last,
+    /// The name or key word that ends at the last token, if `last` says there is one.
+    name: Name<'a>,
+    /// An operand has just ended, perhaps with `NOT` or `LEFT` behind it: here `LIKE` and `JOIN`
+    /// are infix, not names.
+    after_operand: bool,
+}
+
+/// What a level of parentheses is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Frame {
+    /// `DISTINCT ON (…)` and `OPERATOR(…)`: an operand follows the closing parenthesis.
+    opens_operand: bool,
+    /// Between `WITH` and the query it belongs to.
+    in_with: bool,
+}
+
+/// The last token, as far as it decides what a name means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Start,
+    Name,
+    /// A dot behind a name.
+    Dot,
+    /// A dot behind an expression: `(x).name`.
+    Selector,
+    /// A closed parenthesis that ends an operand.
+    Closed,
+    /// A value, a subscript.
+    Operand,
+    Open,
+    Comma,
+    /// A comma behind a closed parenthesis.
+    CommaAfterClosed,
+    Cast,
+    Other,
+}
+
+/// What stands before a name and gives it its meaning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Lead {
+    #[default]
+    None,
+    /// What follows is an alias, a type or a common table expression's name: a parenthesis behind
+    /// it holds columns or a type's modifiers.
+    Definition,
+    /// As `Definition`, right behind `WITH`.
+    With,
+    /// A method of `TABLESAMPLE`.
+    Sample,
+    /// `FOR`.
+    For,
+    /// `INTO`, perhaps with `LOCAL` or `GLOBAL`.
+    Into,
+    /// `GROUP`.
+    Group,
+    /// `ORDER` or `PARTITION`.
+    Order,
+    /// `GROUP BY`.
+    GroupBy,
+    /// `GROUPING`.
+    Grouping,
+    /// `DISTINCT`.
+    Distinct,
+    /// `CHARACTER`, `BIT`, `TIME` and the like.
+    Type,
+}
+
+/// A name, as `a` or `a.b`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Name<'a> {
+    lead: Lead,
+    /// What the only part is if it is not quoted; a part behind a dot is always a name.
+    keyword: Option<Keyword>,
+    /// The part before the last.
+    qualifier: &'a [u8],
+    last: &'a [u8],
+    parts: usize,
+    /// An operand stands before it.
+    infix: bool,
+}
+
+impl<'a> Scan<'a> {
+    /// What was found so far.
+    pub(crate) fn findings(&self) -> Findings {
+        self.findings
+    }
+
+    /// How many parentheses are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Takes the next token. `ahead` stands right behind it.
+    pub(crate) fn feed(&mut self, token: Token<'a>, ahead: &Lexer<'a>) {
+        match token.kind {
+            Kind::Word(keyword) => self.word(token.text, keyword),
+            Kind::Quoted => self.quoted(token.text),
+            Kind::EscapedName => {
+                // Its letters may spell any function, or the schema of temporary tables.
+                self.may_write(Reason::Unknown);
+                self.quoted(token.text);
+            }
+            Kind::Text(_) | Kind::Number | Kind::Parameter | Kind::CloseBracket => {
+                self.set_last(Last::Operand, true);
+            }
+            Kind::Open => self.open(ahead),
+            Kind::Close => self.close(),
+            Kind::Dot => self.dot(),
+            Kind::Comma => {
+                let closed = self.last == Last::Closed;
+                self.set_last(if closed { Last::CommaAfterClosed } else { Last::Comma }, false);
+            }
+            Kind::Cast => self.set_last(Last::Cast, false),
+            Kind::OpenBracket | Kind::Operator => self.set_last(Last::Other, false),
+            Kind::Semicolon | Kind::Other | Kind::Unterminated => {
+                self.may_write(Reason::Unknown);
+                self.set_last(Last::Other, false);
+            }
+        }
+    }
+
+    fn set_last(&mut self, last: Last, after_operand: bool) {
+        self.last = last;
+        self.after_operand = after_operand;
+    }
+
+    fn may_write(&mut self, reason: Reason) {
+        self.findings.reason.get_or_insert(reason);
+    }
+
+    fn pins(&mut self, pin: Pin) {
+        self.findings.pin.get_or_insert(pin);
+    }
+
+    fn frame(&mut self) -> &mut Frame {
+        self.frames.last_mut().unwrap_or(&mut self.ground)
+    }
+
+    fn word(&mut self, text: &'a [u8], keyword: Keyword) {
+        if matches!(self.last, Last::Dot | Last::Selector) {
+            return self.part(text);
+        }
+        let lead = self.lead();
+        self.key_word(keyword, lead);
+        self.start_name(text, Some(keyword), lead);
+        self.after_operand = match keyword {
+            Keyword::Not | Keyword::Direction => self.after_operand,
+            other => other.ends_operand(),
+        };
+    }
+
+    fn quoted(&mut self, text: &'a [u8]) {
+        let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+        // Quotes keep the case, and nothing in the table has a capital letter.
+        let inner = if inner.iter().any(u8::is_ascii_uppercase) { text } else { inner };
+        if matches!(self.last, Last::Dot | Last::Selector) {
+            return self.part(inner);
+        }
+        let lead = self.lead();
+        self.start_name(inner, None, lead);
+        self.after_operand = true;
+    }
+
+    fn start_name(&mut self, text: &'a [u8], keyword: Option<Keyword>, lead: Lead) {
+        self.temporary_schema(text);
+        self.name =
+            Name { lead, keyword, qualifier: &[], last: text, parts: 1, infix: self.after_operand };
+        self.last = Last::Name;
+    }
+
+    /// Another part of a dotted name.
+    ///
+    /// `value.name` may be a call too: where no such column is, the server tries the function
+    /// `name(value)`, so `('s'::regclass).nextval` moves a sequence. (`set_config` takes more than
+    /// one value, so it is left to [`Self::call`].)
+    fn part(&mut self, text: &'a [u8]) {
+        if self.last == Last::Selector {
+            self.name = Name { parts: 1, ..Name::default() };
+        }
+        self.temporary_schema(text);
+        self.name.keyword = None;
+        self.name.qualifier = self.name.last;
+        self.name.last = text;
+        self.name.parts += 1;
+        self.set_last(Last::Name, true);
+        if let Some(kind) = function::harmful(text)
+            && kind != Function::SetConfig
+        {
+            self.called(kind);
+        }
+    }
+
+    fn dot(&mut self) {
+        self.last = match self.last {
+            Last::Name => Last::Dot,
+            Last::Closed | Last::Operand => Last::Selector,
+            _ => Last::Other,
+        };
+    }
+
+    /// What the last token makes of a name that starts now.
+    fn lead(&self) -> Lead {
+        match self.last {
+            Last::Name => match (self.name.keyword, self.name.lead) {
+                (Some(Keyword::As), _)
+                | (Some(Keyword::Not), Lead::Definition)
+                | (Some(Keyword::Ordinality), Lead::With) => Lead::Definition,
+                (Some(Keyword::With), _) | (Some(Keyword::Recursive), Lead::With) => Lead::With,
+                (Some(Keyword::Tablesample), _) => Lead::Sample,
+                (Some(Keyword::For), _) => Lead::For,
+                (Some(Keyword::Into), _) | (Some(Keyword::Local | Keyword::Global), Lead::Into) => {
+                    Lead::Into
+                }
+                (Some(Keyword::Group), _) => Lead::Group,
+                (Some(Keyword::Order | Keyword::Partition), _) => Lead::Order,
+                (Some(Keyword::By), Lead::Group) => Lead::GroupBy,
+                (Some(Keyword::Grouping), _) => Lead::Grouping,
+                (Some(Keyword::Distinct), _) => Lead::Distinct,
+                (Some(Keyword::Value | Keyword::Time), _) => Lead::Type,
+                _ => Lead::None,
+            },
+            Last::Cast | Last::Closed => Lead::Definition,
+            Last::CommaAfterClosed if self.frames.last().unwrap_or(&self.ground).in_with => {
+                Lead::With
+            }
+            _ => Lead::None,
+        }
+    }
+
+    /// What a key word says by itself, wherever it stands.
+    fn key_word(&mut self, keyword: Keyword, lead: Lead) {
+        match keyword {
+            Keyword::Update | Keyword::No | Keyword::Share | Keyword::Key if lead == Lead::For => {
+                self.may_write(Reason::LockingClause);
+            }
+            Keyword::Insert | Keyword::Update | Keyword::Delete | Keyword::Merge => {
+                let inside = !self.frames.is_empty();
+                self.may_write(if inside { Reason::WritingCte } else { Reason::Dml });
+                self.frame().in_with = false;
+            }
+            Keyword::Into => self.may_write(Reason::SelectInto),
+            Keyword::Temp | Keyword::Temporary if lead == Lead::Into => {
+                self.pins(Pin::TemporaryTable);
+            }
+            Keyword::With if matches!(self.last, Last::Start | Last::Open) => {
+                self.frame().in_with = true;
+            }
+            Keyword::Select | Keyword::Values | Keyword::Table => self.frame().in_with = false,
+            _ => {}
+        }
+    }
+
+    /// `pg_temp` is another schema on each server connection.
+    fn temporary_schema(&mut self, part: &[u8]) {
+        if part.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"pg_temp")) {
+            self.may_write(Reason::SessionState);
+            self.pins(Pin::TemporaryTable);
+        }
+    }
+
+    fn open(&mut self, ahead: &Lexer<'a>) {
+        let mut frame = Frame::default();
+        match self.last {
+            Last::Name => frame.opens_operand = self.parenthesis_after_name(ahead),
+            // The query of a `WITH` may itself stand in parentheses.
+            Last::Closed => self.frame().in_with = false,
+            _ => {}
+        }
+        if self.frames.len() < DEPTH_MAX {
+            self.frames.push(frame);
+        } else {
+            self.may_write(Reason::Unknown);
+        }
+        self.set_last(Last::Open, false);
+    }
+
+    fn close(&mut self) {
+        match self.frames.pop() {
+            Some(Frame { opens_operand: true, .. }) => self.set_last(Last::Other, false),
+            Some(_) => self.set_last(Last::Closed, true),
+            None => self.may_write(Reason::Unknown),
+        }
+    }
+
+    /// Judges what opens behind a name; true if an operand follows where it closes.
+    fn parenthesis_after_name(&mut self, ahead: &Lexer<'a>) -> bool {
+        let Name { lead, keyword, infix, .. } = self.name;
+        match (keyword, lead) {
+            (Some(Keyword::On), Lead::Distinct) => return true,
+            (Some(Keyword::Operator), _) => {
+                if !is_built_in_operator(*ahead) {
+                    self.may_write(Reason::UnknownFunction);
+                }
+                return true;
+            }
+            (Some(keyword), _) if keyword.cannot_be_called() => {}
+            (_, Lead::Definition | Lead::With)
+            | (Some(Keyword::Cube | Keyword::Rollup), Lead::GroupBy)
+            | (Some(Keyword::Sets), Lead::Grouping)
+            | (Some(Keyword::By), Lead::Group | Lead::Order)
+            | (Some(Keyword::Varying | Keyword::Zone), Lead::Type) => {}
+            (Some(Keyword::Infix), _) if infix => {}
+            (_, Lead::Sample) => {
+                if !matches!(
+                    self.name.last.to_ascii_lowercase().as_slice(),
+                    b"system" | b"bernoulli"
+                ) {
+                    self.may_write(Reason::UnknownFunction);
+                }
+            }
+            _ => self.call(ahead),
+        }
+        false
+    }
+
+    fn call(&mut self, ahead: &Lexer<'a>) {
+        let Name { qualifier, last, parts, .. } = self.name;
+        let kind = match parts {
+            1 => function::built_in(last),
+            2 if qualifier.eq_ignore_ascii_case(b"pg_catalog") => function::built_in(last),
+            2 if qualifier.eq_ignore_ascii_case(b"information_schema")
+                && function::is_information_schema_helper(last) =>
+            {
+                Some(Function::Harmless)
+            }
+            _ => None,
+        };
+        match kind {
+            Some(Function::SetConfig) => self.set_config(*ahead),
+            Some(kind) => self.called(kind),
+            None => self.may_write(Reason::UnknownFunction),
+        }
+    }
+
+    /// `set_config`, whose arguments stand in `ahead`.
+    fn set_config(&mut self, ahead: Lexer<'a>) {
+        self.may_write(Reason::SessionState);
+        if sets_for_transaction(ahead) {
+            self.findings.sets_local = true;
+        } else {
+            self.pins(Pin::SetConfig);
+        }
+    }
+
+    /// A built-in function is called, whatever its arguments.
+    fn called(&mut self, kind: Function) {
+        match kind {
+            Function::Harmless => {}
+            Function::Volatile => self.may_write(Reason::VolatileFunction),
+            Function::StandbyUnsafe => self.may_write(Reason::StandbyUnsafeFunction),
+            Function::Sequence => self.may_write(Reason::SequenceFunction),
+            Function::SequenceState => {
+                self.may_write(Reason::SequenceFunction);
+                self.pins(Pin::Sequence);
+            }
+            Function::AdvisorySession => {
+                self.may_write(Reason::AdvisoryLock);
+                self.pins(Pin::AdvisoryLock);
+            }
+            Function::AdvisoryTransaction => self.may_write(Reason::AdvisoryLock),
+            Function::Session => self.may_write(Reason::SessionState),
+            Function::SetConfig => {
+                self.may_write(Reason::SessionState);
+                self.pins(Pin::SetConfig);
+            }
+        }
+    }
+}
+
+/// Whether `pg_catalog.<operator>)` follows.
+fn is_built_in_operator(mut ahead: Lexer<'_>) -> bool {
+    let mut next = || ahead.next();
+    next().is_some_and(|schema| {
+        matches!(schema.kind, Kind::Word(_)) && schema.text.eq_ignore_ascii_case(b"pg_catalog")
+    }) && next().is_some_and(|dot| dot.kind == Kind::Dot)
+        && next().is_some_and(|operator| operator.kind == Kind::Operator)
+        && next().is_some_and(|close| close.kind == Kind::Close)
+}
+
+/// Whether the arguments of a `set_config` are three simple ones and the last is `true`. At most
+/// six tokens are looked at, so that the time stays linear.
+fn sets_for_transaction(mut ahead: Lexer<'_>) -> bool {
+    let mut next = || ahead.next();
+    let simple =
+        |token: Token<'_>| matches!(token.kind, Kind::Text(_) | Kind::Number | Kind::Parameter);
+    next().is_some_and(simple)
+        && next().is_some_and(|comma| comma.kind == Kind::Comma)
+        && next().is_some_and(simple)
+        && next().is_some_and(|comma| comma.kind == Kind::Comma)
+        && next().is_some_and(|last| last.text.eq_ignore_ascii_case(b"true"))
+        && next().is_some_and(|close| close.kind == Kind::Close)
+}
