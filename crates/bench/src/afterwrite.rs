@@ -1,0 +1,67 @@
+//! Afterwrite: where it is, and how it is told.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use crate::program;
+use crate::proxy::Ground;
+
+/// Beside this program; else in `target/release`; else on `$PATH`.
+pub(crate) fn find() -> Option<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|own| own.parent().map(Path::to_path_buf));
+    let mut folders: Vec<PathBuf> = beside.into_iter().collect();
+    folders.push("target/release".into());
+    folders.extend(program::search_path());
+    program::find("afterwrite", folders)
+}
+
+/// The contents of its configuration file; `replicas` by their ports.
+pub(crate) fn toml(ground: &Ground, port: u16, metrics_port: u16, replicas: &[u16]) -> String {
+    let Ground { primary, user, database, pool_size, .. } = ground;
+    let mut nodes = format!("\"127.0.0.1:{primary}\"");
+    for replica in replicas {
+        // Writing to a string cannot fail.
+        let _ = write!(nodes, ", \"127.0.0.1:{replica}\"");
+    }
+    format!(
+        "listen = \"127.0.0.1:{port}\"\n\
+         metrics_listen = \"127.0.0.1:{metrics_port}\"\n\
+         [cluster]\n\
+         nodes = [{nodes}]\n\
+         user = \"{user}\"\n\
+         database = \"{database}\"\n\
+         [clients]\n\
+         auth = \"trust\"\n\
+         [pool]\n\
+         size = {pool_size}\n\
+         [log]\n\
+         level = \"warn\"\n"
+    )
+}
+
+/// Its arguments.
+pub(crate) fn arguments(config: &Path) -> Vec<PathBuf> {
+    vec!["serve".into(), "--config".into(), config.to_path_buf()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use afterwrite_config::{ClientAuth, Overlay, load};
+
+    fn check(replicas: &[u16]) {
+        let text = toml(&Ground::example(), 6432, 6433, replicas);
+        let unread = |_: &Path| Err(std::io::Error::other("no file is named"));
+        let config = load(Some(("bench.toml", &text)), [], &Overlay::default(), &unread).unwrap();
+        assert_eq!(config.cluster.nodes.len(), 1 + replicas.len());
+        assert_eq!(config.pool.size, 20);
+        assert_eq!(config.clients.auth, ClientAuth::Trust);
+        assert_eq!(config.listen[0].port(), 6432);
+    }
+
+    #[test]
+    fn afterwrite_accepts_what_we_write() {
+        check(&[]);
+        check(&[5433, 5434]);
+    }
+}

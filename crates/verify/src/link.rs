@@ -1,0 +1,99 @@
+//! One connection, with a limit on every wait.
+
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+use crate::error::{Fault, VerifyError};
+
+/// A goodbye that is not heard in this time is not worth waiting for.
+const CLOSE_MAX: Duration = Duration::from_secs(1);
+
+/// An open connection. Dropping it cuts it; [`Link::close`] says goodbye.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    // In a set, so that it is aborted when the link is dropped.
+    connection: JoinSet<()>,
+}
+
+impl Link {
+    pub(crate) async fn open(config: &Config, limit: Duration) -> Result<Self, Fault> {
+        let (client, connection) = within(limit, config.connect(NoTls)).await?;
+        let mut connections = JoinSet::new();
+        connections.spawn(async {
+            // The same error reaches whoever waits for an answer.
+            let _ = connection.await;
+        });
+        Ok(Self { client, connection: connections })
+    }
+
+    pub(crate) async fn close(self) {
+        let Self { client, mut connection } = self;
+        drop(client);
+        let _ = timeout(CLOSE_MAX, connection.join_next()).await;
+    }
+}
+
+/// Parses a URL; the error names its owner and not the URL.
+pub(crate) fn parse(whose: &'static str, url: &str) -> Result<Config, VerifyError> {
+    let mut config = Config::from_str(url).map_err(|source| VerifyError::Url { whose, source })?;
+    if config.get_application_name().is_none() {
+        config.application_name("afterwrite-verify");
+    }
+    Ok(config)
+}
+
+/// Waits at most `limit`. What was being done may go on at the server, so after
+/// a timeout the connection is not to be used again.
+pub(crate) async fn within<T, E: Into<Fault>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Fault> {
+    match timeout(limit, work).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(Fault::Timeout(limit)),
+    }
+}
+
+/// The answer to a simple query: its first row, and the error it ended with.
+pub(crate) struct Answer {
+    pub(crate) row: Option<Vec<Option<String>>>,
+    pub(crate) error: Option<tokio_postgres::Error>,
+}
+
+/// Runs one simple query to the server's "ready", past an error.
+///
+/// The driver's own `simple_query` returns at the error, which may be before
+/// the server is done, and forgets the rows of the statements that succeeded.
+pub(crate) async fn simple(client: &Client, sql: &str) -> Result<Answer, tokio_postgres::Error> {
+    let mut messages = std::pin::pin!(client.simple_query_raw(sql).await?);
+    let mut answer = Answer { row: None, error: None };
+    while let Some(message) = messages.next().await {
+        match message {
+            Ok(SimpleQueryMessage::Row(row)) if answer.row.is_none() => {
+                let text = |index| row.try_get(index).ok().flatten().map(str::to_owned);
+                answer.row = Some((0..row.len()).map(text).collect());
+            }
+            Ok(_) => {}
+            Err(error) if error.as_db_error().is_some() && answer.error.is_none() => {
+                answer.error = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(answer)
+}
+
+/// As [`simple`], where an error is not expected: the first row.
+pub(crate) async fn simple_row(
+    client: &Client,
+    sql: &str,
+) -> Result<Option<Vec<Option<String>>>, Fault> {
+    let answer = simple(client, sql).await?;
+    answer.error.map_or(Ok(answer.row), |error| Err(error.into()))
+}
