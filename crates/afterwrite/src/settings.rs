@@ -4,9 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use afterwrite_backend as backend;
-use afterwrite_config::{
-    Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load,
-};
+use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
 use afterwrite_proxy::Settings;
@@ -18,6 +16,10 @@ use crate::exit::Exit;
 
 /// Statements that may wait for a server connection, per node and role.
 const QUEUE_MAX: usize = 100_000;
+
+/// Threads that "auto" takes at most: it takes one for every two cores, since
+/// moving a client between threads costs more than a thread less.
+const AUTO_THREADS_MAX: usize = 16;
 
 /// Loads the configuration that the arguments name.
 pub(crate) fn configuration(
@@ -131,7 +133,10 @@ fn servers(config: &Config) -> backend::Settings {
 /// A runtime with as many threads as configured.
 pub(crate) fn runtime(threads: &Threads) -> std::io::Result<tokio::runtime::Runtime> {
     let count = match threads {
-        Threads::Auto => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        Threads::Auto => {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            (cores / 2).clamp(1, AUTO_THREADS_MAX)
+        }
         Threads::Exactly(count) => usize::from(count.get()),
     };
     if count == 1 {

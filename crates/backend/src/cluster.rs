@@ -81,6 +81,9 @@ pub struct NodeStatus {
     pub pool: PoolStatus,
 }
 
+/// Parameters a server reports, by name.
+type Parameters = Arc<Vec<(String, String)>>;
+
 /// All nodes together.
 #[derive(Debug)]
 pub struct Cluster {
@@ -93,7 +96,7 @@ pub struct Cluster {
     readers: Vec<Arc<Pool>>,
     primary: Mutex<Option<Primary>>,
     track: Mutex<PrimaryTrack>,
-    parameters: Mutex<Option<Arc<Vec<(String, String)>>>>,
+    parameters: Mutex<Option<Parameters>>,
     settled: tokio::sync::Notify,
 }
 

@@ -208,7 +208,7 @@ async fn authenticate(messages: &mut Messages, login: &Login) -> Result<(), Conn
         match Authentication::decode(&body)? {
             Authentication::Ok => return Ok(()),
             Authentication::CleartextPassword => {
-                client::password(&mut out, password(login)?.expose())
+                client::password(&mut out, password(login)?.expose());
             }
             Authentication::Sasl { mechanisms } => {
                 if !mechanisms.contains(&scram::MECHANISM) {

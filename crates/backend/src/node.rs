@@ -48,6 +48,7 @@ pub struct Node {
     pub(crate) life: AtomicU64,
     pub(crate) state: Mutex<NodeState>,
     pub(crate) demand: Demand,
+    gone: Notify,
 }
 
 impl Node {
@@ -60,6 +61,7 @@ impl Node {
             life: AtomicU64::new(0),
             state: Mutex::new(NodeState::default()),
             demand: Demand::default(),
+            gone: Notify::new(),
         }
     }
 
@@ -70,6 +72,17 @@ impl Node {
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+
+    /// Waits until the node is given up: what runs there will not be answered.
+    pub async fn gone(&self) {
+        self.gone.notified().await;
+    }
+
+    /// Gives up what runs on the node, and its connections.
+    pub(crate) fn give_up(&self) {
+        self.life.fetch_add(1, Ordering::SeqCst);
+        self.gone.notify_waiters();
     }
 
     /// What it was when it last answered.

@@ -204,9 +204,8 @@ impl Pool {
             Some(mut connection) => {
                 while let Some(next) = state.waiting.pop_front() {
                     match next.send(Handover::Connection(Box::new(connection))) {
-                        Ok(()) => return,
                         Err(Handover::Connection(back)) => connection = *back,
-                        Err(Handover::Place) => return,
+                        Ok(()) | Err(Handover::Place) => return,
                     }
                 }
                 state.idle.push(connection);

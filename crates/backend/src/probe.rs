@@ -30,14 +30,24 @@ const INTRODUCE_EVERY: Duration = Duration::from_secs(1);
 /// Between attempts to reach a node that is down, growing from the first to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// A primary that does not answer may only be busy, and what runs on it may be
+/// long and dear: it is given up only after this long. (If its connections break,
+/// whoever uses them is told at once.)
+const PRIMARY_GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
+
 /// Probes a node until the cluster is gone. A node that is down is tried again
 /// and again.
 pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
     let mut retry = RETRY.0;
+    let mut down_since = None;
     loop {
         let started = Instant::now();
-        let Err(error) = watch(&cluster, &node).await;
+        let Err(error) = watch(&cluster, &node, &mut down_since).await;
         lose(&cluster, &node, &error);
+        let since = *down_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= PRIMARY_GIVEN_UP_AFTER {
+            node.give_up();
+        }
         if started.elapsed() > RETRY.1 * 2 {
             retry = RETRY.0;
         }
@@ -50,6 +60,7 @@ pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
 async fn watch(
     cluster: &Arc<Cluster>,
     node: &Arc<Node>,
+    down_since: &mut Option<Instant>,
 ) -> Result<std::convert::Infallible, ConnectError> {
     let limit = cluster.settings.probe_timeout;
     let mut messages = within_limit(cluster.settings.connect_timeout, async {
@@ -60,6 +71,7 @@ async fn watch(
     })
     .await?;
     let mut known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+    *down_since = None;
     let mut introduced = Instant::now();
     within_limit(limit, prepare(&mut messages)).await?;
     let settings = &cluster.settings;
@@ -187,9 +199,9 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
 
 /// Notes that a node is gone.
 fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError) {
-    let was_up = {
+    let (was_up, role) = {
         let mut state = node.state.lock();
-        let was_up = state.up;
+        let was = (state.up, state.role);
         state.up = false;
         state.observed = None;
         state.tried = true;
@@ -199,11 +211,14 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError) {
             warn!(node = %node.address(), error = %text, "node is down");
         }
         state.error = Some(text);
-        was_up
+        was
     };
     if was_up {
         // Its connections may be dead without our having heard of it.
         node.life.fetch_add(1, Ordering::SeqCst);
+        if role != Some(Role::Primary) {
+            node.give_up();
+        }
         cluster.elect();
     }
 }

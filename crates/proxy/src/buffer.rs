@@ -47,8 +47,8 @@ impl Inbox {
     pub(crate) fn with(bytes: &[u8]) -> Self {
         let mut inbox = Self::default();
         if !bytes.is_empty() {
-            inbox.data = vec![0; bytes.len().max(LENT)];
-            inbox.data[..bytes.len()].copy_from_slice(bytes);
+            inbox.data = bytes.to_vec();
+            inbox.data.resize(bytes.len().max(LENT), 0);
             inbox.end = bytes.len();
         }
         inbox

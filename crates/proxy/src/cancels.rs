@@ -1,6 +1,7 @@
 //! Cancel requests: which server process a client's key stands for right now.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -53,6 +54,14 @@ impl CancelSlot {
         }
     }
 
+    /// Cancels what the client was running; its server connection is not used again.
+    pub(crate) async fn fire_and_forget(&self) {
+        let target = self.target.lock().take();
+        if let Some(target) = target {
+            send(&target).await;
+        }
+    }
+
     /// Cancels what the client is running.
     pub(crate) async fn fire(&self) {
         let target = {
@@ -63,11 +72,15 @@ impl CancelSlot {
             target.clone()
         };
         let Some(target) = target else { return };
-        if let Err(error) = cancel(&target, CANCEL_TIMEOUT).await {
-            debug!(%error, "a cancel request did not reach the server");
-        }
+        send(&target).await;
         self.under_way.fetch_sub(1, Ordering::SeqCst);
         self.done.notify_waiters();
+    }
+}
+
+async fn send(target: &CancelTarget) {
+    if let Err(error) = cancel(target, CANCEL_TIMEOUT).await {
+        debug!(%error, "a cancel request did not reach the server");
     }
 }
 
@@ -84,9 +97,8 @@ impl Cancels {
             getrandom::fill(&mut random)?;
             let [a, b, c, d, secret @ ..] = random;
             let key = ClientKey { pid: i32::from_be_bytes([a & 0x7f, b, c, d]).max(1), secret };
-            let mut slots = self.0.lock();
-            if !slots.contains_key(&key) {
-                slots.insert(key, Arc::clone(&slot));
+            if let Entry::Vacant(place) = self.0.lock().entry(key) {
+                place.insert(Arc::clone(&slot));
                 return Ok(CancelHandle { all: Arc::clone(self), key, slot });
             }
         }

@@ -35,6 +35,8 @@ pub(crate) struct Client {
     pub(crate) cancel: CancelHandle,
     pub(crate) shared: Arc<Shared>,
     pub(crate) doubts: Vec<Doubt>,
+    /// Counts it among the clients.
+    pub(crate) _place: Counted,
     /// It has hung up, or cannot be written to.
     pub(crate) gone: bool,
     /// Runs while the client takes nothing of what is for it.
@@ -73,8 +75,7 @@ impl Client {
             Gathered::NeedMore => self.read().await,
             Gathered::Goodbye => Err(End::Left),
             Gathered::Request(request) => {
-                let shared = Arc::clone(&self.shared);
-                let _busy = Counted::new(&shared.busy);
+                let _busy = Counted::new(&self.shared.busy);
                 self.carry_out(request).await
             }
             Gathered::NeedsFence(after) => {
@@ -129,20 +130,12 @@ impl Client {
         }
         let max = self.inbox_max();
         let read = poll_fn(|context| self.inbox.poll_fill(&mut self.stream, context, max)).await;
-        self.took(read)
+        took(&read)
     }
 
     /// The most that is held of a client's bytes.
     fn inbox_max(&self) -> usize {
         self.shared.settings.limits.held_max + LENT
-    }
-
-    fn took(&mut self, read: io::Result<Option<usize>>) -> Result<(), End> {
-        match read {
-            Ok(Some(0)) | Err(_) => Err(End::Left),
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(End::Fatal(Report::fatal("54000", "the client sent too much at once"))),
-        }
     }
 
     /// As [`Self::read`], while a server connection is held: the server may speak
@@ -164,7 +157,7 @@ impl Client {
                 return Err(End::Fatal(report));
             }
             if let Some(read) = read {
-                return self.took(read);
+                return took(&read);
             }
             self.flush().await?;
         }
@@ -218,5 +211,14 @@ impl Client {
         let limit = self.shared.settings.write_timeout;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         stall.as_mut().poll(context)
+    }
+}
+
+/// What reading from the client means for its task.
+fn took(read: &io::Result<Option<usize>>) -> Result<(), End> {
+    match read {
+        Ok(Some(0)) | Err(_) => Err(End::Left),
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(End::Fatal(Report::fatal("54000", "the client sent too much at once"))),
     }
 }

@@ -1,25 +1,19 @@
 //! Carries out one exchange: a place for it, its bytes there and back, and what
 //! must be noted before and after.
 
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use afterwrite_backend::{CancelTarget, ClaimError};
 use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
 use afterwrite_wire::server::Report;
-use tokio::time::timeout;
 use tracing::debug;
 
 use crate::client::{Client, End};
 use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
-
-/// How long an exchange may go on after its client is gone, so that what it
-/// wrote is known.
-const LINGER: Duration = Duration::from_secs(10);
 
 impl Client {
     /// Carries out the exchange that was gathered.
@@ -35,7 +29,10 @@ impl Client {
             }
             let place = match self.obtain(request.route, forced).await {
                 Ok(place) => place,
-                Err(error) => return self.refuse(&error),
+                Err(error) => {
+                    self.refuse(&error);
+                    return Ok(());
+                }
             };
             match self.run(request, place).await? {
                 Ran::Done => return Ok(()),
@@ -63,17 +60,18 @@ impl Client {
         }
         let routed = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
-            (Route::Read, Some(reason)) => self.route_to_primary(reason).await?,
-            (Route::Primary(reason), _) => self.route_to_primary(reason).await?,
+            (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
+                self.route_to_primary(reason).await?
+            }
             (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await?,
         };
-        self.remember(&routed.place, routed.link.node().id.0, route);
+        self.remember(routed.place, routed.link.node().id.0, route);
         self.aim(&routed.link);
         self.link = Some(routed.link);
         Ok(routed.place)
     }
 
-    fn remember(&mut self, place: &Place, node: u16, route: Route) {
+    fn remember(&mut self, place: Place, node: u16, route: Route) {
         let name = match place {
             Place::Primary(_) => "primary",
             Place::Replica(_) => "replica",
@@ -107,14 +105,13 @@ impl Client {
     }
 
     /// Tells the client that no server connection could be had; nothing was sent.
-    fn refuse(&mut self, error: &ClaimError) -> Result<(), End> {
+    fn refuse(&mut self, error: &ClaimError) {
         self.shared.metrics.claims_failed.inc();
         debug!(%error, "no server connection");
         let report = Report::error(error.sqlstate(), error.to_string())
             .detail("The statement was not sent to any server.")
             .hint("it is safe to repeat it");
         self.session.refuse(&report, self.outbox.end());
-        Ok(())
     }
 
     /// Runs the exchange on the connection that is held.
@@ -128,17 +125,9 @@ impl Client {
         self.dispatch(place);
         let pumped = match self.relay() {
             std::task::Poll::Ready(pumped) => pumped,
-            std::task::Poll::Pending => self.pump_to_the_end(place).await,
+            std::task::Poll::Pending => self.pump(place).await,
         };
         self.conclude(pumped, mark).await
-    }
-
-    /// Moves bytes; an exchange whose client is gone is followed for a while.
-    async fn pump_to_the_end(&mut self, place: Place) -> Pumped {
-        if self.gone {
-            return timeout(LINGER, self.pump(place)).await.unwrap_or(Pumped::Gone);
-        }
-        self.pump(place).await
     }
 
     /// Sees to it that the server has the client's settings; gives back why not.
@@ -287,7 +276,12 @@ impl Client {
     /// connection is closed, and what it may still do is watched.
     fn abandon(&mut self, mark: Option<WriteMark>) {
         let pid = self.link.as_ref().map(|link| link.pid);
-        self.drop_link();
+        if self.link.is_some() {
+            // The server would otherwise work on for nobody.
+            let slot = std::sync::Arc::clone(&self.cancel.slot);
+            tokio::spawn(async move { slot.fire_and_forget().await });
+        }
+        self.link = None;
         match (mark, pid) {
             (Some(mark), Some(pid)) => {
                 let primary = self.shared.cluster.primary();
@@ -304,11 +298,4 @@ enum Ran {
     Done,
     /// It must run again: on the primary for this reason, or wherever is right.
     Again(Option<Reason>),
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.cancel.slot.aim(None);
-        self.shared.clients.fetch_sub(1, Ordering::SeqCst);
-    }
 }

@@ -1,7 +1,6 @@
 //! From a proven user to a client that is ready for its first statement.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use afterwrite_core::Reason;
 use afterwrite_frontend as frontend;
@@ -13,7 +12,7 @@ use afterwrite_wire::startup::Startup;
 use crate::buffer::{Inbox, Outbox};
 use crate::client::Client;
 use crate::pump::Pumped;
-use crate::shared::{Parameters, Shared};
+use crate::shared::{Counted, Parameters, Shared};
 
 /// Startup parameters that are not settings of the session.
 const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
@@ -23,6 +22,7 @@ const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
 pub(crate) async fn greet(
     arrived: frontend::Client,
     shared: Arc<Shared>,
+    place: Counted,
 ) -> Result<Client, (tokio::net::TcpStream, Report)> {
     let frontend::Client { stream, startup, ahead } = arrived;
     let (settings, ours) = match prepare(&startup) {
@@ -42,7 +42,6 @@ pub(crate) async fn greet(
             return Err((stream, report));
         }
     };
-    shared.clients.fetch_add(1, Ordering::SeqCst);
     let mut client = Client {
         stream,
         session,
@@ -54,6 +53,7 @@ pub(crate) async fn greet(
         cancel,
         shared: Arc::clone(&shared),
         doubts: Vec::new(),
+        _place: place,
         gone: false,
         stall: None,
     };

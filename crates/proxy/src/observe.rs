@@ -128,7 +128,7 @@ impl Metrics {
         self.waits.observe(time.as_secs_f64());
     }
 
-    /// Everything, in the text format of Prometheus (OpenMetrics 1.0).
+    /// Everything, in the text format of Prometheus (`OpenMetrics` 1.0).
     pub(crate) fn render(&self, cluster: &Cluster, clients: usize) -> String {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
         self.nodes.take(cluster);

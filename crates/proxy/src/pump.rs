@@ -2,10 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use afterwrite_session::{Dispatch, Gathered, Place, Progress};
 use afterwrite_wire::server::Report;
+use tokio::time::sleep;
 
 use crate::buffer::LENT;
 use crate::client::Client;
@@ -21,6 +24,10 @@ const AHEAD_MAX: usize = 64 * 1024;
 
 /// Bytes of an answer that are held back at most, so that it can still run elsewhere.
 const HOLD_BACK_MAX: usize = 16 * 1024;
+
+/// How long an exchange may go on after its client is gone, so that what it
+/// wrote is known.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// What came of moving bytes.
 #[derive(Debug)]
@@ -42,7 +49,18 @@ impl Client {
     /// Not cancel-safe: dropped, the server connection is in the middle of an
     /// exchange and must be closed.
     pub(crate) async fn pump(&mut self, place: Place) -> Pumped {
-        poll_fn(|context| self.poll_pump(context, place)).await
+        let node = self.link.as_ref().map(|link| Arc::clone(link.node()));
+        let Some(node) = node else { return Pumped::Lost("there is no server connection".into()) };
+        let gone = node.gone();
+        tokio::pin!(gone);
+        poll_fn(|context| match self.poll_pump(context, place) {
+            Poll::Ready(pumped) => Poll::Ready(pumped),
+            Poll::Pending => gone
+                .as_mut()
+                .poll(context)
+                .map(|()| Pumped::Lost("the server has stopped answering".into())),
+        })
+        .await
     }
 
     fn poll_pump(&mut self, context: &mut Context<'_>, place: Place) -> Poll<Pumped> {
@@ -91,7 +109,7 @@ impl Client {
     fn poll_outbox(&mut self, context: &mut Context<'_>, moved: &mut bool) -> Poll<Pumped> {
         if self.gone {
             self.outbox.clear();
-            return Poll::Pending;
+            return self.poll_linger(context);
         }
         let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
         let before = self.outbox.len();
@@ -122,7 +140,15 @@ impl Client {
     fn lose_client(&mut self) -> Poll<Pumped> {
         self.gone = true;
         self.outbox.clear();
-        if self.session.wants_client() { Poll::Ready(Pumped::Gone) } else { Poll::Pending }
+        let pointless = self.session.wants_client() || self.session.is_only_for_the_client();
+        self.stall = None;
+        if pointless { Poll::Ready(Pumped::Gone) } else { Poll::Pending }
+    }
+
+    /// Ready once an exchange has gone on for too long without its client.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<Pumped> {
+        let linger = self.stall.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        linger.as_mut().poll(context).map(|()| Pumped::Gone)
     }
 
     /// Reads the server's replies.
@@ -190,14 +216,13 @@ impl Client {
         }
         let max = self.shared.settings.limits.held_max + LENT;
         match self.inbox.poll_fill(&mut self.stream, context, max) {
-            Poll::Pending => Poll::Pending,
+            Poll::Pending | Poll::Ready(Ok(None)) => Poll::Pending,
             Poll::Ready(Ok(Some(count))) if count > 0 => {
                 *moved |= wanted;
                 // What was sent ahead waits; but the socket must be asked again,
                 // or we would not hear of its end.
                 if wanted { Poll::Pending } else { self.poll_client(context, place, moved) }
             }
-            Poll::Ready(Ok(None)) => Poll::Pending,
             Poll::Ready(Ok(Some(_)) | Err(_)) => self.lose_client(),
         }
     }
@@ -221,7 +246,7 @@ impl Client {
                 continue;
             }
             match self.gather(true) {
-                Ok(Gathered::NeedMore) => return Poll::Pending,
+                Ok(Gathered::NeedMore | Gathered::NeedsFence(_)) => return Poll::Pending,
                 Ok(Gathered::Further | Gathered::Request(_)) => {
                     self.dispatch(place);
                     *moved = true;
@@ -229,7 +254,6 @@ impl Client {
                         return Poll::Ready(pumped);
                     }
                 }
-                Ok(Gathered::NeedsFence(_)) => return Poll::Pending,
                 Ok(Gathered::Goodbye) => return self.lose_client(),
                 Err(report) => return Poll::Ready(Pumped::Fault(report)),
             }

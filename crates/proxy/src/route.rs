@@ -30,9 +30,9 @@ impl Client {
     pub(crate) async fn route_read(&mut self) -> Result<Routed, ClaimError> {
         let began = Instant::now();
         let wait_max = self.shared.settings.wait_max;
-        let line = self.shared.cluster.primary().map(|primary| primary.line);
+        let known = self.shared.cluster.primary().map(|primary| primary.line);
         let key = self.key_floor();
-        self.session.begin_read(key, line, self.shared.sequence.now());
+        self.session.begin_read(key, known, self.shared.sequence.now());
         let mut budget = wait_max;
         let mut waited = false;
         loop {

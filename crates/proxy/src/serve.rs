@@ -21,7 +21,10 @@ use tracing::{debug, info, warn};
 use crate::greet::greet;
 use crate::http;
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::{Counted, Shared};
+
+/// Connections at once that have not logged in yet; cancel requests are among them.
+const ARRIVING_MAX: usize = 2048;
 
 /// The proxy did not start.
 #[derive(Debug)]
@@ -141,23 +144,15 @@ async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     if let Err(error) = keep_alive(&stream) {
         debug!(%error, "keep-alive is not available");
     }
-    if shared.clients.load(Ordering::SeqCst) >= shared.settings.connections_max {
+    let Some(_arriving) = Counted::within(&shared.arriving, ARRIVING_MAX) else {
         shared.metrics.refused.inc();
-        let max = shared.settings.connections_max;
-        let report = Report::fatal("53300", format!("the proxy serves {max} clients already"))
-            .hint("try again later, or raise clients.connections_max");
+        let report = Report::fatal("53300", "too many clients are logging in at once")
+            .hint("try again in a moment");
         turn_away(stream, &report).await;
         return;
-    }
+    };
     match receive(stream, &shared.users, shared.settings.login_timeout).await {
-        Ok(Arrival::Client(client)) => match greet(client, Arc::clone(&shared)).await {
-            Ok(client) if client.gone => {}
-            Ok(client) => Box::pin(client.serve()).await,
-            Err((stream, report)) => {
-                shared.metrics.refused.inc();
-                turn_away(stream, &report).await;
-            }
-        },
+        Ok(Arrival::Client(client)) => admit(client, &shared).await,
         Ok(Arrival::Cancel { pid, key }) => {
             if let Some(slot) = shared.cancels.find(pid, &key) {
                 slot.fire().await;
@@ -172,10 +167,31 @@ async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
     }
 }
 
+/// Makes a client of a proven user, if there is room for one more.
+async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
+    let max = shared.settings.connections_max;
+    let Some(place) = Counted::within(&shared.clients, max) else {
+        shared.metrics.refused.inc();
+        let report = Report::fatal("53300", format!("the proxy serves {max} clients already"))
+            .hint("try again later, or raise clients.connections_max");
+        turn_away(client.stream, &report).await;
+        return;
+    };
+    match greet(client, Arc::clone(shared), place).await {
+        Ok(client) if client.gone => {}
+        // A task of its own: what was needed for the login is let go.
+        Ok(client) => drop(tokio::spawn(client.serve())),
+        Err((stream, report)) => {
+            shared.metrics.refused.inc();
+            turn_away(stream, &report).await;
+        }
+    }
+}
+
 /// Notices a client that is gone without a word.
 fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
+        .with_time(Duration::from_mins(1))
         .with_interval(Duration::from_secs(15));
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }

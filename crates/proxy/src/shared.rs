@@ -33,8 +33,12 @@ pub(crate) struct Shared {
     pub(crate) library: SharedLibrary,
     pub(crate) cancels: Arc<Cancels>,
     pub(crate) metrics: Metrics,
-    pub(crate) clients: AtomicUsize,
-    pub(crate) busy: AtomicUsize,
+    /// Clients that have logged in.
+    pub(crate) clients: Arc<AtomicUsize>,
+    /// Connections that have not logged in yet.
+    pub(crate) arriving: Arc<AtomicUsize>,
+    /// Exchanges under way.
+    pub(crate) busy: Arc<AtomicUsize>,
     turns: AtomicU32,
     greetings: Mutex<HashMap<Fingerprint, Parameters>>,
 }
@@ -57,8 +61,9 @@ impl Shared {
             keys: Mutex::new(keys),
             cancels: Arc::default(),
             metrics,
-            clients: AtomicUsize::new(0),
-            busy: AtomicUsize::new(0),
+            clients: Arc::default(),
+            arriving: Arc::default(),
+            busy: Arc::default(),
             turns: AtomicU32::new(0),
             greetings: Mutex::new(HashMap::new()),
         }
@@ -84,16 +89,22 @@ impl Shared {
 }
 
 /// Counts one up while it lives.
-pub(crate) struct Counted<'a>(&'a AtomicUsize);
+pub(crate) struct Counted(Arc<AtomicUsize>);
 
-impl<'a> Counted<'a> {
-    pub(crate) fn new(counter: &'a AtomicUsize) -> Self {
+impl Counted {
+    pub(crate) fn new(counter: &Arc<AtomicUsize>) -> Self {
         counter.fetch_add(1, Ordering::SeqCst);
-        Self(counter)
+        Self(Arc::clone(counter))
+    }
+
+    /// Counts one up, unless there are `max` already.
+    pub(crate) fn within(counter: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        let place = Self::new(counter);
+        (counter.load(Ordering::SeqCst) <= max).then_some(place)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }

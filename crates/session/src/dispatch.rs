@@ -9,7 +9,7 @@ use afterwrite_wire::server;
 
 use crate::exchange::{Op, Place, Span};
 use crate::intent::Transaction;
-use crate::link::{Await, CAPTURE_NAME, Link, Owner, Say};
+use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say};
 use crate::session::{Phase, Session};
 use crate::settings::Fingerprint;
 use crate::statement::Prepared;
@@ -94,6 +94,11 @@ impl Session {
         } else if self.wants_capture(link, how) {
             self.exchange.captures = true;
             self.exchange.capture_asked = how.sequence.next();
+            if !link.capture_ready {
+                // DISCARD ALL or the like has dropped it.
+                client::parse(out, CAPTURE_NAME, CAPTURE_SQL, &[]);
+                link.expect(Await::Parse(None), Owner::Capture);
+            }
             client::bind(out, "", CAPTURE_NAME, &[], &[], &[1]);
             link.expect(Await::Bind, Owner::Capture);
             client::execute(out, "", 0);
@@ -128,7 +133,6 @@ impl Session {
             && ends
             && !self.open.read_only
             && !self.unreadable
-            && link.capture_ready
             && !link.skipping
     }
 

@@ -160,6 +160,6 @@ impl Exchange {
 
     /// Whether it may still run again on another server, unseen.
     pub(crate) fn may_move(&self) -> bool {
-        self.complete && !self.shown && !self.answered && self.intent.reads_only()
+        self.complete && !self.shown && !self.answered && self.intent.is_harmless()
     }
 }

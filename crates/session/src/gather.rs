@@ -259,7 +259,7 @@ impl Session {
         if prepared.command.is_some() {
             self.push(Op::Say(Say::ParseComplete));
         } else {
-            self.exchange.intent.add(&Intent { statements: 0, ..prepared.intent.clone() });
+            self.exchange.intent.add(&prepared.intent.described());
             self.push(Op::Parse { prepared, named, span });
         }
         Ok(None)
@@ -312,10 +312,7 @@ impl Session {
             Some(prepared) if prepared.command.is_some() => self.say_described(&prepared, true),
             prepared => {
                 match &prepared {
-                    Some(prepared) => {
-                        let intent = Intent { statements: 0, ..prepared.intent.clone() };
-                        self.exchange.intent.add(&intent);
-                    }
+                    Some(prepared) => self.exchange.intent.add(&prepared.intent.described()),
                     None => self.exchange.intent.add(&Intent::unread()),
                 }
                 self.push(Op::DescribeStatement { prepared, named, span });

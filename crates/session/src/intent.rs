@@ -107,6 +107,20 @@ impl Intent {
         self.writes.is_none() && self.pin.is_none() && !self.unread && self.changes.is_empty()
     }
 
+    /// Whether it can run twice without anyone noticing: it only reads, or only
+    /// opens a read-only transaction.
+    pub fn is_harmless(&self) -> bool {
+        let opens = matches!(self.transaction, Transaction::Begins { read_only: true, .. });
+        self.reads_only() || opens && self.statements == 1 && !self.unread
+    }
+
+    /// What preparing or describing it may do, without executing it: nothing,
+    /// but it should be done where it will be executed.
+    #[must_use]
+    pub fn described(&self) -> Self {
+        Self { writes: self.writes, unread: self.unread, ..Self::default() }
+    }
+
     /// Takes up what a further statement of the same exchange may do.
     pub fn add(&mut self, other: &Self) {
         self.transaction = match (self.statements, other.statements) {

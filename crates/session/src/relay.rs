@@ -126,6 +126,7 @@ impl Session {
             return Err(out_of_turn());
         }
         match (head.tag, front.owner) {
+            (tag::PARSE_COMPLETE, Owner::Capture) => link.capture_ready = true,
             (tag::DATA_ROW, Owner::Capture) => self.take_capture(link, body),
             (tag::COPY_IN, _) => self.take_copy_in(link),
             (tag::COMMAND_COMPLETE, Owner::Client) => self.take_completion(link, body),

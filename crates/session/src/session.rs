@@ -13,6 +13,9 @@ use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::statement::Statements;
 
+/// Times that a read is sent at most, if servers go away under it.
+const TRIES_MAX: u8 = 3;
+
 /// What one client may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -255,6 +258,11 @@ impl Session {
         self.phase == Phase::Running && self.exchange.may_move()
     }
 
+    /// Whether nobody needs the outcome, should the client be gone: it only reads.
+    pub fn is_only_for_the_client(&self) -> bool {
+        self.exchange.intent.is_harmless() && !self.unreadable
+    }
+
     /// Bytes of the client's that are not needed any more.
     ///
     /// Those of a read are kept until part of its answer was shown: it may have
@@ -330,7 +338,8 @@ impl Session {
     pub fn lost(&mut self, link: &Link, detail: &str, out: &mut Vec<u8>) -> Verdict {
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
-        if self.exchange.may_move() && !was_open && self.exchange.tries < 3 {
+        let tied = was_open || self.pin.is_some();
+        if self.exchange.may_move() && !tied && self.exchange.tries < TRIES_MAX {
             self.rewind();
             return Verdict::Again;
         }
