@@ -1,0 +1,557 @@
+//! Exchanges as scripts: what the client sends, what the server is sent, what the
+//! server answers, what the client sees.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use afterwrite_core::{Proof, Reason};
+use afterwrite_session::{
+    CAPTURE_NAME, Dispatch, Gathered, Library, Limits, Link, LinkSpec, Place, Prepared, Progress,
+    Request, Route, Session, Settings, StatementId, Verdict,
+};
+use afterwrite_types::{
+    Level, Line, Lsn, Moment, Need, NodeId, Position, Role, Sequence, SystemId, Timeline,
+    WalGeometry,
+};
+use afterwrite_wire::client::{self, Bind, Parse, query_text};
+use afterwrite_wire::frame;
+use afterwrite_wire::server::{self, Report};
+
+const LINE: Line = Line { system: SystemId(7), timeline: Timeline(1) };
+
+#[derive(Default)]
+struct Shelf(RefCell<BTreeMap<Vec<u8>, Arc<Prepared>>>);
+
+impl Library for Shelf {
+    fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
+        let mut shelf = self.0.borrow_mut();
+        let next = StatementId(shelf.len() as u64 + 1);
+        Arc::clone(
+            shelf.entry(rest.to_vec()).or_insert_with(|| Arc::new(Prepared::new(next, rest))),
+        )
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        Some(Position { line: LINE, lsn: Lsn(1 << 40) })
+    }
+}
+
+struct Rig {
+    session: Session,
+    library: Shelf,
+    sequence: Sequence,
+    inbox: Vec<u8>,
+    outbox: Vec<u8>,
+}
+
+fn link(role: Role) -> Link {
+    let own = Position { line: LINE, lsn: Lsn(0x1000) };
+    Link::new(LinkSpec {
+        node: NodeId(u16::from(role == Role::Replica)),
+        role,
+        line: LINE,
+        wal: WalGeometry::default(),
+        proof: (role == Role::Replica).then(|| Proof::new(own, Moment(0))),
+        prepared_max: 2,
+        capture: role == Role::Primary,
+    })
+}
+
+const PRIMARY: Place = Place::Primary(Reason::MayWrite);
+const REPLICA: Place = Place::Replica(Reason::CaughtUp);
+
+impl Rig {
+    fn new() -> Self {
+        let limits = Limits { message_max: 1 << 20, held_max: 4096, prepared_max: 10 };
+        Self {
+            session: Session::new(limits, Level::ReadYourWrites, Settings::default(), 0),
+            library: Shelf::default(),
+            sequence: Sequence::default(),
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+        }
+    }
+
+    fn gather(&mut self, bytes: &[u8]) -> Gathered {
+        let used = self.session.take_consumed();
+        self.inbox.drain(..used);
+        self.inbox.extend_from_slice(bytes);
+        let now = self.sequence.now();
+        self.session.gather(&self.inbox, &self.library, now, false).unwrap()
+    }
+
+    fn request(&mut self, bytes: &[u8]) -> Request {
+        match self.gather(bytes) {
+            Gathered::Request(request) => request,
+            other => panic!("not a request: {other:?}"),
+        }
+    }
+
+    /// Dispatches what was gathered; gives back what the server is sent.
+    fn send(&mut self, link: &mut Link, place: Place) -> String {
+        let how = Dispatch { place, positions: true, sequence: &self.sequence };
+        let mut out = Vec::new();
+        self.session.dispatch(link, &self.inbox, how, &mut out);
+        sent(&out)
+    }
+
+    /// Plays the server's answer; gives back what the client sees of it.
+    fn answer(&mut self, link: &mut Link, replies: &str) -> (String, Progress) {
+        let bytes = replied(replies);
+        let mut progress = Progress::More;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let out = &mut self.outbox;
+            let relayed = self.session.relay(link, rest, &self.sequence, out).unwrap();
+            rest = &rest[relayed.consumed..];
+            progress = relayed.progress;
+            assert!(relayed.consumed > 0, "stuck before {rest:?}");
+        }
+        (seen(&std::mem::take(&mut self.outbox)), progress)
+    }
+
+    /// One exchange on a link, from the client's bytes to what it sees.
+    fn run(
+        &mut self,
+        link: &mut Link,
+        place: Place,
+        bytes: &[u8],
+        replies: &str,
+    ) -> (String, String) {
+        self.request(bytes);
+        let sent = self.send(link, place);
+        let (seen, progress) = self.answer(link, replies);
+        assert!(matches!(progress, Progress::Done(_)), "{progress:?} after {replies}");
+        (sent, seen)
+    }
+}
+
+fn query(sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::query(&mut out, sql);
+    out
+}
+
+/// Parse, Bind, Execute, Sync.
+fn extended(name: &str, sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::parse(&mut out, name, sql, &[]);
+    out.extend(bound(name));
+    out
+}
+
+/// Bind, Execute, Sync.
+fn bound(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::bind(&mut out, "", name, &[], &[], &[]);
+    client::execute(&mut out, "", 0);
+    client::sync(&mut out);
+    out
+}
+
+/// Messages to a server, in short.
+fn sent(mut bytes: &[u8]) -> String {
+    let mut words = Vec::new();
+    while let Some((message, rest)) = frame::split(bytes, 1 << 20).unwrap() {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        words.push(match message.tag {
+            b'Q' => format!("Q[{}]", text(query_text(message.body).unwrap())),
+            b'P' => format!("P({})", text(Parse::decode(message.body).unwrap().name)),
+            b'B' => match Bind::decode(message.body).unwrap().statement {
+                name if name == CAPTURE_NAME.as_bytes() => "capture".to_owned(),
+                name => format!("B({})", text(name)),
+            },
+            tag => char::from(tag).to_string(),
+        });
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "half a message was sent");
+    words.join(" ").replace("capture E S", "CAPTURE")
+}
+
+/// A server's answers, from short words: `1 2 T D C:TAG Z:I E:CODE CAPTURED:LSN`.
+fn replied(words: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    for word in words.split_whitespace() {
+        let (kind, value) = word.split_once(':').unwrap_or((word, ""));
+        match kind {
+            "1" => server::parse_complete(&mut out),
+            "2" => server::bind_complete(&mut out),
+            "3" => server::close_complete(&mut out),
+            "n" => server::no_data(&mut out),
+            "T" => server::row_description(&mut out, &[("v", 25)]),
+            "D" => server::data_row(&mut out, &[Some(b"x")]),
+            "C" => server::command_complete(&mut out, value),
+            "Z" => server::ready(&mut out, value.as_bytes()[0]),
+            "G" => out.extend_from_slice(b"G\0\0\0\x07\0\0\0"),
+            "E" => server::error(&mut out, &Report::error(value.to_owned(), "no")),
+            "CAPTURED" => {
+                server::bind_complete(&mut out);
+                let lsn = u64::from_str_radix(value, 16).unwrap();
+                server::data_row(&mut out, &[Some(&lsn.to_be_bytes())]);
+                server::command_complete(&mut out, "SELECT 1");
+                server::ready(&mut out, b'I');
+            }
+            other => panic!("unknown word {other}"),
+        }
+    }
+    out
+}
+
+/// What a client sees, as message types; a ready with its status.
+fn seen(mut bytes: &[u8]) -> String {
+    let mut words = String::new();
+    while let Some((message, rest)) = frame::split(bytes, 1 << 20).unwrap() {
+        words.push(char::from(message.tag));
+        if message.tag == b'Z' {
+            words.push(char::from(message.body[0]));
+        }
+        bytes = rest;
+    }
+    assert!(bytes.is_empty(), "half a message was passed on");
+    words
+}
+
+fn floor(rig: &Rig) -> Need {
+    rig.session.scope().floor().need()
+}
+
+fn at(lsn: u64) -> Need {
+    Need::Position(Position { line: LINE, lsn: Lsn(lsn) })
+}
+
+#[test]
+fn a_write_is_captured_behind_its_commit_and_before_ready() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let request = rig.request(&query("UPDATE t SET v = 1"));
+    assert_eq!(request, Request { route: Route::Primary(Reason::MayWrite), may_write: true });
+    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[UPDATE t SET v = 1] CAPTURE");
+    let (seen, progress) = rig.answer(&mut primary, "C:UPDATE Z:I");
+    assert_eq!(
+        (seen.as_str(), progress),
+        ("C", Progress::More),
+        "ready is held until the position is in"
+    );
+    assert_eq!(floor(&rig), Need::Nothing);
+    let (seen, _) = rig.answer(&mut primary, "CAPTURED:2000");
+    assert_eq!(seen, "ZI");
+    assert_eq!(floor(&rig), at(0x2000));
+    assert!(primary.is_idle());
+}
+
+#[test]
+fn what_cannot_be_captured_in_the_same_breath_asks_for_a_fence() {
+    for (sql, replies) in [
+        ("COMMIT; BEGIN", "C:COMMIT C:BEGIN Z:T"),
+        ("DISCARD ALL", "C:DISCARD Z:I"),
+        ("COPY t FROM STDIN", "E:42P01 Z:I"),
+        ("BEGIN; UPDATE t SET v = 1; COMMIT", "C:BEGIN C:UPDATE C:COMMIT Z:I"),
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        let (sent, _) = rig.run(&mut primary, PRIMARY, &query(sql), replies);
+        assert_eq!(sent, format!("Q[{sql}]"));
+        assert!(matches!(floor(&rig), Need::Fence(_)), "{sql}: {:?}", floor(&rig));
+    }
+}
+
+#[test]
+fn a_capture_that_fails_asks_for_a_fence() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let (_, seen) =
+        rig.run(&mut primary, PRIMARY, &query("UPDATE t SET v = 1"), "C:UPDATE Z:I E:57014 Z:I");
+    assert_eq!(seen, "CZI", "the client hears nothing of our error");
+    assert!(matches!(floor(&rig), Need::Fence(_)));
+}
+
+#[test]
+fn a_statement_that_failed_may_still_have_committed_something() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let (sent, seen) =
+        rig.run(&mut primary, PRIMARY, &query("CALL p()"), "E:22012 Z:I CAPTURED:3000");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[CALL p()] CAPTURE", "EZI"));
+    assert_eq!(floor(&rig), at(0x3000));
+}
+
+#[test]
+fn inside_a_transaction_nothing_is_asked_and_its_end_is_captured() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    assert_eq!(rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T").0, "Q[BEGIN]");
+    assert_eq!(rig.request(&query("SELECT 1")).route, Route::Held, "it stays where it began");
+    rig.send(&mut primary, PRIMARY);
+    rig.answer(&mut primary, "T D C:SELECT Z:T");
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &query("UPDATE t SET v = 1"), "C:UPDATE Z:T");
+    assert_eq!(sent, "Q[UPDATE t SET v = 1]");
+    assert_eq!(floor(&rig), Need::Nothing);
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &query("COMMIT"), "C:COMMIT Z:I CAPTURED:4000");
+    assert_eq!(sent, "Q[COMMIT] CAPTURE");
+    assert_eq!(floor(&rig), at(0x4000));
+}
+
+#[test]
+fn a_page_boundary_is_not_waited_for() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("UPDATE t SET v = 1"), "C:UPDATE Z:I CAPTURED:6018");
+    assert_eq!(floor(&rig), at(0x6000));
+}
+
+#[test]
+fn a_read_on_the_primary_is_proven_by_a_read_only_transaction() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let fallback = Place::Primary(Reason::NoneInTime);
+    let (sent, seen) = rig.run(
+        &mut primary,
+        fallback,
+        &query("SELECT v FROM t"),
+        "C:BEGIN Z:T T D C:SELECT Z:T C:COMMIT Z:I",
+    );
+    assert_eq!(sent, "Q[BEGIN READ ONLY] Q[SELECT v FROM t] Q[COMMIT]");
+    assert_eq!(seen, "TDCZI");
+    assert_eq!(floor(&rig), Need::Nothing, "it has proven that it wrote nothing");
+}
+
+#[test]
+fn a_read_that_turns_out_to_write_runs_again_as_a_write() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.request(&query("SELECT v FROM sneaky"));
+    rig.send(&mut primary, Place::Primary(Reason::NoneInTime));
+    let (seen, progress) = rig.answer(&mut primary, "C:BEGIN Z:T E:25006 Z:E C:ROLLBACK Z:I");
+    assert_eq!((seen.as_str(), progress), ("", Progress::Again));
+    let request = rig.session.request();
+    assert_eq!(request, Request { route: Route::Primary(Reason::MayWrite), may_write: true });
+    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[SELECT v FROM sneaky] CAPTURE");
+    let (seen, _) = rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:5000");
+    assert_eq!(seen, "TDCZI");
+    assert_eq!(floor(&rig), at(0x5000));
+}
+
+#[test]
+fn what_a_replica_refuses_runs_again_unseen() {
+    for code in ["25006", "40001", "57P01"] {
+        let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+        assert_eq!(rig.request(&extended("", "SELECT v FROM t")).route, Route::Read);
+        assert_eq!(rig.send(&mut replica, REPLICA), "P() B() E S");
+        let (seen, progress) = rig.answer(&mut replica, &format!("1 2 E:{code} Z:I"));
+        assert_eq!(progress, Progress::Again, "{code}");
+        // What was passed on so far was held back, and its owner throws it away.
+        assert!(!seen.contains('E') && !seen.contains('Z'), "{seen}");
+    }
+}
+
+#[test]
+fn an_error_after_rows_is_the_clients() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let (_, seen) = rig.run(&mut replica, REPLICA, &query("SELECT v FROM t"), "T D E:40001 Z:I");
+    assert_eq!(seen, "TDEZI");
+}
+
+#[test]
+fn a_named_statement_follows_the_client() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
+    let (sent, seen) = rig.run(&mut one, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P(_afterwrite_1) B(_afterwrite_1) E S", "12DCZI"));
+    let (sent, seen) = rig.run(&mut one, REPLICA, &bound("s"), "2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("B(_afterwrite_1) E S", "2DCZI"));
+    let (sent, seen) = rig.run(&mut two, REPLICA, &bound("s"), "1 2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P(_afterwrite_1) B(_afterwrite_1) E S", "2DCZI"));
+}
+
+#[test]
+fn a_statement_that_the_server_knows_is_answered_for_it() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    let (sent, seen) =
+        rig.run(&mut replica, REPLICA, &extended("other", "SELECT 1"), "2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("B(_afterwrite_1) E S", "12DCZI"));
+}
+
+#[test]
+fn an_unnamed_statement_outlives_its_sync() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
+    let mut parse = Vec::new();
+    client::parse(&mut parse, "", "SELECT 1", &[]);
+    client::sync(&mut parse);
+    rig.run(&mut one, REPLICA, &parse, "1 Z:I");
+    let (sent, seen) = rig.run(&mut two, REPLICA, &bound(""), "1 2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P() B() E S", "2DCZI"));
+}
+
+#[test]
+fn the_least_used_statement_makes_room() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    for (name, sql) in [("a", "SELECT 1"), ("b", "SELECT 2")] {
+        rig.run(&mut replica, REPLICA, &extended(name, sql), "1 2 D C:SELECT Z:I");
+    }
+    rig.run(&mut replica, REPLICA, &bound("a"), "2 D C:SELECT Z:I");
+    let (sent, seen) =
+        rig.run(&mut replica, REPLICA, &extended("c", "SELECT 3"), "3 1 2 D C:SELECT Z:I");
+    assert_eq!(sent, "C P(_afterwrite_3) B(_afterwrite_3) E S");
+    assert_eq!(seen, "12DCZI", "the client did not close anything");
+    assert_eq!(replica.prepared_len(), 2);
+}
+
+#[test]
+fn a_statement_that_could_not_be_prepared_is_not_known() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let (_, seen) = rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "E:42P01 Z:I");
+    assert_eq!(seen, "EZI");
+    assert_eq!(replica.prepared_len(), 0);
+}
+
+#[test]
+fn copy_in_takes_its_data_and_a_second_sync() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.request(&extended("", "COPY t FROM STDIN"));
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P() B() E S", "nothing behind it");
+    let (seen, progress) = rig.answer(&mut primary, "1 2 G");
+    assert_eq!((seen.as_str(), progress), ("12G", Progress::Client));
+    let mut data = Vec::new();
+    client::copy_data(&mut data, b"1\n");
+    client::copy_done(&mut data);
+    client::sync(&mut data);
+    assert_eq!(rig.gather(&data), Gathered::Further);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "d c S");
+    let (seen, progress) = rig.answer(&mut primary, "C:COPY Z:I");
+    assert_eq!(seen, "CZI");
+    assert!(matches!(progress, Progress::Done(outcome) if outcome.unresolved));
+}
+
+#[test]
+fn the_tail_of_a_copy_that_failed_is_dropped() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.request(&query("COPY t FROM STDIN"));
+    rig.send(&mut primary, PRIMARY);
+    rig.answer(&mut primary, "G E:22P02 Z:I");
+    let mut rest = Vec::new();
+    client::copy_data(&mut rest, b"1\n");
+    client::copy_done(&mut rest);
+    rest.extend(query("SELECT 1"));
+    assert_eq!(rig.request(&rest).route, Route::Read);
+    assert_eq!(rig.send(&mut primary, REPLICA), "Q[SELECT 1]");
+}
+
+#[test]
+fn settings_follow_the_client() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
+    assert_eq!(rig.session.prelude(&one), None);
+    rig.run(&mut one, PRIMARY, &query("SET work_mem = '1MB'"), "C:SET Z:I CAPTURED:2000");
+    assert_eq!(rig.session.prelude(&one), None, "it has them already");
+    let prelude = rig.session.prelude(&two).unwrap();
+    let mut out = Vec::new();
+    rig.session.send_prelude(prelude, &mut two, &mut out);
+    assert_eq!(sent(&out), "Q[RESET ALL; SET work_mem = '1MB']");
+    let (seen, progress) = rig.answer(&mut two, "C:RESET C:SET Z:I");
+    assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
+    assert_eq!(rig.session.prelude(&two), None);
+    assert!(Rig::new().session.prelude(&two).is_some(), "the next client does not want them");
+}
+
+#[test]
+fn a_setting_counts_once_even_by_the_extended_protocol() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &extended("", "SET work_mem = '1MB'"),
+        "1 2 C:SET Z:I CAPTURED:2000",
+    );
+    assert_eq!(rig.session.pinned(), None);
+    assert!(rig.session.prelude(&link(Role::Replica)).is_some());
+}
+
+#[test]
+fn a_setting_that_was_rolled_back_does_not_count() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    rig.run(&mut primary, PRIMARY, &query("SET work_mem = '1MB'"), "C:SET Z:T");
+    rig.run(&mut primary, PRIMARY, &query("ROLLBACK"), "C:ROLLBACK Z:I CAPTURED:2000");
+    assert_eq!(rig.session.settings().size(), 0);
+}
+
+#[test]
+fn a_read_is_sent_again_if_its_server_goes_away_unseen() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.request(&query("SELECT v FROM t"));
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "T");
+    let mut out = Vec::new();
+    assert_eq!(rig.session.lost(&replica, "gone", &mut out), Verdict::Again);
+    assert!(out.is_empty());
+    assert_eq!(rig.session.request().route, Route::Read);
+    assert_eq!(rig.send(&mut link(Role::Replica), REPLICA), "Q[SELECT v FROM t]");
+}
+
+#[test]
+fn a_write_is_never_sent_again_and_its_outcome_is_in_doubt() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.request(&query("UPDATE t SET v = 1"));
+    rig.send(&mut primary, PRIMARY);
+    let mut out = Vec::new();
+    let Verdict::Told(lost) = rig.session.lost(&primary, "gone", &mut out) else {
+        panic!("not told")
+    };
+    assert!(lost.in_doubt && rig.session.is_in_doubt());
+    assert_eq!(seen(&out), "EZI");
+}
+
+#[test]
+fn a_batch_that_fails_half_way_is_skipped_to_its_sync() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut batch = extended("", "INSERT INTO t VALUES (1)");
+    batch.truncate(batch.len() - 5);
+    batch.extend(extended("", "INSERT INTO t VALUES (2)"));
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &batch, "1 2 E:23505 Z:I CAPTURED:2000");
+    assert_eq!(sent, "P() B() E P() B() E S CAPTURE");
+    assert_eq!(seen, "12EZI");
+}
+
+#[test]
+fn commands_of_ours_are_answered_without_a_server() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.request(&query("SET afterwrite.level = 'strong'")).route, Route::Local);
+    rig.session.reply_locally(&mut rig.outbox);
+    assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "CZI");
+    assert_eq!(rig.session.scope().level(), Level::Strong);
+    assert_eq!(rig.request(&extended("", "SHOW afterwrite.level")).route, Route::Local);
+    rig.session.reply_locally(&mut rig.outbox);
+    assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "12DCZI");
+}
+
+#[test]
+fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let long = query(&format!("SELECT '{}'", "x".repeat(9000)));
+    let (head, tail) = long.split_at(6000);
+    assert_eq!(rig.request(head).route, Route::Primary(Reason::Unread));
+    let how = Dispatch { place: PRIMARY, positions: true, sequence: &rig.sequence };
+    let mut out = Vec::new();
+    rig.session.dispatch(&mut primary, &rig.inbox, how, &mut out);
+    assert_eq!(out, head, "passed on as it is");
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), false)));
+    rig.session.upstream_done(tail.len());
+    let (seen, _) = rig.answer(&mut primary, "T D C:SELECT Z:I");
+    assert_eq!(seen, "TDCZI");
+    assert!(matches!(floor(&rig), Need::Fence(_)), "nobody knows what it did");
+}
+
+#[test]
+fn garbage_is_a_fault_and_never_a_panic() {
+    for bytes in [
+        &b"\0\0\0\0\0\0"[..],
+        b"Q\0\0\0\x01",
+        b"Z\0\0\0\x04",
+        b"Q\xff\xff\xff\xff",
+        b"B\0\0\0\x05x",
+    ] {
+        let mut rig = Rig::new();
+        let result = rig.session.gather(bytes, &rig.library, Moment(0), false);
+        assert!(result.is_err(), "{bytes:?}: {result:?}");
+    }
+}
