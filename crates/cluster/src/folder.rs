@@ -205,11 +205,17 @@ fn temporary(prefix: &str, account: Option<&Account>) -> Result<PathBuf, Cluster
 fn temporary_in(parent: &Path, prefix: &str) -> Result<PathBuf, ClusterError> {
     let made = tempfile::Builder::new()
         .prefix(prefix)
-        // Others may pass through to what they own, but not look around.
-        .permissions(Permissions::from_mode(0o711))
         .tempdir_in(parent)
         .map_err(ClusterError::io(format!("making a folder in {}", parent.display())))?;
+    // Others may pass through to what they own, but not look around.
+    set_mode(made.path(), 0o711)?;
     Ok(made.keep())
+}
+
+/// Sets the mode whole: one asked for at creation is cut by the user's umask.
+fn set_mode(path: &Path, mode: u32) -> Result<(), ClusterError> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(ClusterError::io(format!("setting the mode of {}", path.display())))
 }
 
 /// Only the servers' account (and root) may use the sockets: they ask no password.
@@ -222,7 +228,8 @@ fn make_dir(path: &Path, mode: u32) -> Result<(), ClusterError> {
     DirBuilder::new()
         .mode(mode)
         .create(path)
-        .map_err(ClusterError::io(format!("making {}", path.display())))
+        .map_err(ClusterError::io(format!("making {}", path.display())))?;
+    set_mode(path, mode)
 }
 
 /// The first of `directory` and its parents that other accounts cannot pass.

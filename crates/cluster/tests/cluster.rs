@@ -298,5 +298,7 @@ fn nothing_outlives_a_killed_launcher() {
 fn open_folder() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let open = std::fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new().permissions(open).tempdir().unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    folder
 }

@@ -1,0 +1,75 @@
+# Every task of the project. `make` lists them; `make check` is what must pass.
+#
+# PACKAGES narrows test, clippy and check: make test PACKAGES='-p afterwrite-types'
+
+CARGO ?= cargo
+PACKAGES ?= --workspace
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+AFTERWRITE = $(TARGET)/release/afterwrite
+
+# Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench mutants clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: ## install what is missing to build, run and test
+	@sh scripts/setup build run test
+
+build: ## compile target/release/afterwrite
+	@sh scripts/setup build
+	$(CARGO) build --release --bin afterwrite
+
+demo: build ## a real primary, two lagging replicas, four ways of routing; DEMO_ARGS='--keep'
+	@sh scripts/setup run
+	$(AFTERWRITE) demo $(DEMO_ARGS)
+
+# The binary that tests of other crates start. Built with the suite, not within a test's
+# time limit; in a narrowed run, which may not have built it, the test asks cargo for it.
+ifeq ($(PACKAGES),--workspace)
+test: export AFTERWRITE_BIN = $(abspath $(TARGET))/debug/afterwrite
+endif
+
+# The examples in the documentation first, so that the suite's summary is the last word.
+test: doctest ## the whole suite, with real clusters
+	$(CARGO) build --quiet $(PACKAGES) --bins
+	@if command -v cargo-nextest >/dev/null; then \
+		set -x; $(CARGO) nextest run $(PACKAGES); \
+	else \
+		set -x; $(CARGO) test $(PACKAGES) --lib --bins --tests --no-fail-fast -- --test-threads=2; \
+	fi
+
+doctest: setup
+	$(CARGO) test --quiet --doc $(PACKAGES)
+
+check: fmt clippy licences test ## formatting, lints, licences, tests: run it before a commit
+
+fmt: ## is the code formatted? (cargo fmt --all mends it)
+	$(CARGO) fmt --all --check
+
+clippy: ## lints, warnings denied
+	@sh scripts/setup build
+	$(CARGO) clippy $(PACKAGES) --all-targets -- -D warnings
+
+# cargo-deny knows more (advisories, sources); the script needs nothing but Python.
+licences: ## may we use each dependency? (deny.toml)
+	@sh scripts/setup test
+	scripts/licences
+	@if command -v cargo-deny >/dev/null; then set -x; $(CARGO) deny check; fi
+
+soak: build ## the session guarantee: 200,000 reads judged, under faults; SOAK_ARGS=
+	@sh scripts/setup run
+	$(AFTERWRITE) soak $(SOAK_ARGS)
+
+bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_ARGS=
+	@sh scripts/setup build run bench
+	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
+	$(TARGET)/release/afterwrite-bench $(BENCH_ARGS)
+
+mutants: setup ## break the code on purpose; the tests must notice
+	scripts/mutants
+
+clean: ## remove what was compiled
+	$(CARGO) clean
