@@ -23,6 +23,8 @@ pub enum Reason {
     PendingWrite,
     /// Primary: a write was cut off, and whether it happened is not known yet.
     InDoubt,
+    /// Primary: it asks for a setting, and the answer must be the primary's.
+    Shows,
     /// Primary: the cluster has no replicas.
     NoReplicas,
     /// Primary: no replica is healthy.
@@ -41,7 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which metrics list them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CaughtUp,
         Self::NoFloor,
         Self::Eventual,
@@ -52,6 +54,7 @@ impl Reason {
         Self::Unread,
         Self::PendingWrite,
         Self::InDoubt,
+        Self::Shows,
         Self::NoReplicas,
         Self::NoneHealthy,
         Self::Diverged,
@@ -74,6 +77,7 @@ impl Reason {
             Self::Unread => "unread",
             Self::PendingWrite => "pending_write",
             Self::InDoubt => "in_doubt",
+            Self::Shows => "shows",
             Self::NoReplicas => "no_replicas",
             Self::NoneHealthy => "none_healthy",
             Self::Diverged => "diverged",
@@ -103,6 +107,7 @@ impl Reason {
             | Self::Transaction
             | Self::Pinned
             | Self::Unread
+            | Self::Shows
             | Self::NoReplicas => false,
         }
     }

@@ -130,6 +130,7 @@ impl Session {
             && how.positions
             && self.exchange.executes
             && plain
+            && !intent.only_shows
             && ends
             && !self.open.read_only
             && !self.unreadable
@@ -150,6 +151,7 @@ impl Session {
             && exchange.complete
             && exchange.executes
             && exchange.intent.reads_only()
+            && !exchange.intent.only_shows
             && exchange.intent.transaction == Transaction::Untouched
             && !self.in_transaction()
             && self.pin.is_none()

@@ -185,6 +185,11 @@ impl Session {
             } else {
                 self.take_mixed(&analysis, span, around);
             }
+        } else if let Some(name) = self.deallocates(&analysis) {
+            self.statements.remove(name.as_bytes());
+            let mut bytes = Vec::new();
+            server::command_complete(&mut bytes, "DEALLOCATE");
+            self.push(Op::Say(Say::Bytes(bytes.into())));
         } else {
             if !intent.changes.is_empty() {
                 self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
@@ -195,6 +200,17 @@ impl Session {
         self.exchange.scanned = span.end;
         self.exchange.complete = true;
         Ok(Gathered::Request(self.request()))
+    }
+
+    /// The statement that is deallocated, if it is one that only we know by this
+    /// name: SQL and the protocol share their names.
+    fn deallocates(&self, analysis: &afterwrite_sql::Analysis) -> Option<Box<str>> {
+        match &analysis.single()?.effect {
+            Effect::Deallocate { name: Some(name) } => {
+                self.statements.find(name.as_bytes()).map(|_| name.clone())
+            }
+            _ => None,
+        }
     }
 
     /// Settings of ours among other statements in one string: they take effect
@@ -491,6 +507,9 @@ impl Session {
             || !exchange.complete
         {
             Route::Primary(Reason::Unread)
+        } else if exchange.intent.only_shows {
+            // A replica would say that it is read-only, and drivers believe it.
+            Route::Primary(Reason::Shows)
         } else {
             match exchange.intent.transaction {
                 Transaction::Begins { read_only: true, serializable: false } => Route::Read,

@@ -62,6 +62,8 @@ pub struct Intent {
     pub unread: bool,
     /// It has a statement that is for the proxy.
     pub local: bool,
+    /// It only shows settings of the server: what the session's primary would say.
+    pub only_shows: bool,
 }
 
 impl Default for Intent {
@@ -78,6 +80,7 @@ impl Default for Intent {
             changes: SmallVec::new(),
             unread: false,
             local: false,
+            only_shows: false,
         }
     }
 }
@@ -118,7 +121,8 @@ impl Intent {
     /// but it should be done where it will be executed.
     #[must_use]
     pub fn described(&self) -> Self {
-        Self { writes: self.writes, unread: self.unread, ..Self::default() }
+        let Self { writes, unread, only_shows, .. } = *self;
+        Self { writes, unread, only_shows, ..Self::default() }
     }
 
     /// Takes up what a further statement of the same exchange may do.
@@ -128,6 +132,7 @@ impl Intent {
             (0, _) => other.transaction,
             _ => combine(self.transaction, other.transaction),
         };
+        self.only_shows = other.only_shows && (self.only_shows || self.statements == 0);
         self.statements += other.statements;
         self.writes = self.writes.or(other.writes);
         self.copy_in |= other.copy_in;
@@ -152,13 +157,13 @@ impl Intent {
             one.writes = Some(reason);
         }
         match effect {
+            Effect::Show => one.only_shows = true,
             Effect::Plain
-            | Effect::Show
             | Effect::CopyOut
             | Effect::SetLocal
             | Effect::CommitPrepared
             | Effect::RollbackPrepared
-            | Effect::Deallocate => {}
+            | Effect::Deallocate { .. } => {}
             Effect::Begin { read_only, serializable } => {
                 one.transaction = Transaction::Begins {
                     read_only: *read_only == Some(true),

@@ -349,7 +349,8 @@ impl Session {
     fn leaves_unresolved(&self, exchange: &Exchange, status: u8) -> bool {
         let on_primary = matches!(exchange.place, Some(Place::Primary(_)));
         let proven = exchange.guarded && !exchange.guard_failed
-            || self.open.read_only && !exchange.intent.sets_transaction;
+            || self.open.read_only && !exchange.intent.sets_transaction
+            || exchange.intent.only_shows;
         if !on_primary || !exchange.executes || exchange.captured || proven {
             return false;
         }

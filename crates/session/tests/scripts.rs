@@ -542,6 +542,31 @@ fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
 }
 
 #[test]
+fn sql_deallocates_what_the_protocol_prepared() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    assert_eq!(rig.request(&query("DEALLOCATE s")).route, Route::Local);
+    rig.session.reply_locally(&mut rig.outbox);
+    assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "CZI");
+    let request = rig.request(&query("DEALLOCATE s"));
+    assert_eq!(request.route, Route::Primary(Reason::MayWrite), "the server says that it is gone");
+}
+
+#[test]
+fn a_setting_is_shown_as_the_primary_has_it() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let request = rig.request(&query("SHOW transaction_read_only"));
+    assert_eq!(request, Request { route: Route::Primary(Reason::Shows), may_write: false });
+    assert_eq!(
+        rig.send(&mut primary, Place::Primary(Reason::Shows)),
+        "Q[SHOW transaction_read_only]",
+        "without a guard, which would make it read-only, and without a capture"
+    );
+    let (seen, _) = rig.answer(&mut primary, "T D C:SHOW Z:I");
+    assert_eq!((seen.as_str(), floor(&rig)), ("TDCZI", Need::Nothing));
+}
+
+#[test]
 fn garbage_is_a_fault_and_never_a_panic() {
     for bytes in [
         &b"\0\0\0\0\0\0"[..],

@@ -189,7 +189,11 @@ pub enum Effect {
     /// `DEALLOCATE ALL`.
     DeallocateAll,
     /// `DEALLOCATE name`.
-    Deallocate,
+    Deallocate {
+        /// The statement's name as the server would fold it; `None` if it is written in a
+        /// form that we do not take.
+        name: Option<Box<str>>,
+    },
     /// Leaves something behind that ties the client to one server connection.
     Pins(Pin),
     /// `COPY … FROM STDIN`: the client sends rows next.

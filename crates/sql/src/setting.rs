@@ -149,6 +149,12 @@ fn name(reader: &mut Reader<'_>, first: Token<'_>) -> Option<Name> {
     Some(name)
 }
 
+/// An identifier as the server folds it: lower case, unless it is quoted.
+pub(crate) fn folded(token: Token<'_>) -> Option<Box<str>> {
+    let text = std::str::from_utf8(part(token)?).ok()?;
+    Some(if token.kind == Kind::Quoted { text.into() } else { text.to_lowercase().into() })
+}
+
 fn part(token: Token<'_>) -> Option<&[u8]> {
     match token.kind {
         Kind::Word(_) => Some(token.text),

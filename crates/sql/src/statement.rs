@@ -292,8 +292,11 @@ fn prepare(reader: &mut Reader<'_>) -> Statement {
 
 fn deallocate(reader: &mut Reader<'_>) -> Statement {
     reader.accept(Keyword::Prepare);
-    let all = reader.accept(Keyword::All);
-    state(if all { Effect::DeallocateAll } else { Effect::Deallocate })
+    if reader.accept(Keyword::All) {
+        return state(Effect::DeallocateAll);
+    }
+    let name = reader.next().and_then(setting::folded);
+    state(Effect::Deallocate { name: name.filter(|_| reader.finish()) })
 }
 
 /// `DECLARE name … CURSOR [{WITH | WITHOUT} HOLD] FOR query`

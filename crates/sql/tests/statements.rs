@@ -333,7 +333,12 @@ fn schema_and_utilities() {
         ],
     );
     check("writes session_state DeallocateAll", &["DEALLOCATE ALL", "deallocate prepare all"]);
-    check("writes session_state Deallocate", &["DEALLOCATE p", "DEALLOCATE \"all\""]);
+    check(
+        "writes session_state Deallocate { name: Some(\"p\") }",
+        &["DEALLOCATE p", "deallocate prepare P;", "DEALLOCATE \"p\""],
+    );
+    check("writes session_state Deallocate { name: Some(\"all\") }", &["DEALLOCATE \"all\""]);
+    check("writes session_state Deallocate { name: None }", &["DEALLOCATE p q", "DEALLOCATE"]);
     check("writes session_state DiscardAll", &["DISCARD ALL"]);
     check("writes session_state", &["DISCARD TEMP", "DISCARD PLANS", "DISCARD SEQUENCES"]);
     check(
