@@ -355,7 +355,8 @@ impl Cluster {
         let mut writable: BTreeMap<_, Vec<Primary>> = BTreeMap::new();
         for node in &self.nodes {
             let state = node.state.lock();
-            if let (true, Some(Role::Primary), Some(line)) = (state.up, state.role, state.line) {
+            let there = state.up || state.falters;
+            if let (true, Some(Role::Primary), Some(line)) = (there, state.role, state.line) {
                 writable.entry(line.timeline).or_default().push(Primary { node: node.id, line });
             }
         }

@@ -7,6 +7,7 @@ use afterwrite_core::{Lag, Observed, ReplicaView};
 use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// For how long after someone needed a position it is asked for more often.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -22,6 +23,8 @@ pub struct NodeState {
     pub wal: WalGeometry,
     /// Whether it answered its last probe.
     pub up: bool,
+    /// A primary that is silent, but not long enough to be given up.
+    pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
     /// How far behind in time it has been.
@@ -74,9 +77,15 @@ impl Node {
         }
     }
 
-    /// Waits until the node is given up: what runs there will not be answered.
-    pub async fn gone(&self) {
-        self.gone.notified().await;
+    /// Waits until the node is given up, beginning now.
+    pub fn gone(&self) -> Notified<'_> {
+        self.gone.notified()
+    }
+
+    /// Counts the times it was given up: what began in an earlier life will not
+    /// be answered.
+    pub fn life(&self) -> u64 {
+        self.life.load(Ordering::SeqCst)
     }
 
     /// Gives up what runs on the node, and its connections.

@@ -1,7 +1,6 @@
 //! Asks one node, over a connection of its own, who it is and how far it has come.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::Observed;
@@ -31,8 +30,8 @@ const INTRODUCE_EVERY: Duration = Duration::from_secs(1);
 const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// A primary that does not answer may only be busy, and what runs on it may be
-/// long and dear: it is given up only after this long. (If its connections break,
-/// whoever uses them is told at once.)
+/// long and dear: it is given up only this long after its last answer. (If its
+/// connections break, whoever uses them is told at once.)
 const PRIMARY_GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
 
 /// Probes a node until the cluster is gone. A node that is down is tried again
@@ -41,14 +40,11 @@ pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
     let mut retry = RETRY.0;
     let mut down_since = None;
     loop {
-        let started = Instant::now();
-        let Err(error) = watch(&cluster, &node, &mut down_since).await;
-        lose(&cluster, &node, &error);
-        let since = *down_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= PRIMARY_GIVEN_UP_AFTER {
-            node.give_up();
-        }
-        if started.elapsed() > RETRY.1 * 2 {
+        let mut started = Instant::now();
+        let Err(error) = watch(&cluster, &node, &mut down_since, &mut started).await;
+        let since = *down_since.get_or_insert(started);
+        lose(&cluster, &node, &error, since);
+        if down_since == Some(started) {
             retry = RETRY.0;
         }
         sleep(retry).await;
@@ -56,11 +52,12 @@ pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
     }
 }
 
-/// Probes a node until something goes wrong.
+/// Probes a node until something goes wrong; `answered` is when it last answered.
 async fn watch(
     cluster: &Arc<Cluster>,
     node: &Arc<Node>,
     down_since: &mut Option<Instant>,
+    answered: &mut Instant,
 ) -> Result<std::convert::Infallible, ConnectError> {
     let limit = cluster.settings.probe_timeout;
     let mut messages = within_limit(cluster.settings.connect_timeout, async {
@@ -96,6 +93,7 @@ async fn watch(
             Role::Replica => lsn,
         };
         publish(cluster, node, &Introduction { lsn, ..known }, asked);
+        *answered = Instant::now();
     }
 }
 
@@ -180,6 +178,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         state.lag.measure(behind, now);
         state.error = None;
         state.up = true;
+        state.falters = false;
         state.tried = true;
         news
     };
@@ -197,28 +196,31 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
     }
 }
 
-/// Notes that a node is gone.
-fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError) {
-    let (was_up, role) = {
+/// Notes that a node does not answer any more.
+///
+/// A primary that is merely silent keeps its place for a while: what runs on it
+/// goes on, and nobody else could take it.
+fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: Instant) {
+    let silent = matches!(error, ConnectError::TimedOut(_));
+    let text = error.to_string();
+    let (was_there, falters, news) = {
         let mut state = node.state.lock();
-        let was = (state.up, state.role);
+        let was_there = state.up || state.falters;
+        let is_primary = was_there && state.role == Some(Role::Primary);
+        state.falters = is_primary && silent && since.elapsed() < PRIMARY_GIVEN_UP_AFTER;
         state.up = false;
         state.observed = None;
         state.tried = true;
-        let text = error.to_string();
         let news = state.error.as_ref() != Some(&text);
-        if news {
-            warn!(node = %node.address(), error = %text, "node is down");
-        }
-        state.error = Some(text);
-        was
+        state.error = Some(text.clone());
+        (was_there, state.falters, news)
     };
-    if was_up {
+    if news {
+        warn!(node = %node.address(), error = %text, "node is down");
+    }
+    if was_there && !falters {
         // Its connections may be dead without our having heard of it.
-        node.life.fetch_add(1, Ordering::SeqCst);
-        if role != Some(Role::Primary) {
-            node.give_up();
-        }
+        node.give_up();
         cluster.elect();
     }
 }

@@ -114,6 +114,9 @@ impl Lag {
 
     fn recent_at(&self, now: Instant) -> Duration {
         let Some(measured) = self.measured else { return Duration::ZERO };
+        if self.recent.is_zero() {
+            return Duration::ZERO;
+        }
         let age = now.saturating_duration_since(measured).as_secs_f64();
         self.recent.mul_f64(0.5_f64.powf(age / HALF_LIFE.as_secs_f64()))
     }

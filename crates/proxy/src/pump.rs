@@ -53,6 +53,10 @@ impl Client {
         let Some(node) = node else { return Pumped::Lost("there is no server connection".into()) };
         let gone = node.gone();
         tokio::pin!(gone);
+        // Looked at after the line above, so that nothing falls in between.
+        if self.link.as_ref().is_some_and(|link| link.life != node.life()) {
+            return Pumped::Lost("the server has stopped answering".into());
+        }
         poll_fn(|context| match self.poll_pump(context, place) {
             Poll::Ready(pumped) => Poll::Ready(pumped),
             Poll::Pending => gone

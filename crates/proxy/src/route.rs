@@ -7,9 +7,13 @@ use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Reason, View, decide};
 use afterwrite_session::Place;
 use afterwrite_types::{NodeId, Position, Standing};
+use tokio::time::sleep;
 use tracing::debug;
 
 use crate::client::Client;
+
+/// Between looks at replicas that are there and may not be used.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A server connection for an exchange, and why that one.
 pub(crate) struct Routed {
@@ -35,6 +39,7 @@ impl Client {
         self.session.begin_read(key, known, self.shared.sequence.now());
         let mut budget = wait_max;
         let mut waited = false;
+        let mut reachable = true;
         loop {
             match self.decide(budget, waited) {
                 Decision::Primary(reason) => return self.route_to_primary(reason).await,
@@ -48,11 +53,17 @@ impl Client {
                     let start = Instant::now();
                     self.shared.cluster.wait_for_replay(need, at_most).await;
                     self.shared.metrics.waited(start.elapsed());
+                    if waited && start.elapsed() < PAUSE {
+                        // One that has replayed it and may not be used: look again later.
+                        sleep(PAUSE).await;
+                    }
                     waited = true;
                 }
                 Decision::Resolve { after, at_most } => {
                     self.shared.metrics.fences.inc();
-                    if let Some(fence) = self.shared.cluster.fence(after, at_most).await {
+                    let fence = self.shared.cluster.fence(after, at_most).await;
+                    reachable = fence.is_some();
+                    if let Some(fence) = fence {
                         self.session.resolve(fence);
                         if let Some(key) = self.session.key() {
                             self.shared.keys.lock().resolve(key, fence);
@@ -61,6 +72,10 @@ impl Client {
                 }
             }
             budget = wait_max.saturating_sub(began.elapsed());
+            if !reachable {
+                // Nobody can say where the primary is; asking again will not help.
+                budget = Duration::ZERO;
+            }
         }
     }
 

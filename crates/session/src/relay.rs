@@ -248,12 +248,12 @@ impl Session {
     fn take_client_error(&mut self, code: &str) -> Step {
         let on_replica = matches!(self.exchange.place, Some(Place::Replica(_)));
         if self.exchange.may_move() && !self.in_transaction() {
-            if on_replica && is_replicas_own(code) {
-                self.exchange.discards = Some(Discard::Refused);
+            if (on_replica || self.exchange.guarded) && code == "25006" {
+                self.exchange.discards = Some(Discard::Wrote);
                 return Step::Drop;
             }
-            if self.exchange.guarded && code == "25006" {
-                self.exchange.discards = Some(Discard::Wrote);
+            if on_replica && is_replicas_own(code) {
+                self.exchange.discards = Some(Discard::Refused);
                 return Step::Drop;
             }
         }
@@ -519,8 +519,7 @@ fn is_answer(message: u8) -> bool {
 fn is_replicas_own(code: &str) -> bool {
     matches!(
         code,
-        "25006" // a write, after all
-            | "40001" | "40P01" // replay took away what the read needed
+        "40001" | "40P01" // replay took away what the read needed
             | "0A000" | "55000" // not during recovery: unlogged tables, some functions
             | "57P01" | "57P02" | "57P03" // it is going away, or not here yet
     )

@@ -32,10 +32,10 @@ struct Shelf(RefCell<BTreeMap<Vec<u8>, Arc<Prepared>>>);
 
 impl Library for Shelf {
     fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
-        let mut shelf = self.0.borrow_mut();
-        let next = StatementId(shelf.len() as u64 + 1);
+        let mut texts = self.0.borrow_mut();
+        let next = StatementId(texts.len() as u64 + 1);
         Arc::clone(
-            shelf.entry(rest.to_vec()).or_insert_with(|| Arc::new(Prepared::new(next, rest))),
+            texts.entry(rest.to_vec()).or_insert_with(|| Arc::new(Prepared::new(next, rest))),
         )
     }
 
