@@ -54,7 +54,10 @@ pub(crate) enum End {
 
 impl Client {
     /// Serves the client until it leaves or must go.
-    pub(crate) async fn serve(mut self) {
+    ///
+    /// Boxed, and so is each exchange: most clients are silent most of the time,
+    /// and then this future and what it holds is all that they cost.
+    pub(crate) async fn serve(mut self: Box<Self>) {
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
@@ -74,10 +77,7 @@ impl Client {
         match gathered {
             Gathered::NeedMore => self.read().await,
             Gathered::Goodbye => Err(End::Left),
-            Gathered::Request(request) => {
-                let _busy = Counted::new(&self.shared.busy);
-                self.carry_out(request).await
-            }
+            Gathered::Request(request) => Box::pin(self.carry_out(request)).await,
             Gathered::NeedsFence(after) => {
                 let limit = self.shared.settings.backend.probe_timeout;
                 let fence = self.shared.cluster.fence(after, limit).await;
@@ -86,7 +86,7 @@ impl Client {
                     self.session.resolve(fence);
                 }
                 match self.gather(failed).map_err(End::Fatal)? {
-                    Gathered::Request(request) => self.carry_out(request).await,
+                    Gathered::Request(request) => Box::pin(self.carry_out(request)).await,
                     _ => Ok(()),
                 }
             }

@@ -14,10 +14,12 @@ use crate::client::{Client, End};
 use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
+use crate::shared::Counted;
 
 impl Client {
     /// Carries out the exchange that was gathered.
     pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
+        let _busy = Counted::new(&self.shared.busy);
         // What is already for the client goes first: what follows may be held back.
         self.flush().await?;
         let mut request = request;

@@ -23,7 +23,7 @@ pub(crate) async fn greet(
     arrived: frontend::Client,
     shared: Arc<Shared>,
     place: Counted,
-) -> Result<Client, (tokio::net::TcpStream, Report)> {
+) -> Result<Box<Client>, (tokio::net::TcpStream, Report)> {
     let frontend::Client { stream, startup, ahead } = arrived;
     let (settings, ours) = match prepare(&startup) {
         Ok(prepared) => prepared,
@@ -42,7 +42,7 @@ pub(crate) async fn greet(
             return Err((stream, report));
         }
     };
-    let mut client = Client {
+    let mut client = Box::new(Client {
         stream,
         session,
         inbox: Inbox::with(&ahead),
@@ -56,7 +56,7 @@ pub(crate) async fn greet(
         _place: place,
         gone: false,
         stall: None,
-    };
+    });
     client.welcome(&startup, fingerprint).await;
     Ok(client)
 }
