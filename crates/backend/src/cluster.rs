@@ -96,6 +96,7 @@ pub struct Cluster {
     readers: Vec<Arc<Pool>>,
     primary: Mutex<Option<Primary>>,
     track: Mutex<PrimaryTrack>,
+    fence: Mutex<Option<Fence>>,
     parameters: Mutex<Option<Parameters>>,
     settled: tokio::sync::Notify,
 }
@@ -141,6 +142,7 @@ impl Cluster {
             nodes,
             primary: Mutex::new(None),
             track: Mutex::new(PrimaryTrack::default()),
+            fence: Mutex::new(None),
             parameters: Mutex::new(None),
             settled: tokio::sync::Notify::new(),
         })
@@ -286,6 +288,18 @@ impl Cluster {
             connect::process_is_gone(&mut messages, pid).await
         };
         timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))?
+    }
+
+    /// The latest answer of the primary: it may serve without asking again.
+    pub fn last_fence(&self) -> Option<Fence> {
+        let primary = self.primary()?;
+        self.fence.lock().filter(|fence| fence.position.line == primary.line)
+    }
+
+    /// Takes up an answer of the primary, and wakes those whom it serves.
+    pub(crate) fn fenced(&self, fence: Fence) {
+        *self.fence.lock() = Some(fence);
+        self.waiters.fenced(fence);
     }
 
     /// Takes up a position of the primary that somebody learnt.

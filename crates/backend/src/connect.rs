@@ -36,8 +36,6 @@ pub struct Login {
     pub password: Option<Secret>,
     /// The database.
     pub database: String,
-    /// What `pg_stat_activity` shows.
-    pub application_name: String,
     /// Deriving keys from a password is costly on purpose, so it is done once.
     derived: Mutex<Option<SaltedPassword>>,
 }
@@ -45,8 +43,7 @@ pub struct Login {
 impl Login {
     /// A login with nothing derived yet.
     pub fn new(user: String, password: Option<Secret>, database: String) -> Self {
-        let application_name = "afterwrite".to_owned();
-        Self { user, password, database, application_name, derived: Mutex::new(None) }
+        Self { user, password, database, derived: Mutex::new(None) }
     }
 }
 
@@ -167,9 +164,12 @@ pub(crate) async fn log_in(
     let mut parameters = vec![
         ("user", login.user.as_str()),
         ("database", login.database.as_str()),
-        ("application_name", login.application_name.as_str()),
         ("client_encoding", "UTF8"),
     ];
+    if expected.is_none() {
+        // Ours alone. On the others the name is the client's, or empty.
+        parameters.push(("application_name", "afterwrite probe"));
+    }
     if expected == Some(Role::Replica) {
         // Should it be promoted, this connection could suddenly write, unseen.
         // Set at the start, it also survives RESET ALL.

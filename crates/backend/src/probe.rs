@@ -190,7 +190,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         Role::Replica => cluster.waiters.replayed(position),
         Role::Primary if cluster.is_primary(node.id, said.line) => {
             cluster.observe_primary(position, now);
-            cluster.waiters.fenced(Fence { position, asked });
+            cluster.fenced(Fence { position, asked });
         }
         Role::Primary => {}
     }

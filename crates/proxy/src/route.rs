@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Reason, View, decide};
 use afterwrite_session::Place;
-use afterwrite_types::{NodeId, Position, Standing};
+use afterwrite_types::{Fence, Need, NodeId, Position, Standing};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -37,6 +37,12 @@ impl Client {
         let known = self.shared.cluster.primary().map(|primary| primary.line);
         let key = self.key_floor();
         self.session.begin_read(key, known, self.shared.sequence.now());
+        if let Need::Fence(_) = self.session.read_floor().need()
+            && let Some(fence) = self.shared.cluster.last_fence()
+        {
+            // Often somebody has asked meanwhile, if only the probe.
+            self.resolve(fence);
+        }
         let mut budget = wait_max;
         let mut waited = false;
         let mut reachable = true;
@@ -64,10 +70,7 @@ impl Client {
                     let fence = self.shared.cluster.fence(after, at_most).await;
                     reachable = fence.is_some();
                     if let Some(fence) = fence {
-                        self.session.resolve(fence);
-                        if let Some(key) = self.session.key() {
-                            self.shared.keys.lock().resolve(key, fence);
-                        }
+                        self.resolve(fence);
                     }
                 }
             }
@@ -76,6 +79,13 @@ impl Client {
                 // Nobody can say where the primary is; asking again will not help.
                 budget = Duration::ZERO;
             }
+        }
+    }
+
+    fn resolve(&mut self, fence: Fence) {
+        self.session.resolve(fence);
+        if let Some(key) = self.session.key() {
+            self.shared.keys.lock().resolve(key, fence);
         }
     }
 

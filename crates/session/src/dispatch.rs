@@ -8,7 +8,7 @@ use afterwrite_wire::frame;
 use afterwrite_wire::server;
 
 use crate::exchange::{Op, Place, Span};
-use crate::intent::Transaction;
+use crate::intent::{Change, Transaction};
 use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say};
 use crate::session::{Phase, Session};
 use crate::settings::Fingerprint;
@@ -91,7 +91,13 @@ impl Session {
         if self.exchange.guarded {
             client::query(out, "COMMIT");
             link.expect(Await::Query, Owner::GuardEnd);
-        } else if self.wants_capture(link, how) {
+        }
+        if let Some(script) = self.restoration() {
+            client::query(out, &script);
+            link.unnamed = None;
+            link.expect(Await::Query, Owner::Restore);
+        }
+        if self.wants_capture(link, how) {
             self.exchange.captures = true;
             self.exchange.capture_asked = how.sequence.next();
             if !link.capture_ready {
@@ -105,6 +111,19 @@ impl Session {
             link.expect(Await::Execute, Owner::Capture);
             client::sync(out);
             link.expect(Await::Sync, Owner::Capture);
+        }
+    }
+
+    /// What brings back the client's settings of its login, behind a `RESET`: the
+    /// server would come back to its own.
+    fn restoration(&self) -> Option<String> {
+        if self.exchange.intent.statements != 1 || self.in_transaction() {
+            return None;
+        }
+        match self.exchange.intent.changes.as_slice() {
+            [Change::ResetAll] => self.settings.restoration(),
+            [Change::Reset(name)] => self.settings.restoration_of(name),
+            _ => None,
         }
     }
 
@@ -127,6 +146,7 @@ impl Session {
         };
         let on_primary = matches!(how.place, Place::Primary(_)) && link.role() == Role::Primary;
         on_primary
+            && !self.exchange.guarded
             && how.positions
             && self.exchange.executes
             && plain
@@ -191,7 +211,8 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
             pass(*span, Some(Await::Parse(None)), link);
         }
         Op::Parse { prepared, named: true, .. } => {
-            if link.has(prepared.id) {
+            // In a failed transaction the server has to be asked: it refuses.
+            if link.has(prepared.id) && link.status != server::FAILED {
                 link.expect(Await::Say(Say::ParseComplete), Owner::Client);
             } else {
                 prepare(prepared, link, Owner::Client, out);

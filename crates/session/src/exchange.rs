@@ -122,10 +122,15 @@ pub(crate) struct Exchange {
     pub(crate) needs_server: bool,
     /// A Flush stood in it before anything was executed.
     pub(crate) flushed: bool,
+    /// Names that were given to statements, and how many of those are confirmed.
+    pub(crate) parsed: SmallVec<[Box<[u8]>; 1]>,
+    pub(crate) parsed_ok: usize,
     /// The server takes `COPY` data of a simple query, so no Sync follows them.
     pub(crate) copies_simply: bool,
     /// A read-only transaction of ours could not be opened around it.
     pub(crate) guard_failed: bool,
+    /// The settings of the login could not be brought back behind a `RESET`.
+    pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.

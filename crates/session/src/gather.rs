@@ -57,8 +57,9 @@ impl Session {
     ) -> Result<Gathered, ClientFault> {
         let around = Around { library, now, fence_failed };
         loop {
-            if self.upstream.left > 0 {
-                return Ok(Gathered::NeedMore);
+            if self.upstream.left > 0 || self.phase == Phase::Running {
+                // What follows COPY data belongs to the next exchange.
+                return Ok(self.pause());
             }
             let rest = inbox.get(self.exchange.scanned..).unwrap_or_default();
             let Some(head) = frame::head(rest)? else { return Ok(self.pause()) };
@@ -102,6 +103,11 @@ impl Session {
             return self.take_oversized(message, body).map(Some);
         }
         let span = message.span;
+        if self.phase == Phase::Copying && matches!(message.head.tag, tag::SYNC | tag::FLUSH) {
+            // A server ignores them there.
+            self.exchange.scanned = span.end;
+            return Ok(None);
+        }
         let done = match message.head.tag {
             tag::QUERY => return self.take_query(span, body, around).map(Some),
             tag::PARSE => self.take_parse(span, body, around)?,
@@ -262,6 +268,12 @@ impl Session {
             return Ok(None);
         }
         let named = !parse.name.is_empty();
+        if named && self.statements.find(parse.name).is_some() {
+            let name = String::from_utf8_lossy(parse.name);
+            let text = format!("prepared statement \"{name}\" already exists");
+            self.fail(&Report::error("42P05", text));
+            return Ok(None);
+        }
         let known = (!named).then(|| self.statements.same_unnamed(parse.rest).cloned()).flatten();
         let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
         if !self.statements.insert(parse.name, Arc::clone(&prepared), self.limits.prepared_max) {
@@ -272,6 +284,7 @@ impl Session {
             );
             return Ok(None);
         }
+        self.exchange.parsed.push(parse.name.into());
         if prepared.command.is_some() {
             self.push(Op::Say(Say::ParseComplete));
         } else {

@@ -54,6 +54,8 @@ pub(crate) enum Owner {
     Capture,
     /// The proxy brings the client's settings to this server.
     Prelude,
+    /// The proxy brings them back behind a `RESET` of the client's.
+    Restore,
 }
 
 /// What the server still has to answer.

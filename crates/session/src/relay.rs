@@ -10,7 +10,7 @@ use afterwrite_wire::tags::server as tag;
 use crate::exchange::{Discard, Exchange, Place};
 use crate::fault::ServerFault;
 use crate::intent::{Change, Transaction};
-use crate::link::{Await, Expect, Link, Owner};
+use crate::link::{Await, Expect, Link, Owner, Say};
 use crate::session::{Open, Outcome, Phase, Session};
 
 /// Bytes of a message's body that must be there before it is looked at.
@@ -98,6 +98,7 @@ impl Session {
             if self.exchange.discards.is_none() {
                 say.write(out);
             }
+            self.exchange.parsed_ok += usize::from(*say == Say::ParseComplete);
             link.expects.pop_front();
         }
     }
@@ -131,6 +132,9 @@ impl Session {
             (tag::COPY_IN, _) => self.take_copy_in(link),
             (tag::COMMAND_COMPLETE, Owner::Client) => self.take_completion(link, body),
             _ => {}
+        }
+        if client && head.tag == tag::PARSE_COMPLETE {
+            self.exchange.parsed_ok += 1;
         }
         if client && is_answer(head.tag) {
             self.exchange.answered = true;
@@ -225,6 +229,10 @@ impl Session {
                 Step::Drop
             }
             Owner::GuardEnd => Step::Drop,
+            Owner::Restore => {
+                self.exchange.restore_failed = true;
+                Step::Drop
+            }
             Owner::Client | Owner::Prepare | Owner::Evict => self.take_client_error(code),
         };
         let simple = link
@@ -289,7 +297,7 @@ impl Session {
             }
             Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
             Owner::Client | Owner::GuardEnd => self.exchange.status = Some(status),
-            Owner::Capture | Owner::Prepare | Owner::Evict => {}
+            Owner::Capture | Owner::Prepare | Owner::Evict | Owner::Restore => {}
         }
         if !link.expects.is_empty() || self.exchange.status.is_none() {
             return Ok(Step::Drop);
@@ -329,6 +337,11 @@ impl Session {
         if exchange.intent.forgets_prepared && !exchange.failed {
             link.forget_prepared();
             self.statements.clear();
+        } else if exchange.failed {
+            // What was not confirmed was not prepared.
+            for name in exchange.parsed.iter().skip(exchange.parsed_ok) {
+                self.statements.remove(name);
+            }
         }
         if !exchange.failed {
             self.pin = self.pin.or(exchange.intent.pin);
@@ -412,8 +425,12 @@ impl Session {
         } else if self.settings.fingerprint() != before {
             let set = matches!(changes.first(), Some(Change::Set(_)));
             link.applied = (kept && set).then(|| self.settings.fingerprint());
-        } else if matches!(changes.first(), Some(Change::Reset(_) | Change::ResetAll)) {
-            link.applied = None;
+        }
+        if matches!(changes, [Change::Reset(_) | Change::ResetAll]) && !opens {
+            // The restoration behind it has brought back what the login asked for.
+            let whole = matches!(changes, [Change::ResetAll]) || kept;
+            let sound = whole && !exchange.restore_failed && replayable;
+            link.applied = sound.then(|| self.settings.fingerprint());
         }
     }
 
@@ -453,7 +470,8 @@ impl Session {
 
 /// Something nobody asked for: passed on if the client is being served.
 fn unasked(link: &Link) -> Step {
-    let ours = link.expects.front().is_some_and(|front| front.owner != Owner::Client);
+    let theirs = |owner| matches!(owner, Owner::Client | Owner::Restore);
+    let ours = link.expects.front().is_some_and(|front| !theirs(front.owner));
     if ours { Step::Drop } else { Step::Forward }
 }
 

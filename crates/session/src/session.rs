@@ -268,12 +268,7 @@ impl Session {
     /// Those of a read are kept until part of its answer was shown: it may have
     /// to be sent again.
     pub fn take_consumed(&mut self) -> usize {
-        match self.phase {
-            Phase::Gathering | Phase::Open | Phase::Copying if self.exchange.ops.is_empty() => {
-                std::mem::take(&mut self.exchange.scanned)
-            }
-            Phase::Gathering | Phase::Open | Phase::Copying | Phase::Running => 0,
-        }
+        if self.exchange.ops.is_empty() { std::mem::take(&mut self.exchange.scanned) } else { 0 }
     }
 
     /// Bytes of the client's next to be passed on (or thrown away) unread.
@@ -378,6 +373,8 @@ impl Session {
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;
+        exchange.restore_failed = false;
+        exchange.parsed_ok = 0;
         exchange.captures = false;
         exchange.captured = false;
         exchange.status = None;

@@ -74,6 +74,17 @@ impl Settings {
         script
     }
 
+    /// SQL that brings back the settings of the login.
+    pub(crate) fn restoration(&self) -> Option<String> {
+        let statements: Vec<_> = self.startup.values().map(String::as_str).collect();
+        (!statements.is_empty()).then(|| statements.join("; "))
+    }
+
+    /// SQL that brings back one of them.
+    pub(crate) fn restoration_of(&self, name: &str) -> Option<String> {
+        self.startup.get(name).cloned()
+    }
+
     /// Bytes held.
     pub fn size(&self) -> usize {
         self.current.iter().map(|(name, statement)| name.len() + statement.len()).sum()

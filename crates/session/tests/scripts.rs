@@ -65,19 +65,28 @@ fn link(role: Role) -> Link {
     })
 }
 
+const LIMITS: Limits = Limits { message_max: 1 << 20, held_max: 4096, prepared_max: 10 };
+
 const PRIMARY: Place = Place::Primary(Reason::MayWrite);
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
 
 impl Rig {
     fn new() -> Self {
-        let limits = Limits { message_max: 1 << 20, held_max: 4096, prepared_max: 10 };
         Self {
-            session: Session::new(limits, Level::ReadYourWrites, Settings::default(), 0),
+            session: Session::new(LIMITS, Level::ReadYourWrites, Settings::default(), 0),
             library: Shelf::default(),
             sequence: Sequence::default(),
             inbox: Vec::new(),
             outbox: Vec::new(),
         }
+    }
+
+    /// A client that asked for a setting when it logged in.
+    fn with_login(name: &str, value: &str) -> Self {
+        let mut rig = Self::new();
+        let settings = Settings::at_login([(name.to_owned(), value.to_owned())]);
+        rig.session = Session::new(LIMITS, Level::ReadYourWrites, settings, 0);
+        rig
     }
 
     fn gather(&mut self, bytes: &[u8]) -> Gathered {
@@ -464,6 +473,59 @@ fn a_setting_counts_once_even_by_the_extended_protocol() {
     );
     assert_eq!(rig.session.pinned(), None);
     assert!(rig.session.prelude(&link(Role::Replica)).is_some());
+}
+
+#[test]
+fn a_reset_comes_back_to_the_clients_own_login() {
+    let mut rig = Rig::with_login("timezone", "UTC");
+    let mut primary = link(Role::Primary);
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    let restore = "SELECT pg_catalog.set_config('timezone', 'UTC', false)";
+    for (sql, sent_too) in
+        [("RESET ALL", true), ("RESET timezone", true), ("RESET work_mem", false)]
+    {
+        rig.request(&query(sql));
+        let sent = rig.send(&mut primary, PRIMARY);
+        assert_eq!(sent.contains(restore), sent_too, "{sent}");
+        let replies = if sent_too {
+            "C:RESET Z:I T D C:SELECT Z:I CAPTURED:2000"
+        } else {
+            "C:RESET Z:I CAPTURED:2000"
+        };
+        assert_eq!(rig.answer(&mut primary, replies).0, "CZI", "the client sees only its own");
+        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+    }
+}
+
+#[test]
+fn a_name_is_taken_once_it_is_prepared_and_not_before() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT no"), "E:42703 Z:I");
+    let (_, answer) =
+        rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    assert_eq!(answer, "12DCZI", "the first one failed, so the name was free");
+    assert_eq!(rig.request(&extended("s", "SELECT 2")).route, Route::Local);
+    rig.session.reply_locally(&mut rig.outbox);
+    assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "EZI");
+}
+
+#[test]
+fn what_is_sent_ahead_of_copys_end_waits_for_its_own_exchange() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut ahead = query("COPY t FROM STDIN");
+    client::copy_data(&mut ahead, b"1\n");
+    client::sync(&mut ahead); // ignored by a server that takes COPY data
+    client::copy_done(&mut ahead);
+    ahead.extend(query("SELECT 7"));
+    rig.request(&ahead);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[COPY t FROM STDIN]");
+    assert_eq!(rig.answer(&mut primary, "G").0, "G");
+    assert_eq!(rig.gather(&[]), Gathered::Further);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "d c");
+    assert_eq!(rig.answer(&mut primary, "C:COPY Z:I").0, "CZI");
+    assert_eq!(rig.request(&[]).route, Route::Read);
 }
 
 #[test]
