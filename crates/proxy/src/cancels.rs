@@ -27,6 +27,7 @@ pub(crate) struct CancelSlot {
     target: Mutex<Option<CancelTarget>>,
     under_way: AtomicU32,
     done: Notify,
+    waiting: Notify,
 }
 
 impl CancelSlot {
@@ -40,6 +41,11 @@ impl CancelSlot {
     pub(crate) fn clear(&self) -> bool {
         *self.target.lock() = None;
         self.under_way.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits for a cancel request, while nothing of the client's runs anywhere.
+    pub(crate) async fn cancelled(&self) {
+        self.waiting.notified().await;
     }
 
     /// Waits until no cancel request is under way. Until then the server
@@ -71,7 +77,11 @@ impl CancelSlot {
             }
             target.clone()
         };
-        let Some(target) = target else { return };
+        let Some(target) = target else {
+            // Its statement may be waiting for a server connection.
+            self.waiting.notify_waiters();
+            return;
+        };
         send(&target).await;
         self.under_way.fetch_sub(1, Ordering::SeqCst);
         self.done.notify_waiters();

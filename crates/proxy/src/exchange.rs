@@ -1,6 +1,7 @@
 //! Carries out one exchange: a place for it, its bytes there and back, and what
 //! must be noted before and after.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use afterwrite_backend::{CancelTarget, ClaimError};
@@ -29,10 +30,18 @@ impl Client {
                 self.session.reply_locally(self.outbox.end());
                 return Ok(());
             }
-            let place = match self.obtain(request.route, forced).await {
+            let slot = Arc::clone(&self.cancel.slot);
+            let obtained = tokio::select! {
+                biased;
+                obtained = self.obtain(request.route, forced) => obtained.map_err(|it| refusal(&it)),
+                () = slot.cancelled() => Err(cancelled()),
+            };
+            let place = match obtained {
                 Ok(place) => place,
-                Err(error) => {
-                    self.refuse(&error);
+                Err(report) => {
+                    self.shared.metrics.claims_failed.inc();
+                    debug!(code = %report.code, message = %report.message, "nothing was sent");
+                    self.session.refuse(&report, self.outbox.end());
                     return Ok(());
                 }
             };
@@ -104,16 +113,6 @@ impl Client {
             self.doubts.clear();
             self.session.settle(self.shared.sequence.now());
         }
-    }
-
-    /// Tells the client that no server connection could be had; nothing was sent.
-    fn refuse(&mut self, error: &ClaimError) {
-        self.shared.metrics.claims_failed.inc();
-        debug!(%error, "no server connection");
-        let report = Report::error(error.sqlstate(), error.to_string())
-            .detail("The statement was not sent to any server.")
-            .hint("it is safe to repeat it");
-        self.session.refuse(&report, self.outbox.end());
     }
 
     /// Runs the exchange on the connection that is held.
@@ -280,7 +279,7 @@ impl Client {
         let pid = self.link.as_ref().map(|link| link.pid);
         if self.link.is_some() {
             // The server would otherwise work on for nobody.
-            let slot = std::sync::Arc::clone(&self.cancel.slot);
+            let slot = Arc::clone(&self.cancel.slot);
             tokio::spawn(async move { slot.fire_and_forget().await });
         }
         self.link = None;
@@ -292,6 +291,18 @@ impl Client {
             (mark, _) => self.unmark(mark, Floor::since(self.shared.sequence.now())),
         }
     }
+}
+
+/// What a client is told if no server connection could be had.
+fn refusal(error: &ClaimError) -> Report {
+    Report::error(error.sqlstate(), error.to_string())
+        .detail("The statement was not sent to any server.")
+        .hint("it is safe to repeat it")
+}
+
+fn cancelled() -> Report {
+    Report::error("57014", "canceling statement due to user request")
+        .detail("The statement was not sent to any server.")
 }
 
 /// What came of running an exchange.

@@ -64,6 +64,7 @@ impl Session {
         if first {
             self.exchange.place = Some(how.place);
             self.exchange.status = None;
+            link.begin_exchange();
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
@@ -212,6 +213,7 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
         }
         Op::Parse { prepared, named: true, .. } => {
             // In a failed transaction the server has to be asked: it refuses.
+            drop_outdated(prepared, link, out);
             if link.has(prepared.id) && link.status != server::FAILED {
                 link.expect(Await::Say(Say::ParseComplete), Owner::Client);
             } else {
@@ -253,6 +255,7 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
 /// Sees to it that the server knows the statement.
 fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec<u8>) {
     if named {
+        drop_outdated(prepared, link, out);
         if !link.has(prepared.id) {
             prepare(prepared, link, Owner::Prepare, out);
         }
@@ -260,6 +263,14 @@ fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec
         client::parse_bytes(out, b"", &prepared.rest);
         link.unnamed = Some(prepared.id);
         link.expect(Await::Parse(None), Owner::Prepare);
+    }
+}
+
+/// Closes the statement on the server, if its plan does not fit the schema any more.
+fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
+    if link.drop_outdated(prepared.id) {
+        client::close(out, STATEMENT, prepared.name.as_bytes());
+        link.expect(Await::Close, Owner::Evict);
     }
 }
 

@@ -125,6 +125,10 @@ pub struct Link {
     pub(crate) capture_ready: bool,
     prepared: BTreeMap<StatementId, u64>,
     uses: u64,
+    /// Statements that the exchange under way uses.
+    in_use: Vec<StatementId>,
+    /// Statements whose plan the server cannot use any more, since the schema changed.
+    outdated: Vec<StatementId>,
     retired: Option<&'static str>,
 }
 
@@ -142,6 +146,8 @@ impl Link {
             capture_ready: spec.capture,
             prepared: BTreeMap::new(),
             uses: 0,
+            in_use: Vec::new(),
+            outdated: Vec::new(),
             retired: None,
         }
     }
@@ -203,9 +209,27 @@ impl Link {
         }
     }
 
+    /// Forgets which statements the last exchange used.
+    pub(crate) fn begin_exchange(&mut self) {
+        self.in_use.clear();
+    }
+
+    /// The server's plan of a statement in use does not fit the schema any more.
+    pub(crate) fn outdate(&mut self) {
+        self.outdated.append(&mut self.in_use);
+    }
+
+    /// Takes `id` off the server's list, if its plan is of no use any more.
+    pub(crate) fn drop_outdated(&mut self, id: StatementId) -> bool {
+        let before = self.outdated.len();
+        self.outdated.retain(|outdated| *outdated != id);
+        self.outdated.len() < before && self.prepared.remove(&id).is_some()
+    }
+
     /// Whether `id` is prepared on the server; counts as a use.
     pub(crate) fn has(&mut self, id: StatementId) -> bool {
         self.uses += 1;
+        self.in_use.push(id);
         match self.prepared.get_mut(&id) {
             Some(used) => {
                 *used = self.uses;
@@ -237,6 +261,7 @@ impl Link {
     /// The server has dropped all prepared statements, ours too.
     pub(crate) fn forget_prepared(&mut self) {
         self.prepared.clear();
+        self.outdated.clear();
         self.unnamed = None;
         self.capture_ready = false;
     }

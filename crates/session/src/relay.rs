@@ -233,7 +233,7 @@ impl Session {
                 self.exchange.restore_failed = true;
                 Step::Drop
             }
-            Owner::Client | Owner::Prepare | Owner::Evict => self.take_client_error(code),
+            Owner::Client | Owner::Prepare | Owner::Evict => self.take_client_error(link, code),
         };
         let simple = link
             .expects
@@ -253,14 +253,20 @@ impl Session {
         step
     }
 
-    fn take_client_error(&mut self, code: &str) -> Step {
+    fn take_client_error(&mut self, link: &mut Link, code: &str) -> Step {
+        if code == "0A000" {
+            // "cached plan must not change result type", or something that is
+            // not to be had; the next attempt prepares anew.
+            link.outdate();
+        }
         let on_replica = matches!(self.exchange.place, Some(Place::Replica(_)));
         if self.exchange.may_move() && !self.in_transaction() {
             if (on_replica || self.exchange.guarded) && code == "25006" {
                 self.exchange.discards = Some(Discard::Wrote);
                 return Step::Drop;
             }
-            if on_replica && is_replicas_own(code) {
+            let replanned = code == "0A000" && self.exchange.tries < 2;
+            if on_replica && is_replicas_own(code) || replanned {
                 self.exchange.discards = Some(Discard::Refused);
                 return Step::Drop;
             }

@@ -500,6 +500,18 @@ fn a_reset_comes_back_to_the_clients_own_login() {
 }
 
 #[test]
+fn a_plan_that_the_schema_has_outgrown_is_made_anew() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    rig.request(&bound("s"));
+    rig.send(&mut replica, REPLICA);
+    assert_eq!(rig.answer(&mut replica, "2 E:0A000 Z:I").1, Progress::Again);
+    rig.outbox.clear();
+    assert_eq!(rig.send(&mut replica, REPLICA), "C P(_afterwrite_1) B(_afterwrite_1) E S");
+    assert_eq!(rig.answer(&mut replica, "3 1 2 D C:SELECT Z:I").0, "2DCZI");
+}
+
+#[test]
 fn a_name_is_taken_once_it_is_prepared_and_not_before() {
     let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
     rig.run(&mut replica, REPLICA, &extended("s", "SELECT no"), "E:42703 Z:I");
