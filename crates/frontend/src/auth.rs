@@ -68,7 +68,12 @@ impl Users {
             Auth::Password => self.check_password(wire).await?,
             Auth::Scram => self.check_scram(user, known, wire).await?,
         };
-        if known && proven { Ok(()) } else { Err(denied()) }
+        match (known, self.auth) {
+            (true, _) if proven => Ok(()),
+            // Nobody was asked for a password, so none is to blame.
+            (_, Auth::Trust) => Err(LoginError::UnknownUser(user.to_owned())),
+            (_, Auth::Password | Auth::Scram) => Err(denied()),
+        }
     }
 
     async fn check_password(&self, wire: &mut Wire) -> Result<bool, LoginError> {

@@ -22,6 +22,8 @@ pub enum LoginError {
         /// The user it wanted to be.
         user: String,
     },
+    /// No password is asked for, and this user is not served.
+    UnknownUser(String),
     /// It asked for a database that is not served here.
     UnknownDatabase(String),
     /// It named no user.
@@ -47,6 +49,10 @@ impl LoginError {
                 "28P01",
                 format!("password authentication failed for user \"{user}\""),
             ),
+            Self::UnknownUser(user) => {
+                Report::fatal("28000", format!("user \"{user}\" is not served by this proxy"))
+                    .hint("it serves the user that is named in its configuration")
+            }
             Self::UnknownDatabase(name) => {
                 Report::fatal("3D000", format!("database \"{name}\" is not served by this proxy"))
                     .hint("it serves the database that is named in its configuration")

@@ -63,6 +63,10 @@ impl Session {
             }
             let rest = inbox.get(self.exchange.scanned..).unwrap_or_default();
             let Some(head) = frame::head(rest)? else { return Ok(self.pause()) };
+            if !is_known(head.tag) {
+                // Told at once: its length is as unlikely to be true as its type.
+                return Err(ClientFault::UnknownMessage(head.tag));
+            }
             if head.body_len > self.limits.message_max {
                 let (claimed, limit) = (head.body_len, self.limits.message_max);
                 return Err(Malformed::TooLong { claimed, limit }.into());
@@ -135,6 +139,7 @@ impl Session {
                 None
             }
             tag::TERMINATE => Some(Gathered::Goodbye),
+            // Only before the login.
             other => return Err(ClientFault::UnknownMessage(other)),
         };
         self.exchange.scanned = span.end;
@@ -536,6 +541,26 @@ impl Session {
         let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
         Request { route, may_write }
     }
+}
+
+/// Whether a client may send a message of this type after its login.
+fn is_known(message: u8) -> bool {
+    matches!(
+        message,
+        tag::QUERY
+            | tag::PARSE
+            | tag::BIND
+            | tag::DESCRIBE
+            | tag::EXECUTE
+            | tag::CLOSE
+            | tag::SYNC
+            | tag::FLUSH
+            | tag::TERMINATE
+            | tag::COPY_DATA
+            | tag::COPY_DONE
+            | tag::COPY_FAIL
+            | tag::FUNCTION_CALL
+    )
 }
 
 struct Message {
