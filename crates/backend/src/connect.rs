@@ -1,5 +1,6 @@
 //! Opens a connection to a server and finds out who it is.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -66,9 +67,19 @@ pub struct Connection {
     pub opened: Instant,
     /// When it was last given back.
     pub last_used: Instant,
+    /// Which server it leads to.
+    pub server: ServerId,
     /// The node's life, as the pool counts them, in which it was opened.
     pub life: u64,
 }
+
+/// Tells servers apart that share an address, as behind a virtual one: made from
+/// when the server started and where it says that it listens.
+///
+/// Two connections with different ones lead to different servers. (With the same
+/// one they may still lead to different lives of it; see `afterwrite_core::Proof`.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerId(u64);
 
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +89,8 @@ pub(crate) struct Introduction {
     pub(crate) wal: WalGeometry,
     /// How far a replica has replayed; where the primary's last record ends.
     pub(crate) lsn: Lsn,
+    /// Tells servers apart that share an address.
+    pub(crate) server: ServerId,
 }
 
 /// Asks a server who it is and how far it has come. Everything is qualified, so
@@ -92,7 +105,9 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
             (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver))::pg_catalog.text \
  ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END, \
  pg_catalog.current_setting('wal_block_size'), \
- pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size'))";
+ pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')), \
+ pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(), \
+   pg_catalog.inet_server_addr(), pg_catalog.inet_server_port())";
 
 /// Opens a connection, logs in and asks who is there.
 ///
@@ -132,6 +147,7 @@ pub(crate) async fn open(
         parameters: Arc::new(greeting.parameters),
         opened: now,
         last_used: now,
+        server: introduction.server,
         life: 0,
     })
 }
@@ -278,7 +294,7 @@ pub(crate) async fn introduce(messages: &mut Messages) -> Result<Introduction, C
 fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
     let missing =
         |what: &str| ConnectError::Protocol(format!("the server did not tell its {what}"));
-    let mut columns = Vec::with_capacity(6);
+    let mut columns = Vec::with_capacity(7);
     for value in DataRow::decode(body)? {
         columns.push(value?.and_then(|bytes| std::str::from_utf8(bytes).ok()));
     }
@@ -294,6 +310,9 @@ fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
         u32::from_str_radix(column("timeline")?, radix).map_err(|_| missing("timeline"))?;
     let block = column("page size")?.parse().map_err(|_| missing("page size"))?;
     let segment = column("segment size")?.parse().map_err(|_| missing("segment size"))?;
+    let mut hasher = DefaultHasher::new();
+    column("start")?.hash(&mut hasher);
+    let server = ServerId(hasher.finish());
     let wal = WalGeometry::new(block, segment).ok_or_else(|| missing("log's geometry"))?;
     let lsn = match role {
         Role::Primary => InsertPointer(lsn.0).last_record_end(wal),
@@ -303,7 +322,7 @@ fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
         return Err(missing("timeline"));
     }
     let line = Line { system: SystemId(system.cast_unsigned()), timeline: Timeline(timeline) };
-    Ok(Introduction { role, line, wal, lsn })
+    Ok(Introduction { role, line, wal, lsn, server })
 }
 
 /// Asks whether a server process is gone.

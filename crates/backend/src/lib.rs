@@ -15,7 +15,7 @@ mod wait;
 
 pub use cancel::{CancelTarget, cancel};
 pub use cluster::{Cluster, NodeStatus, Primary, Settings};
-pub use connect::{Connection, Login};
+pub use connect::{Connection, Login, ServerId};
 pub use error::{ClaimError, ConnectError};
 pub use node::{Node, NodeState};
 pub use pool::{Claimed, Pool, PoolStatus};

@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::connect::ServerId;
+
 /// For how long after someone needed a position it is asked for more often.
 const BUSY_FOR: Duration = Duration::from_secs(1);
 
@@ -21,6 +23,8 @@ pub struct NodeState {
     pub line: Option<Line>,
     /// How its log is cut into pages.
     pub wal: WalGeometry,
+    /// Which server the probe's connection leads to.
+    pub server: ServerId,
     /// Whether it answered its last probe.
     pub up: bool,
     /// A primary that is silent, but not long enough to be given up.
@@ -99,9 +103,10 @@ impl Node {
         self.state.lock().clone()
     }
 
-    /// What the probe has seen of it.
-    pub fn observed(&self) -> Option<Observed> {
-        self.state.lock().observed
+    /// What the probe has seen of it, if `server` is the one that the probe asks.
+    pub fn observed(&self, server: ServerId) -> Option<Observed> {
+        let state = self.state.lock();
+        state.observed.filter(|_| state.server == server)
     }
 
     /// What a decision may know of it; `None` for a primary.

@@ -174,6 +174,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         state.role = Some(said.role);
         state.line = Some(said.line);
         state.wal = said.wal;
+        state.server = said.server;
         state.observed = Some(observed);
         state.lag.measure(behind, now);
         state.error = None;

@@ -258,7 +258,7 @@ impl Client {
                 self.unmark(mark, self.session.scope().floor());
                 return Ok(Ran::Again(None));
             }
-            Verdict::Told(lost) | Verdict::Hopeless(lost) => lost,
+            Verdict::Told(lost) | Verdict::Hopeless(lost) | Verdict::Over(lost, _) => lost,
         };
         if lost.in_doubt {
             let primary = self.shared.cluster.primary();
@@ -268,6 +268,7 @@ impl Client {
         }
         match verdict {
             Verdict::Hopeless(_) => Err(End::Left),
+            Verdict::Over(_, report) => Err(End::Fatal(report)),
             Verdict::Again | Verdict::Told(_) if self.gone => Err(End::Left),
             Verdict::Again | Verdict::Told(_) => Ok(Ran::Done),
         }

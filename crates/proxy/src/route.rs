@@ -114,7 +114,7 @@ impl Client {
             }
         };
         let Some(need) = need else { return Some(link) };
-        let observed = link.node().observed();
+        let observed = link.node().observed(link.server);
         if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
             proof.learn(observed);
         }

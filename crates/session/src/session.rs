@@ -3,7 +3,7 @@
 use afterwrite_core::{Ask, Key, KeyFloor};
 use afterwrite_sql::Pin;
 use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
-use afterwrite_wire::server::{self, Report};
+use afterwrite_wire::server::{self, Report, Severity};
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Op, Place};
@@ -104,12 +104,15 @@ pub struct Lost {
 }
 
 /// What to do after an exchange could not be finished where it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Run it again elsewhere: the client has seen none of it.
     Again,
     /// The client was told.
     Told(Lost),
+    /// The client must be told this, and its connection must end: what it has sent
+    /// ahead was meant for the transaction, or the session state, that is lost.
+    Over(Lost, Report),
     /// The client has seen part of an answer that will not be finished: its
     /// connection must end too.
     Hopeless(Lost),
@@ -342,26 +345,28 @@ impl Session {
         let in_doubt = on_primary && self.phase != Phase::Gathering && !harmless;
         self.in_doubt |= in_doubt;
         let lost = Lost { in_doubt };
-        self.pin = None;
         let mid_message = link.passing.left > 0 && link.passing.forward;
         let mut report = match self.fatal.take() {
-            Some((code, message)) => Report::error(code, message)
-                .detail("The server ended the connection; the connection to the proxy goes on."),
+            Some((code, message)) => {
+                Report::error(code, message).detail("The server ended the connection.")
+            }
             None => Report::error("08006", "the connection to the server was lost")
                 .detail(detail.to_owned()),
         };
         report = if in_doubt {
             report.hint("the statement may or may not have taken effect: check before repeating it")
         } else if was_open {
-            report.hint("the transaction was rolled back: run it again")
+            report.hint("the transaction was rolled back: reconnect and run it again")
         } else {
             report.hint("the statement can be repeated")
         };
         if mid_message {
             return Verdict::Hopeless(lost);
         }
+        if tied {
+            return Verdict::Over(lost, Report { severity: Severity::Fatal, ..report });
+        }
         server::error(out, &report);
-        self.open = Open { status: server::IDLE, ..Open::default() };
         self.abandon(out);
         Verdict::Told(lost)
     }

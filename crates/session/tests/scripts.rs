@@ -576,6 +576,20 @@ fn a_write_is_never_sent_again_and_its_outcome_is_in_doubt() {
 }
 
 #[test]
+fn what_was_meant_for_a_lost_transaction_is_not_run_without_it() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let mut ahead = query("UPDATE t SET v = 1");
+    ahead.extend(query("UPDATE t SET v = 2"));
+    rig.request(&ahead);
+    rig.send(&mut primary, PRIMARY);
+    let mut out = Vec::new();
+    let verdict = rig.session.lost(&primary, "gone", &mut out);
+    assert!(matches!(verdict, Verdict::Over(_, _)), "{verdict:?}");
+    assert!(out.is_empty());
+}
+
+#[test]
 fn a_batch_that_fails_half_way_is_skipped_to_its_sync() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     let mut batch = extended("", "INSERT INTO t VALUES (1)");
