@@ -32,7 +32,7 @@ impl Doubt {
 /// the mark of its key is taken away.
 pub(crate) fn watch(
     shared: &Arc<Shared>,
-    primary: Option<Primary>,
+    primary: Primary,
     pid: i32,
     mark: Option<WriteMark>,
 ) -> Doubt {
@@ -43,10 +43,8 @@ pub(crate) fn watch(
     warn!(pid, "a server connection was lost during a write: its outcome is unknown");
     tokio::spawn(async move {
         // On another line of history whatever it still does will not be seen.
-        while shared.cluster.primary().is_none() || shared.cluster.primary() == primary {
-            if let Some(primary) = primary
-                && shared.cluster.is_process_gone(primary.node, pid).await.unwrap_or(false)
-            {
+        while shared.cluster.primary().is_none_or(|now| now == primary) {
+            if shared.cluster.is_process_gone(primary.node, pid).await.unwrap_or(false) {
                 break;
             }
             sleep(ASK_EVERY).await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use afterwrite_backend::{CancelTarget, ClaimError};
+use afterwrite_backend::{CancelTarget, ClaimError, Claimed, Primary};
 use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// Cancel requests of the client hit this connection from now on.
-    fn aim(&self, link: &afterwrite_backend::Claimed) {
+    fn aim(&self, link: &Claimed) {
         let target = link.address.map(|address| CancelTarget {
             address,
             pid: link.pid,
@@ -246,7 +246,7 @@ impl Client {
             return Err(End::Left);
         };
         debug!(detail, node = %link.node().address(), "server connection lost");
-        let pid = link.pid;
+        let (pid, primary) = (link.pid, leads_to(link));
         let held_back = self.session.may_hold_back();
         if held_back {
             self.outbox.clear();
@@ -261,7 +261,6 @@ impl Client {
             Verdict::Told(lost) | Verdict::Hopeless(lost) | Verdict::Over(lost, _) => lost,
         };
         if lost.in_doubt {
-            let primary = self.shared.cluster.primary();
             self.doubts.push(doubt::watch(&self.shared, primary, pid, mark));
         } else {
             self.unmark(mark, Floor::since(self.shared.sequence.now()));
@@ -277,21 +276,25 @@ impl Client {
     /// The client is gone or must go, in the middle of an exchange: the server
     /// connection is closed, and what it may still do is watched.
     fn abandon(&mut self, mark: Option<WriteMark>) {
-        let pid = self.link.as_ref().map(|link| link.pid);
+        let lost = self.link.as_ref().map(|link| (link.pid, leads_to(link)));
         if self.link.is_some() {
             // The server would otherwise work on for nobody.
             let slot = Arc::clone(&self.cancel.slot);
             tokio::spawn(async move { slot.fire_and_forget().await });
         }
         self.link = None;
-        match (mark, pid) {
-            (Some(mark), Some(pid)) => {
-                let primary = self.shared.cluster.primary();
+        match (mark, lost) {
+            (Some(mark), Some((pid, primary))) => {
                 doubt::watch(&self.shared, primary, pid, Some(mark));
             }
             (mark, _) => self.unmark(mark, Floor::since(self.shared.sequence.now())),
         }
     }
+}
+
+/// The primary that a connection was admitted to.
+fn leads_to(link: &Claimed) -> Primary {
+    Primary { node: link.link.node(), line: link.link.line() }
 }
 
 /// What a client is told if no server connection could be had.
