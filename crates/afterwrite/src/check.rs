@@ -1,4 +1,87 @@
-//! `afterwrite check`.
+//! `afterwrite check`: does every node have what the guarantee needs?
+
+mod ask;
+mod judge;
+mod report;
+mod whole;
+
+use std::sync::Arc;
+
+use afterwrite_backend as backend;
+use afterwrite_backend::NodeStatus;
+use afterwrite_config::Overlay;
+use afterwrite_proxy::Settings;
+use afterwrite_types::Sequence;
+use tokio::task::JoinSet;
+
 use crate::cli::ConfigArguments;
+use crate::cluster::write_json;
 use crate::exit::Exit;
-pub(crate) fn run(_arguments: &ConfigArguments) -> Result<(), Exit> { Ok(()) }
+use crate::settings;
+use crate::stop::unless_stopped;
+use crate::terminal::Terminal;
+use ask::Answers;
+use judge::{Expected, judge};
+use report::Report;
+
+/// Checks the configuration, then asks every node.
+pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
+    let config = settings::configuration(arguments, Overlay::default())?;
+    let settings = settings::proxy(&config);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Exit::failed)?;
+    runtime.block_on(unless_stopped(async {
+        let report = examine(&settings).await;
+        let terminal = Terminal::stdout();
+        print!("{}", report.text(terminal));
+        write_json(arguments.json.as_deref(), &report)?;
+        // The last line has said why.
+        if report.ready { Ok(()) } else { Err(Exit::Unfit) }
+    }))
+}
+
+/// Asks every node twice: as the proxy does, with the same code, so that what it
+/// would stumble over is found; and in detail, so that the reason is.
+async fn examine(settings: &Settings) -> Report {
+    let (seen, answers) = tokio::join!(as_the_proxy_does(settings), in_detail(settings));
+    let expected = Expected {
+        user: settings.user.clone(),
+        pool_size: settings.backend.pool_size,
+        wait_max: settings.wait_max,
+    };
+    judge(&seen, &answers, &expected)
+}
+
+async fn as_the_proxy_does(settings: &Settings) -> Vec<NodeStatus> {
+    let Settings { user, password, database, nodes, .. } = settings;
+    let login = backend::Login::new(user.clone(), password.clone(), database.clone());
+    let sequence = Arc::new(Sequence::default());
+    let cluster = backend::Cluster::new(nodes, login, sequence, settings.backend);
+    let mut watching = JoinSet::new();
+    watching.spawn(Arc::clone(&cluster).run());
+    cluster.settle(settings.backend.connect_timeout).await;
+    cluster.status()
+}
+
+/// Of each node, in their order.
+async fn in_detail(settings: &Settings) -> Vec<Result<Answers, String>> {
+    let mut asking = JoinSet::new();
+    for (index, (host, port)) in settings.nodes.iter().enumerate() {
+        let mut server = tokio_postgres::Config::new();
+        server
+            .host(host)
+            .port(*port)
+            .user(&settings.user)
+            .dbname(&settings.database)
+            .application_name("afterwrite check")
+            .ssl_mode(tokio_postgres::config::SslMode::Disable);
+        if let Some(password) = &settings.password {
+            server.password(password.expose());
+        }
+        let limit = settings.backend.connect_timeout;
+        asking.spawn(async move { (index, ask::ask(&server, limit).await) });
+    }
+    let mut answers = asking.join_all().await;
+    answers.sort_by_key(|(index, _)| *index);
+    answers.into_iter().map(|(_, answers)| answers).collect()
+}

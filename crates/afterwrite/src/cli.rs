@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Check(ConfigArguments),
     /// A real local PostgreSQL cluster: one primary, streaming replicas
     Cluster(ClusterArguments),
+    /// See it work: a real cluster that lags, and four ways to route its reads
+    Demo(DemoArguments),
+    /// Test it for long: many sessions, faults in a real cluster, every read judged
+    Soak(SoakArguments),
 }
 
 /// Where the configuration comes from.
@@ -107,9 +111,74 @@ pub(crate) struct UpArguments {
     #[arg(long, value_name = "MS", value_delimiter = ',')]
     pub(crate) delay: Vec<u64>,
     /// Password of the application's user (default: none is asked for)
-    #[arg(long, value_name = "PASSWORD", env = "AFTERWRITE_CLUSTER_PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        env = "AFTERWRITE_CLUSTER_PASSWORD",
+        hide_env_values = true
+    )]
     pub(crate) password: Option<String>,
     /// The folder with PostgreSQL's programs (default: found by itself)
     #[arg(long, value_name = "FOLDER", env = "PG_BIN")]
     pub(crate) pg_bin_dir: Option<PathBuf>,
+}
+
+/// What `afterwrite demo` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArguments {
+    /// How long each way of routing is measured
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 8,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    /// Customers at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 32,
+          value_parser = clap::value_parser!(u16).range(1..=250))]
+    pub(crate) sessions: u16,
+    /// For how long after a write the fixed window reads from the primary, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub(crate) window: u64,
+    /// Repeats the customers' choices
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Leave all of it running at the end, and print how to connect; Ctrl-C ends it
+    #[arg(short, long)]
+    pub(crate) keep: bool,
+    /// Write the figures that are printed to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The folder with PostgreSQL's programs (default: found by itself)
+    #[arg(long, value_name = "FOLDER", env = "PG_BIN")]
+    pub(crate) pg_bin_dir: Option<PathBuf>,
+}
+
+/// What `afterwrite soak` takes.
+#[derive(Args, Debug)]
+pub(crate) struct SoakArguments {
+    /// How many reads are judged
+    #[arg(short, long, value_name = "COUNT", default_value_t = 200_000,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) reads: u64,
+    /// Sessions at the same time
+    #[arg(long, value_name = "COUNT", default_value_t = 48,
+          value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub(crate) sessions: u16,
+    /// Repeats the sessions' choices and the faults
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Inject no faults
+    #[arg(long)]
+    pub(crate) no_faults: bool,
+    /// The control: route as if nobody had written, and succeed only if that is noticed
+    #[arg(long)]
+    pub(crate) ignore_floor: bool,
+    /// Write the figures that are printed to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// The folder with PostgreSQL's programs (default: found by itself)
+    #[arg(long, value_name = "FOLDER", env = "PG_BIN")]
+    pub(crate) pg_bin_dir: Option<PathBuf>,
+    /// Show the proxy's log, as in info or afterwrite=debug
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG")]
+    pub(crate) log_level: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! `afterwrite cluster`: a real local cluster, for development.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -11,10 +12,8 @@ use crate::exit::Exit;
 
 /// Starts, shows or removes a cluster.
 pub(crate) fn run(arguments: ClusterArguments) -> Result<(), Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Exit::failed)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Exit::failed)?;
     runtime.block_on(async {
         match arguments.action {
             ClusterAction::Up(up) => start(up).await,
@@ -74,8 +73,9 @@ fn table(found: &Status) -> String {
             (Some(false), _) => "running".to_owned(),
             (None, _) => "-".to_owned(),
         };
-        text += &format!(
-            "{:<12} {:<8} {:>6}  {:<8} {:<14} {:>10}  {}\n",
+        let _ = writeln!(
+            text,
+            "{:<12} {:<8} {:>6}  {:<8} {:<14} {:>10}  {}",
             server.name,
             role,
             server.port,

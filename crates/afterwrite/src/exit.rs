@@ -10,6 +10,8 @@ pub(crate) enum Exit {
     Failed(String),
     /// The configuration is wrong: 78, as `sysexits.h` has it.
     Config(String),
+    /// The answer is no, and has been told: 1.
+    Unfit,
     /// Stopped by a signal, after everything was put away: 130.
     Interrupted,
 }
@@ -31,6 +33,7 @@ impl Exit {
                 eprintln!("{}", text.trim_end());
                 ExitCode::from(78)
             }
+            Self::Unfit => ExitCode::FAILURE,
             Self::Interrupted => ExitCode::from(130),
         }
     }

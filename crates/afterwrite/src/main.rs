@@ -3,10 +3,16 @@
 mod check;
 mod cli;
 mod cluster;
+mod demo;
 mod exit;
+mod local;
 mod log;
+mod progress;
 mod serve;
 mod settings;
+mod soak;
+mod stop;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -24,6 +30,8 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Cluster(arguments) => cluster::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Exit> {
     let config = settings::configuration(&arguments.config, settings::overlay(arguments))?;
     log::start(&config.log);
-    let runtime = settings::runtime(&config.threads).map_err(Exit::failed)?;
+    let runtime = settings::runtime(config.threads).map_err(Exit::failed)?;
     runtime.block_on(async {
         let trust = config.clients.auth == ClientAuth::Trust;
         let proxy = Proxy::bind(settings::proxy(&config)).map_err(Exit::failed)?;

@@ -131,7 +131,7 @@ fn servers(config: &Config) -> backend::Settings {
 }
 
 /// A runtime with as many threads as configured.
-pub(crate) fn runtime(threads: &Threads) -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime(threads: Threads) -> std::io::Result<tokio::runtime::Runtime> {
     let count = match threads {
         Threads::Auto => {
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -290,6 +290,13 @@ impl Cluster {
         timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))?
     }
 
+    /// Notes that a read found no replica: they are asked more often for a while.
+    pub fn note_fallback(&self, now: Instant) {
+        for node in &self.nodes {
+            node.demand.touch(now);
+        }
+    }
+
     /// The latest answer of the primary: it may serve without asking again.
     pub fn last_fence(&self) -> Option<Fence> {
         let primary = self.primary()?;
@@ -347,6 +354,23 @@ impl Cluster {
     /// Time since the primary passed `replayed`.
     pub(crate) fn behind(&self, replayed: Lsn, now: Instant) -> Duration {
         self.track.lock().behind(replayed, now)
+    }
+
+    /// How long it took at most to replay what lies between.
+    pub(crate) fn passed(&self, from: Lsn, to: Lsn, now: Instant) -> Option<Duration> {
+        self.track.lock().passed(from, to, now)
+    }
+
+    /// Forgets positions of the primary that every replica has passed.
+    pub(crate) fn forget_replayed(&self) {
+        let replayed = self.nodes.iter().filter_map(|node| {
+            let state = node.state.lock();
+            let lsn = state.observed.map(|observed| observed.replayed.lsn);
+            lsn.filter(|_| state.up && state.role == Some(Role::Replica))
+        });
+        if let Some(by_all) = replayed.min() {
+            self.track.lock().forget_replayed(by_all);
+        }
     }
 
     pub(crate) fn is_primary(&self, node: NodeId, line: Line) -> bool {

@@ -144,6 +144,14 @@ impl Demand {
         self.wake.notify_one();
     }
 
+    /// Somebody would have needed it, and did not wait.
+    pub(crate) fn touch(&self, now: Instant) {
+        let last = self.last.lock().replace(now);
+        if last.is_none_or(|last| now.saturating_duration_since(last) >= BUSY_FOR) {
+            self.wake.notify_one();
+        }
+    }
+
     pub(crate) fn end(&self) {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }

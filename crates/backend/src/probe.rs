@@ -168,6 +168,8 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         Role::Replica => cluster.behind(said.lsn, now),
         Role::Primary => Duration::ZERO,
     };
+    let before = node.state.lock().observed.filter(|it| it.replayed.line == said.line);
+    let passed = before.and_then(|it| cluster.passed(it.replayed.lsn, said.lsn, now));
     let news = {
         let mut state = node.state.lock();
         let news = !state.up || state.role != Some(said.role) || state.line != Some(said.line);
@@ -177,6 +179,9 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         state.server = said.server;
         state.observed = Some(observed);
         state.lag.measure(behind, now);
+        if let Some(within) = passed {
+            state.lag.caught_up(within, now);
+        }
         state.error = None;
         state.up = true;
         state.falters = false;
@@ -188,7 +193,10 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         cluster.elect();
     }
     match said.role {
-        Role::Replica => cluster.waiters.replayed(position),
+        Role::Replica => {
+            cluster.waiters.replayed(position);
+            cluster.forget_replayed();
+        }
         Role::Primary if cluster.is_primary(node.id, said.line) => {
             cluster.observe_primary(position, now);
             cluster.fenced(Fence { position, asked });

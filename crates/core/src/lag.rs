@@ -15,8 +15,8 @@ const TRACK_MAX: usize = 512;
 /// How close together two samples are kept while there is room.
 const TRACK_STEP: Duration = Duration::from_millis(1);
 
-/// How long a lag that was once seen still counts, halving its weight each time.
-const HALF_LIFE: Duration = Duration::from_millis(500);
+/// In this time a lag that was once seen loses half its weight, without evidence.
+const HALF_LIFE: Duration = Duration::from_secs(5);
 
 /// When the primary was at which position.
 #[derive(Debug)]
@@ -56,6 +56,14 @@ impl PrimaryTrack {
         self.samples
             .get(first_missing)
             .map_or(Duration::ZERO, |&(at, _)| now.saturating_duration_since(at))
+    }
+
+    /// The age of the newest remembered position that a replica has passed on its
+    /// way: it took at most that long to be replayed.
+    pub fn passed(&self, from: Lsn, to: Lsn, now: Instant) -> Option<Duration> {
+        let beyond = self.samples.partition_point(|&(_, lsn)| lsn <= to);
+        let &(at, lsn) = self.samples.get(beyond.checked_sub(1)?)?;
+        (lsn > from).then(|| now.saturating_duration_since(at))
     }
 
     /// The latest remembered position.
@@ -100,6 +108,15 @@ impl Lag {
         self.recent = behind.max(self.recent_at(now));
         self.now = behind;
         self.measured = Some(now);
+    }
+
+    /// Takes up evidence that it is quicker than was thought.
+    pub fn caught_up(&mut self, within: Duration, now: Instant) {
+        let expected = self.recent_at(now);
+        if within < expected {
+            self.recent = self.now.max((expected + within) / 2);
+            self.measured = Some(now);
+        }
     }
 
     /// The latest measurement.
@@ -193,8 +210,40 @@ mod tests {
         lag.measure(ms(0), start + ms(10));
         let soon = lag.forecast(start + ms(20)).catch_up;
         assert!(soon > ms(90), "{soon:?}");
-        let later = lag.forecast(start + ms(3000)).catch_up;
+        let later = lag.forecast(start + ms(30_000)).catch_up;
         assert!(later < ms(5), "{later:?}");
         assert_eq!(lag.forecast(start + ms(20)).lag, ms(0));
+    }
+
+    #[test]
+    fn evidence_of_quickness_counts_at_once() {
+        let start = Instant::now();
+        let mut lag = Lag::default();
+        lag.measure(ms(100), start);
+        for _ in 0..6 {
+            lag.measure(ms(0), start + ms(10));
+            lag.caught_up(ms(1), start + ms(10));
+        }
+        let soon = lag.forecast(start + ms(20)).catch_up;
+        assert!(soon < ms(5), "{soon:?}");
+        lag.measure(ms(100), start + ms(30));
+        lag.caught_up(ms(120), start + ms(30));
+        assert!(
+            lag.forecast(start + ms(30)).catch_up >= ms(99),
+            "slower is no evidence of quickness"
+        );
+    }
+
+    #[test]
+    fn what_was_passed_tells_how_long_it_took() {
+        let start = Instant::now();
+        let mut track = PrimaryTrack::default();
+        track.record(start, Lsn(100));
+        track.record(start + ms(10), Lsn(200));
+        let now = start + ms(15);
+        assert_eq!(track.passed(Lsn(50), Lsn(250), now), Some(ms(5)));
+        assert_eq!(track.passed(Lsn(50), Lsn(150), now), Some(ms(15)));
+        assert_eq!(track.passed(Lsn(100), Lsn(150), now), None, "nothing new");
+        assert_eq!(track.passed(Lsn(0), Lsn(50), now), None);
     }
 }

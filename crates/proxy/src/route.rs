@@ -48,7 +48,12 @@ impl Client {
         let mut reachable = true;
         loop {
             match self.decide(budget, waited) {
-                Decision::Primary(reason) => return self.route_to_primary(reason).await,
+                Decision::Primary(reason) => {
+                    if reason.is_fallback() {
+                        self.shared.cluster.note_fallback(Instant::now());
+                    }
+                    return self.route_to_primary(reason).await;
+                }
                 Decision::Replica { node, need, reason } => {
                     match self.claim_replica(node, need).await {
                         Some(link) => return Ok(Routed { link, place: Place::Replica(reason) }),
