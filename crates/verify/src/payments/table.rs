@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::report::share;
 use super::{Report, Strategy};
 
-const GAP: &str = "   ";
+const GAP: &str = "  ";
 
 /// Two lines per heading; the first column is text, the others are numbers.
 const HEADINGS: [[&str; 2]; 7] = [
@@ -296,12 +296,12 @@ mod tests {
     #[test]
     fn a_table_is_aligned() {
         let expected = [
-            "                               stale   duplicate   reads on   read after   read after",
-            "strategy               reads   reads    payments    primary    write p50    write p99",
-            "───────────────────   ──────   ─────   ─────────   ────────   ──────────   ──────────",
-            "random replica        12,000   3,210       1,605      0.0 %      0.41 ms      2.90 ms",
-            "fixed window 500 ms   12,000       1           0     58.3 %      0.52 ms      12.3 ms",
-            "afterwrite            12,000       0           0    < 0.1 %      1.23 ms       150 ms",
+            "                             stale  duplicate  reads on  read after  read after",
+            "strategy              reads  reads   payments   primary   write p50   write p99",
+            "───────────────────  ──────  ─────  ─────────  ────────  ──────────  ──────────",
+            "random replica       12,000  3,210      1,605     0.0 %     0.41 ms     2.90 ms",
+            "fixed window 500 ms  12,000      1          0    58.3 %     0.52 ms     12.3 ms",
+            "afterwrite           12,000      0          0   < 0.1 %     1.23 ms      150 ms",
         ];
         let text = table(&reports(), 100, false);
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
