@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
-use afterwrite_types::{Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence};
+use afterwrite_types::{
+    Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
+};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::task::JoinSet;
@@ -95,6 +97,8 @@ pub struct Cluster {
     writers: Vec<Arc<Pool>>,
     readers: Vec<Arc<Pool>>,
     primary: Mutex<Option<Primary>>,
+    /// The highest timeline that any node of each system has shown, replicas too.
+    highest: Mutex<BTreeMap<SystemId, Timeline>>,
     track: Mutex<PrimaryTrack>,
     fence: Mutex<Option<Fence>>,
     parameters: Mutex<Option<Parameters>>,
@@ -141,6 +145,7 @@ impl Cluster {
             waiters: Waiters::default(),
             nodes,
             primary: Mutex::new(None),
+            highest: Mutex::new(BTreeMap::new()),
             track: Mutex::new(PrimaryTrack::default()),
             fence: Mutex::new(None),
             parameters: Mutex::new(None),
@@ -377,6 +382,19 @@ impl Cluster {
         self.primary() == Some(Primary { node, line })
     }
 
+    /// Notes a line of history that a node is on; says whether it is news.
+    pub(crate) fn note_line(&self, line: Line) -> bool {
+        let mut highest = self.highest.lock();
+        let known = highest.entry(line.system).or_insert(Timeline(0));
+        let news = line.timeline > *known;
+        *known = line.timeline.max(*known);
+        news
+    }
+
+    fn is_outdated(&self, line: Line) -> bool {
+        self.highest.lock().get(&line.system).is_some_and(|highest| line.timeline < *highest)
+    }
+
     pub(crate) fn note_parameters(&self, parameters: Vec<(String, String)>) {
         let mut known = self.parameters.lock();
         if known.is_none() {
@@ -386,7 +404,9 @@ impl Cluster {
 
     /// Chooses the primary anew, after a node came or went or changed its role.
     ///
-    /// The highest timeline that accepts writes wins. Two that accept writes on
+    /// The highest timeline that accepts writes wins, unless any node, a replica
+    /// even, has shown a higher one: then it belongs to an old primary that has
+    /// come back, and writes there would be lost. Two that accept writes on
     /// one timeline cannot both be right, and nothing tells which: the one known
     /// before stays, and if there was none, nobody is.
     pub(crate) fn elect(&self) {
@@ -395,6 +415,10 @@ impl Cluster {
             let state = node.state.lock();
             let there = state.up || state.falters;
             if let (true, Some(Role::Primary), Some(line)) = (there, state.role, state.line) {
+                if self.is_outdated(line) {
+                    error!(node = %node.address(), %line, "an old primary has come back; it is not used");
+                    continue;
+                }
                 writable.entry(line.timeline).or_default().push(Primary { node: node.id, line });
             }
         }

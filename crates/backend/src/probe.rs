@@ -170,6 +170,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
     };
     let before = node.state.lock().observed.filter(|it| it.replayed.line == said.line);
     let passed = before.and_then(|it| cluster.passed(it.replayed.lsn, said.lsn, now));
+    let newest = cluster.note_line(said.line);
     let news = {
         let mut state = node.state.lock();
         let news = !state.up || state.role != Some(said.role) || state.line != Some(said.line);
@@ -190,6 +191,8 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
     };
     if news {
         info!(node = %node.address(), role = said.role.name(), line = %said.line, "node is up");
+    }
+    if news || newest {
         cluster.elect();
     }
     match said.role {

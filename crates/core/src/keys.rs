@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use afterwrite_types::{Floor, Lsn, Moment};
+use afterwrite_types::{Floor, Line, Lsn, Moment};
 
 /// A key's fingerprint: 128 bits, so that two keys practically never share one
 /// (and if they did, both would only read fresher than they must).
@@ -84,6 +84,14 @@ impl Keys {
         }
     }
 
+    /// Asks for a fence for a key whose floor is not on `line`, the primary's.
+    pub fn distrust(&mut self, key: Key, line: Line, now: Moment) {
+        match self.entries.get_mut(&key) {
+            Some(entry) => entry.floor.distrust(line, now),
+            None => self.missing.distrust(line, now),
+        }
+    }
+
     /// Lets every key that waits for a fence use this one.
     pub fn resolve(&mut self, key: Key, fence: afterwrite_types::Fence) {
         self.missing.resolve(fence);
@@ -128,7 +136,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use afterwrite_types::{Fence, Line, Need, Position, SystemId, Timeline};
+    use afterwrite_types::{Fence, Need, Position, SystemId, Timeline};
     use proptest::prelude::*;
 
     fn at(lsn: u64) -> Position {

@@ -35,8 +35,12 @@ impl Client {
         let began = Instant::now();
         let wait_max = self.shared.settings.wait_max;
         let known = self.shared.cluster.primary().map(|primary| primary.line);
+        let now = self.shared.sequence.now();
+        if let (Some(key), Some(line)) = (self.session.key(), known) {
+            self.shared.keys.lock().distrust(key, line, now);
+        }
         let key = self.key_floor();
-        self.session.begin_read(key, known, self.shared.sequence.now());
+        self.session.begin_read(key, known, now);
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.shared.cluster.last_fence()
         {

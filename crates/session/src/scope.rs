@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use afterwrite_core::Key;
-use afterwrite_types::{Fence, Floor, Level, Moment, Position};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position};
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
@@ -60,6 +60,11 @@ impl Scope {
     pub fn capture(&mut self, fence: Fence) {
         self.floor.raise(fence.position, fence.asked);
         self.floor.resolve(fence);
+    }
+
+    /// Asks for a fence if the floor is not on `line`, the primary's.
+    pub fn distrust(&mut self, line: Line, now: Moment) {
+        self.floor.distrust(line, now);
     }
 
     /// Takes up a fence; says whether the floor is resolved now.

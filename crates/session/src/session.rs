@@ -199,6 +199,10 @@ impl Session {
     /// session wrote, what others wrote under its key, and for a `strong` read
     /// everything up to `now`.
     pub fn begin_read(&mut self, key: Option<KeyFloor>, line: Option<Line>, now: Moment) {
+        if let Some(line) = line {
+            // What is kept is distrusted, not a copy: one fence must do for good.
+            self.scope.distrust(line, now);
+        }
         let mut floor = self.scope.floor();
         if let Some(key) = key {
             floor = floor.merge(key.floor, now);

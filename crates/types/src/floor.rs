@@ -73,7 +73,8 @@ impl Floor {
     /// After a failover, or with a token of another cluster, the number alone says
     /// nothing about what the primary holds now.
     pub fn distrust(&mut self, line: Line, now: Moment) {
-        if self.position.is_some_and(|known| known.line != line) {
+        // A floor that is in doubt already will be moved by its fence.
+        if self.unresolved.is_none() && self.position.is_some_and(|known| known.line != line) {
             self.doubt(now);
         }
     }
@@ -187,6 +188,19 @@ mod tests {
         let mut floor = Floor::at(at(1, 300));
         floor.doubt(Moment(5));
         assert!(floor.resolve(fence(at(2, 200), 6)));
+        assert_eq!(floor.need(), Need::Position(at(2, 200)));
+    }
+
+    #[test]
+    fn a_floor_of_another_line_is_distrusted_once() {
+        let mut floor = Floor::at(at(1, 300));
+        floor.distrust(at(1, 0).line, Moment(3));
+        assert_eq!(floor.need(), Need::Position(at(1, 300)));
+        floor.distrust(at(2, 0).line, Moment(5));
+        floor.distrust(at(2, 0).line, Moment(9));
+        assert_eq!(floor.need(), Need::Fence(Moment(5)), "asking again does not put it off");
+        assert!(floor.resolve(fence(at(2, 200), 6)));
+        floor.distrust(at(2, 0).line, Moment(9));
         assert_eq!(floor.need(), Need::Position(at(2, 200)));
     }
 
