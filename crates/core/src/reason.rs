@@ -25,6 +25,8 @@ pub enum Reason {
     InDoubt,
     /// Primary: it asks for a setting, and the answer must be the primary's.
     Shows,
+    /// Primary: the session's transactions are serializable, which no standby offers.
+    Serializable,
     /// Primary: the cluster has no replicas.
     NoReplicas,
     /// Primary: no replica is healthy.
@@ -43,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which metrics list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CaughtUp,
         Self::NoFloor,
         Self::Eventual,
@@ -55,6 +57,7 @@ impl Reason {
         Self::PendingWrite,
         Self::InDoubt,
         Self::Shows,
+        Self::Serializable,
         Self::NoReplicas,
         Self::NoneHealthy,
         Self::Diverged,
@@ -78,6 +81,7 @@ impl Reason {
             Self::PendingWrite => "pending_write",
             Self::InDoubt => "in_doubt",
             Self::Shows => "shows",
+            Self::Serializable => "serializable",
             Self::NoReplicas => "no_replicas",
             Self::NoneHealthy => "none_healthy",
             Self::Diverged => "diverged",
@@ -108,6 +112,7 @@ impl Reason {
             | Self::Pinned
             | Self::Unread
             | Self::Shows
+            | Self::Serializable
             | Self::NoReplicas => false,
         }
     }

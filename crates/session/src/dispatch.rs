@@ -71,9 +71,22 @@ impl Session {
                 link.expect(Await::Query, Owner::GuardBegin);
             }
         }
+        let executed = self.exchange.executed.take();
+        if let Some((name, prepared)) = &executed {
+            client::parse_bytes(out, name.as_bytes(), &prepared.rest);
+            link.expect(Await::Parse(None), Owner::Evict);
+            client::sync(out);
+            link.expect(Await::Sync, Owner::Evict);
+        }
         let ops = std::mem::take(&mut self.exchange.ops);
         for op in &ops {
             send(op, link, inbox, out);
+        }
+        if let Some((name, _)) = &executed {
+            client::close(out, STATEMENT, name.as_bytes());
+            link.expect(Await::Close, Owner::Evict);
+            client::sync(out);
+            link.expect(Await::Sync, Owner::Evict);
         }
         if self.exchange.may_move() {
             // It may have to be sent once more.
@@ -154,7 +167,6 @@ impl Session {
             && !intent.only_shows
             && ends
             && !self.open.read_only
-            && !self.unreadable
             && !link.skipping
     }
 
@@ -176,7 +188,6 @@ impl Session {
             && exchange.intent.transaction == Transaction::Untouched
             && !self.in_transaction()
             && self.pin.is_none()
-            && !self.unreadable
     }
 }
 

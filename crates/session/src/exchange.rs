@@ -133,6 +133,8 @@ pub(crate) struct Exchange {
     pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,
+    /// The statement that SQL executes by a name that only we know.
+    pub(crate) executed: Option<(Box<str>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.
     pub(crate) floor: Floor,
     /// Where it runs.

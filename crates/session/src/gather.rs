@@ -182,7 +182,7 @@ impl Session {
     ) -> Result<Gathered, ClientFault> {
         let text = query_text(body)?;
         let analysis = afterwrite_sql::analyse(text);
-        let intent = if self.unreadable { Intent::unread() } else { Intent::of(&analysis) };
+        let intent = if self.misreads(text) { Intent::unread() } else { Intent::of(&analysis) };
         if intent.local {
             let single = analysis.single().map(|statement| &statement.effect);
             if let Some(Effect::Afterwrite(command)) = single {
@@ -197,11 +197,11 @@ impl Session {
                 self.take_mixed(&analysis, span, around);
             }
         } else if let Some(name) = self.deallocates(&analysis) {
-            self.statements.remove(name.as_bytes());
-            let mut bytes = Vec::new();
-            server::command_complete(&mut bytes, "DEALLOCATE");
-            self.push(Op::Say(Say::Bytes(bytes.into())));
+            self.deallocate(&name);
         } else {
+            // As on a server, a simple query ends the unnamed statement.
+            self.statements.remove(b"");
+            self.exchange.executed = self.executes(&analysis);
             if !intent.changes.is_empty() {
                 self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
             }
@@ -222,6 +222,32 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    fn deallocate(&mut self, name: &str) {
+        self.statements.remove(name.as_bytes());
+        let mut bytes = Vec::new();
+        server::command_complete(&mut bytes, "DEALLOCATE");
+        self.push(Op::Say(Say::Bytes(bytes.into())));
+    }
+
+    /// The statement that SQL executes by the name the protocol gave it: the server
+    /// must know it by that name, too.
+    fn executes(&self, analysis: &afterwrite_sql::Analysis) -> Option<(Box<str>, Arc<Prepared>)> {
+        match &analysis.single()?.effect {
+            Effect::Execute { name: Some(name) } => {
+                let prepared = self.statements.find(name.as_bytes())?;
+                Some((name.clone(), Arc::clone(prepared)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a statement is carried out here and never sent to a server.
+    fn is_ours(&self, prepared: &Prepared) -> bool {
+        let deallocates = prepared.deallocates.as_ref();
+        prepared.command.is_some()
+            || deallocates.is_some_and(|name| self.statements.find(name.as_bytes()).is_some())
     }
 
     /// Settings of ours among other statements in one string: they take effect
@@ -290,9 +316,12 @@ impl Session {
             return Ok(None);
         }
         self.exchange.parsed.push(parse.name.into());
-        if prepared.command.is_some() {
+        if self.is_ours(&prepared) {
             self.push(Op::Say(Say::ParseComplete));
         } else {
+            if self.misreads(prepared.sql()) {
+                self.exchange.intent.add(&Intent::unread());
+            }
             self.exchange.intent.add(&prepared.intent.described());
             self.push(Op::Parse { prepared, named, span });
         }
@@ -303,7 +332,7 @@ impl Session {
         let bind = Bind::decode(body)?;
         let prepared = self.statements.find(bind.statement).cloned();
         match prepared {
-            Some(prepared) if prepared.command.is_some() => {
+            Some(prepared) if self.is_ours(&prepared) => {
                 self.exchange.portal = Some((bind.portal.into(), prepared));
                 self.push(Op::Say(Say::BindComplete));
             }
@@ -325,6 +354,9 @@ impl Session {
             self.exchange.intent.add(&Intent::unread());
             return;
         };
+        if self.misreads(prepared.sql()) {
+            self.exchange.intent.add(&Intent::unread());
+        }
         self.exchange.intent.add(&prepared.intent);
         if !prepared.intent.changes.is_empty() {
             let text = String::from_utf8_lossy(prepared.sql()).into_owned();
@@ -343,7 +375,7 @@ impl Session {
         }
         let named = !target.name.is_empty();
         match self.statements.find(target.name).cloned() {
-            Some(prepared) if prepared.command.is_some() => self.say_described(&prepared, true),
+            Some(prepared) if self.is_ours(&prepared) => self.say_described(&prepared, true),
             prepared => {
                 match &prepared {
                     Some(prepared) => self.exchange.intent.add(&prepared.intent.described()),
@@ -360,8 +392,9 @@ impl Session {
         if statement {
             server::parameter_description(&mut bytes, &[]);
         }
-        if let Some(command) = &prepared.command {
-            command::describe(command, &mut bytes);
+        match &prepared.command {
+            Some(command) => command::describe(command, &mut bytes),
+            None => server::no_data(&mut bytes),
         }
         self.push(Op::Say(Say::Bytes(bytes.into())));
     }
@@ -378,6 +411,9 @@ impl Session {
         span: Span,
         around: &Around<'_>,
     ) -> Option<Gathered> {
+        if let Some(name) = &prepared.deallocates {
+            self.deallocate(&name.clone());
+        }
         let Some(command) = prepared.command.as_ref().filter(|_| !self.exchange.skip) else {
             self.exchange.scanned = span.end;
             return None;
@@ -512,19 +548,16 @@ impl Session {
     /// Says what the gathered exchange needs.
     pub fn request(&self) -> Request {
         let exchange = &self.exchange;
-        let reads = !self.unreadable
-            && exchange.intent.reads_only()
-            && exchange.intent.transaction == Transaction::Untouched;
+        let reads =
+            exchange.intent.reads_only() && exchange.intent.transaction == Transaction::Untouched;
         let route = if !exchange.needs_server {
             Route::Local
         } else if self.in_transaction() || self.pin.is_some() {
             Route::Held
-        } else if self.unreadable
-            || exchange.intent.unread
-            || exchange.flushed
-            || !exchange.complete
-        {
+        } else if exchange.intent.unread || exchange.flushed || !exchange.complete {
             Route::Primary(Reason::Unread)
+        } else if self.settings.is_serializable() {
+            Route::Primary(Reason::Serializable)
         } else if exchange.intent.only_shows {
             // A replica would say that it is read-only, and drivers believe it.
             Route::Primary(Reason::Shows)

@@ -163,7 +163,8 @@ impl Intent {
             | Effect::SetLocal
             | Effect::CommitPrepared
             | Effect::RollbackPrepared
-            | Effect::Deallocate { .. } => {}
+            | Effect::Deallocate { .. }
+            | Effect::Execute { .. } => {}
             Effect::Begin { read_only, serializable } => {
                 one.transaction = Transaction::Begins {
                     read_only: *read_only == Some(true),

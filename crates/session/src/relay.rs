@@ -12,6 +12,7 @@ use crate::fault::ServerFault;
 use crate::intent::{Change, Transaction};
 use crate::link::{Await, Expect, Link, Owner, Say};
 use crate::session::{Open, Outcome, Phase, Session};
+use crate::statement::StatementId;
 
 /// Bytes of a message's body that must be there before it is looked at.
 const LOOK_MAX: usize = 2048;
@@ -43,6 +44,8 @@ pub struct Relayed {
 
 enum Step {
     Forward,
+    /// Passed on in other words.
+    Replace(Vec<u8>),
     Drop,
     Stop(Progress),
 }
@@ -77,7 +80,11 @@ impl Session {
             let body = rest.get(frame::HEAD..here).unwrap_or_default();
             let step = self.step(link, head, body, sequence, out)?;
             consumed += here;
-            let forward = matches!(step, Step::Forward) && self.exchange.discards.is_none();
+            let kept = self.exchange.discards.is_none();
+            let forward = matches!(step, Step::Forward) && kept;
+            if let (Step::Replace(message), true) = (&step, kept) {
+                out.extend_from_slice(message);
+            }
             if forward {
                 out.extend_from_slice(rest.get(..here).unwrap_or_default());
             }
@@ -116,7 +123,7 @@ impl Session {
         match head.tag {
             tag::NOTICE | tag::NOTIFICATION => return Ok(unasked(link)),
             tag::PARAMETER_STATUS => return Ok(self.take_parameter(link, body)),
-            tag::ERROR => return Ok(self.take_error(link, body)),
+            tag::ERROR => return Ok(self.take_error(link, body, head.body_len)),
             tag::READY_FOR_QUERY => return self.take_ready(link, body, sequence, out),
             _ => {}
         }
@@ -203,7 +210,7 @@ impl Session {
         }
     }
 
-    fn take_error(&mut self, link: &mut Link, body: &[u8]) -> Step {
+    fn take_error(&mut self, link: &mut Link, body: &[u8], head_len: usize) -> Step {
         let fields = ErrorFields::decode(body).ok();
         let (severity, code) = fields.as_ref().map_or(("ERROR", ""), |f| (f.severity, f.code));
         if matches!(severity, "FATAL" | "PANIC") {
@@ -233,7 +240,13 @@ impl Session {
                 self.exchange.restore_failed = true;
                 Step::Drop
             }
-            Owner::Client | Owner::Prepare | Owner::Evict => self.take_client_error(link, code),
+            Owner::Client | Owner::Prepare | Owner::Evict => {
+                let whole = head_len == body.len();
+                match self.take_client_error(link, code) {
+                    Step::Forward if whole => self.in_the_clients_words(body),
+                    step => step,
+                }
+            }
         };
         let simple = link
             .expects
@@ -251,6 +264,26 @@ impl Session {
             self.phase = if self.exchange.copies_simply { Phase::Running } else { Phase::Open };
         }
         step
+    }
+
+    /// An error as the client would have got it: with its own name of a statement,
+    /// where the server tells ours.
+    fn in_the_clients_words(&self, body: &[u8]) -> Step {
+        const OURS: &[u8] = b"\"_afterwrite_";
+        let Some(start) = body.windows(OURS.len()).position(|window| window == OURS) else {
+            return Step::Forward;
+        };
+        let (before, rest) = body.split_at(start);
+        let digits = rest.get(OURS.len()..).unwrap_or_default();
+        let Some(end) = digits.iter().position(|byte| *byte == b'"') else { return Step::Forward };
+        let number = digits.get(..end).and_then(|digits| std::str::from_utf8(digits).ok());
+        let number = number.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        let name = number.and_then(|number| self.statements.name_of(StatementId(number)));
+        let Some(name) = name else { return Step::Forward };
+        let after = digits.get(end..).unwrap_or_default();
+        let words = [before, b"\"", name, after].concat();
+        let Ok(length) = u32::try_from(words.len() + 4) else { return Step::Forward };
+        Step::Replace([&[tag::ERROR][..], &length.to_be_bytes(), &words].concat())
     }
 
     fn take_client_error(&mut self, link: &mut Link, code: &str) -> Step {
@@ -373,7 +406,7 @@ impl Session {
         if !on_primary || !exchange.executes || exchange.captured || proven {
             return false;
         }
-        let plain = !exchange.intent.unread && !self.unreadable;
+        let plain = !exchange.intent.unread;
         let nothing_committed = status != IDLE
             && plain
             && match exchange.intent.transaction {

@@ -58,7 +58,18 @@ impl Scope {
 
     /// Takes up the position captured behind the client's own commit.
     pub fn capture(&mut self, fence: Fence) {
-        self.floor.raise(fence.position, fence.asked);
+        let newer = self.floor.position().is_some_and(|known| {
+            known.line.system == fence.position.line.system
+                && known.line.timeline < fence.position.line.timeline
+        });
+        if newer {
+            // A new line of history: its number counts, not that of the old one,
+            // which the new primary may never have reached.
+            let before = Moment(fence.asked.0.saturating_sub(1));
+            self.floor.distrust(fence.position.line, before);
+        } else {
+            self.floor.raise(fence.position, fence.asked);
+        }
         self.floor.resolve(fence);
     }
 
@@ -108,4 +119,43 @@ fn fingerprint(text: &str) -> Key {
         u128::from(hasher.finish())
     };
     Key(half(0) << 64 | half(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use afterwrite_types::{Lsn, Need, SystemId, Timeline};
+
+    fn at(timeline: u32, lsn: u64) -> Position {
+        let line = Line { system: SystemId(7), timeline: Timeline(timeline) };
+        Position { line, lsn: Lsn(lsn) }
+    }
+
+    #[test]
+    fn a_capture_on_a_new_line_of_history_replaces_the_old_number() {
+        let mut scope = Scope::new(Level::default());
+        scope.capture(Fence { position: at(1, 900), asked: Moment(5) });
+        scope.capture(Fence { position: at(2, 700), asked: Moment(9) });
+        assert_eq!(scope.floor().need(), Need::Position(at(2, 700)));
+        scope.capture(Fence { position: at(2, 600), asked: Moment(10) });
+        assert_eq!(scope.floor().need(), Need::Position(at(2, 700)), "on one line it only rises");
+        scope.capture(Fence { position: at(1, 950), asked: Moment(11) });
+        assert_eq!(
+            scope.floor().need(),
+            Need::Position(at(2, 950)),
+            "an old primary proves nothing"
+        );
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_placed_asks_the_primary() {
+        for known in [None, Some(at(1, 50)), Some(at(2, 500))] {
+            let mut scope = Scope::new(Level::default());
+            scope.bring(at(1, 100), known, Moment(4));
+            assert_eq!(scope.floor().need(), Need::Fence(Moment(4)), "{known:?}");
+        }
+        let mut scope = Scope::new(Level::default());
+        scope.bring(at(1, 100), Some(at(1, 100)), Moment(4));
+        assert_eq!(scope.floor().need(), Need::Position(at(1, 100)));
+    }
 }

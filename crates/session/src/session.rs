@@ -71,8 +71,10 @@ pub struct Session {
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
     pub(crate) in_doubt: bool,
-    /// The server reads string literals otherwise than we do: nothing is analysed.
-    pub(crate) unreadable: bool,
+    /// `standard_conforming_strings` is off: backslashes mean more than we read.
+    pub(crate) strings_escape: bool,
+    /// In the client's encoding a backslash may be half of a character.
+    pub(crate) encoding_ambiguous: bool,
     /// The last fatal error of the server, to be told if the connection is lost.
     pub(crate) fatal: Option<(String, String)>,
     pub(crate) last_decision: String,
@@ -132,7 +134,8 @@ impl Session {
             exchange: Exchange::default(),
             upstream: Upstream::default(),
             in_doubt: false,
-            unreadable: false,
+            strings_escape: false,
+            encoding_ambiguous: false,
             fatal: None,
             last_decision: String::new(),
             prelude: None,
@@ -267,7 +270,7 @@ impl Session {
 
     /// Whether nobody needs the outcome, should the client be gone: it only reads.
     pub fn is_only_for_the_client(&self) -> bool {
-        self.exchange.intent.is_harmless() && !self.unreadable
+        self.exchange.intent.is_harmless()
     }
 
     /// Bytes of the client's that are not needed any more.
@@ -308,12 +311,18 @@ impl Session {
         const AMBIGUOUS: [&str; 7] =
             ["SJIS", "SHIFT_JIS_2004", "BIG5", "GBK", "UHC", "GB18030", "JOHAB"];
         match name {
-            "standard_conforming_strings" => self.unreadable |= value != "on",
+            "standard_conforming_strings" => self.strings_escape = value != "on",
             "client_encoding" => {
-                self.unreadable |= AMBIGUOUS.iter().any(|name| value.eq_ignore_ascii_case(name));
+                self.encoding_ambiguous =
+                    AMBIGUOUS.iter().any(|name| value.eq_ignore_ascii_case(name));
             }
             _ => {}
         }
+    }
+
+    /// Whether the server may read this text otherwise than we do.
+    pub(crate) fn misreads(&self, sql: &[u8]) -> bool {
+        (self.strings_escape || self.encoding_ambiguous) && sql.contains(&b'\\')
     }
 
     /// Notes that so many of them have been.

@@ -85,6 +85,12 @@ impl Settings {
         self.startup.get(name).cloned()
     }
 
+    /// Whether transactions are serializable unless they say otherwise.
+    pub(crate) fn is_serializable(&self) -> bool {
+        let set = self.current.get("default_transaction_isolation");
+        set.is_some_and(|statement| statement.to_ascii_lowercase().contains("serializable"))
+    }
+
     /// Bytes held.
     pub fn size(&self) -> usize {
         self.current.iter().map(|(name, statement)| name.len() + statement.len()).sum()

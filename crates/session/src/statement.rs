@@ -25,6 +25,8 @@ pub struct Prepared {
     pub intent: Intent,
     /// The proxy's own command, if it is one: never sent to a server.
     pub command: Option<Command>,
+    /// The statement that this one deallocates.
+    pub deallocates: Option<Box<str>>,
     /// The text alone.
     sql_len: usize,
 }
@@ -34,16 +36,22 @@ impl Prepared {
     pub fn new(id: StatementId, rest: &[u8]) -> Self {
         let sql_len = rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len());
         let analysis = afterwrite_sql::analyse(rest.get(..sql_len).unwrap_or_default());
-        let command = analysis.single().and_then(|statement| match &statement.effect {
-            Effect::Afterwrite(command) => Some(command.clone()),
+        let effect = analysis.single().map(|statement| &statement.effect);
+        let command = match effect {
+            Some(Effect::Afterwrite(command)) => Some(command.clone()),
             _ => None,
-        });
+        };
+        let deallocates = match effect {
+            Some(Effect::Deallocate { name }) => name.clone(),
+            _ => None,
+        };
         Self {
             id,
             name: format!("_afterwrite_{:x}", id.0).into(),
             rest: rest.into(),
             intent: Intent::of(&analysis),
             command,
+            deallocates,
             sql_len,
         }
     }
@@ -86,6 +94,11 @@ impl Statements {
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Prepared>> {
         if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
+    }
+
+    /// What the client calls the statement with this number.
+    pub(crate) fn name_of(&self, id: StatementId) -> Option<&[u8]> {
+        self.named.iter().find(|(_, prepared)| prepared.id == id).map(|(name, _)| &**name)
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {

@@ -641,6 +641,60 @@ fn sql_deallocates_what_the_protocol_prepared() {
 }
 
 #[test]
+fn drivers_deallocate_by_the_extended_protocol_too() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    assert_eq!(rig.request(&extended("", "DEALLOCATE s")).route, Route::Local);
+    rig.session.reply_locally(&mut rig.outbox);
+    assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "12CZI");
+    assert_eq!(rig.request(&extended("", "DEALLOCATE s")).route, Route::Primary(Reason::MayWrite));
+}
+
+#[test]
+fn sql_executes_what_the_protocol_prepared() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &extended("s", "SELECT 1"),
+        "C:BEGIN Z:T 1 2 D C:SELECT Z:T C:COMMIT Z:I",
+    );
+    let (sent, seen) = rig.run(
+        &mut primary,
+        PRIMARY,
+        &query("EXECUTE s"),
+        "1 Z:I T D C:SELECT Z:I 3 Z:I CAPTURED:2000",
+    );
+    assert_eq!(sent, "P(s) S Q[EXECUTE s] C S CAPTURE");
+    assert_eq!(seen, "TDCZI");
+}
+
+#[test]
+fn an_error_names_the_statement_as_the_client_does() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.request(&extended("mine", "SELECT $1"));
+    rig.send(&mut replica, REPLICA);
+    let mut error = Vec::new();
+    server::error(&mut error, &Report::error("08P01", "statement \"_afterwrite_1\" requires 1"));
+    let mut bytes = replied("1");
+    bytes.extend(error);
+    bytes.extend(replied("Z:I"));
+    rig.session.relay(&mut replica, &bytes, &rig.sequence, &mut rig.outbox).unwrap();
+    let text = String::from_utf8_lossy(&rig.outbox);
+    assert!(text.contains("\"mine\" requires 1") && !text.contains("_afterwrite_"), "{text}");
+    assert_eq!(seen(&rig.outbox), "1EZI");
+}
+
+#[test]
+fn serializable_reads_go_to_the_primary() {
+    let mut rig = Rig::with_login("default_transaction_isolation", "serializable");
+    for sql in ["SELECT 1", "BEGIN READ ONLY"] {
+        assert_eq!(rig.request(&query(sql)).route, Route::Primary(Reason::Serializable), "{sql}");
+        rig.session.refuse(&Report::error("57P03", "no"), &mut Vec::new());
+    }
+}
+
+#[test]
 fn a_setting_is_shown_as_the_primary_has_it() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     let request = rig.request(&query("SHOW transaction_read_only"));

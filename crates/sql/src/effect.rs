@@ -194,6 +194,11 @@ pub enum Effect {
         /// form that we do not take.
         name: Option<Box<str>>,
     },
+    /// `EXECUTE name` of a prepared statement.
+    Execute {
+        /// The statement's name, as for [`Effect::Deallocate`].
+        name: Option<Box<str>>,
+    },
     /// Leaves something behind that ties the client to one server connection.
     Pins(Pin),
     /// `COPY … FROM STDIN`: the client sends rows next.

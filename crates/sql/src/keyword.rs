@@ -39,7 +39,7 @@ keywords! {
         "atomic" Atomic "authorization" Authorization "begin" Begin "by" By "case" Case
         "chain" Chain "characteristics" Characteristics "commit" Commit
         "constraints" Constraints "copy" Copy "create" Create "cube" Cube
-        "deallocate" Deallocate "declare" Declare "default" Default "delete" Delete
+        "deallocate" Deallocate "execute" Execute "declare" Declare "default" Default "delete" Delete
         "discard" Discard "distinct" Distinct "end" End "explain" Explain "for" For "from" From
         "function" Function "global" Global "group" Group "grouping" Grouping "hold" Hold
         "insert" Insert "into" Into "isolation" Isolation "key" Key "level" Level
@@ -80,7 +80,7 @@ keywords! {
         "security"
     }
     Utility {
-        "call" "checkpoint" "close" "cluster" "do" "execute" "fetch" "lock" "move" "notify"
+        "call" "checkpoint" "close" "cluster" "do" "fetch" "lock" "move" "notify"
         "vacuum"
     }
 }

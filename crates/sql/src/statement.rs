@@ -38,6 +38,7 @@ fn command<'a>(reader: &mut Reader<'a>, first: Token<'a>) -> Statement {
         Keyword::Discard if reader.accept(Keyword::All) => state(Effect::DiscardAll),
         Keyword::Discard => state(Effect::Plain),
         Keyword::Deallocate => deallocate(reader),
+        Keyword::Execute => execute(reader),
         Keyword::Declare => declare(reader),
         _ => explainable(reader, first),
     }
@@ -57,9 +58,13 @@ fn explainable<'a>(reader: &mut Reader<'a>, first: Token<'a>) -> Statement {
             | Keyword::Truncate,
         ) => Reason::Dml,
         Kind::Word(Keyword::Ddl) => Reason::Ddl,
-        Kind::Word(Keyword::Utility | Keyword::Analyse | Keyword::Analyze | Keyword::Declare) => {
-            Reason::Utility
-        }
+        Kind::Word(
+            Keyword::Utility
+            | Keyword::Analyse
+            | Keyword::Analyze
+            | Keyword::Declare
+            | Keyword::Execute,
+        ) => Reason::Utility,
         _ => Reason::Unknown,
     };
     writing(reader, first, reason)
@@ -288,6 +293,13 @@ fn prepare(reader: &mut Reader<'_>) -> Statement {
         return transaction(Effect::PrepareTransaction);
     }
     pins(Pin::Prepare)
+}
+
+/// `EXECUTE name (…)`
+fn execute(reader: &mut Reader<'_>) -> Statement {
+    let name = reader.next().and_then(setting::folded);
+    while reader.next().is_some() {}
+    Statement::writes(Reason::Utility, Effect::Execute { name })
 }
 
 fn deallocate(reader: &mut Reader<'_>) -> Statement {

@@ -301,7 +301,6 @@ fn schema_and_utilities() {
         &[
             "CALL p()",
             "DO $$ BEGIN DELETE FROM t; END $$",
-            "EXECUTE p(1)",
             "NOTIFY a, 'b'",
             "LOCK TABLE t",
             "VACUUM t",
@@ -353,6 +352,7 @@ fn explain_goes_where_its_statement_goes() {
     check("writes locking_clause", &["EXPLAIN SELECT * FROM t FOR UPDATE"]);
     check("writes advisory_lock", &["EXPLAIN SELECT pg_advisory_lock(1)"]);
     check("writes ddl", &["EXPLAIN CREATE TEMP TABLE t AS SELECT 1"]);
+    check("writes utility Execute { name: Some(\"p\") }", &["EXECUTE p", "execute P (1, 'a;b')"]);
     check("writes utility", &["EXPLAIN EXECUTE p", "EXPLAIN DECLARE c CURSOR FOR SELECT 1"]);
     check(
         "writes explain_analyze",

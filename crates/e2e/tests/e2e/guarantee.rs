@@ -1,0 +1,9 @@
+//! Nobody reads a state older than their own last write, and reads go to replicas
+//! where they can.
+
+mod checker;
+mod levels;
+mod routing;
+mod scopes;
+mod transactions;
+mod writes;

@@ -1,0 +1,8 @@
+//! The protocol itself, byte for byte: held against PostgreSQL, and at sizes where
+//! holding too much would show.
+
+mod cancel;
+mod prepared;
+mod settings;
+mod size;
+mod transcripts;
