@@ -438,6 +438,12 @@ impl Cluster {
         match (before, *primary) {
             (was, Some(now)) if was != Some(now) => {
                 info!(node = now.node.0, line = %now.line, "primary found");
+                // Whoever still holds a connection to the old one would go on there.
+                if let Some(old) = was.filter(|old| old.node != now.node)
+                    && let Some(node) = self.nodes.get(usize::from(old.node.0))
+                {
+                    node.give_up();
+                }
             }
             (Some(_), None) => warn!("there is no primary"),
             _ => {}

@@ -35,6 +35,8 @@ pub(crate) struct Client {
     pub(crate) cancel: CancelHandle,
     pub(crate) shared: Arc<Shared>,
     pub(crate) doubts: Vec<Doubt>,
+    /// What it must be told in answer to its next statement, before it is closed.
+    pub(crate) owed: Option<Report>,
     /// Counts it among the clients.
     pub(crate) _place: Counted,
     /// It has hung up, or cannot be written to.
@@ -151,10 +153,18 @@ impl Client {
                     "state of the session on the server is lost"
                 };
                 self.link = None;
+                self.cancel.slot.aim(None);
                 let report = Report::fatal("57P01", "the connection to the server was lost")
                     .detail(format!("It was held between statements: {held}."))
                     .hint("reconnect and begin again");
-                return Err(End::Fatal(report));
+                if self.session.pinned().is_some() {
+                    // It may be waiting for notifications that will not come.
+                    return Err(End::Fatal(report));
+                }
+                // Told now, unasked, most drivers would lose it: they report what
+                // answers a statement.
+                self.owed = Some(report);
+                return Ok(());
             }
             if let Some(read) = read {
                 return took(&read);

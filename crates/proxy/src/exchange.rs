@@ -23,6 +23,9 @@ impl Client {
         let _busy = Counted::new(&self.shared.busy);
         // What is already for the client goes first: what follows may be held back.
         self.flush().await?;
+        if let Some(report) = self.owed.take() {
+            return Err(End::Fatal(report));
+        }
         let mut request = request;
         let mut forced = None;
         loop {

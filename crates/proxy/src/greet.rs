@@ -53,6 +53,7 @@ pub(crate) async fn greet(
         cancel,
         shared: Arc::clone(&shared),
         doubts: Vec::new(),
+        owed: None,
         _place: place,
         gone: false,
         stall: None,

@@ -377,7 +377,8 @@ fn extended_cases() -> Vec<(&'static str, Vec<Step>)> {
             vec![
                 ([parse("s", "SELECT 42"), sync()].concat(), "Z"),
                 (query("EXECUTE s"), "Z"),
-                (query("SELECT count(*) FROM pg_prepared_statements WHERE name = 's'"), "Z"),
+                // pg_prepared_statements is not compared: it shows the statements of
+                // a server connection, which is shared, under the proxy's names.
                 (query("DEALLOCATE s"), "Z"),
                 ([bind("", "s", &[]), execute("", 0), sync()].concat(), "Z"),
                 (query("DEALLOCATE s"), "Z"),

@@ -1,0 +1,366 @@
+//! An application: sends statements, and checks every byte that comes back.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use afterwrite_session::Place;
+use afterwrite_wire::frame;
+use afterwrite_wire::server::{DataRow, ErrorFields};
+use afterwrite_wire::tags::server as tag;
+
+use crate::cluster::Proxy;
+use crate::judge;
+use crate::log::{RowId, Version};
+use crate::runtime::{Owner, Sim};
+use crate::world::Channel;
+
+/// How long any exchange may take, in virtual time.
+const ANSWER_MAX: u64 = 3_000_000;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Anything happens.
+    Storm,
+    /// No more faults: everyone finishes what it began.
+    Finish,
+    /// Everything is replayed: reads belong on replicas.
+    Calm,
+}
+
+/// What the applications share.
+pub(crate) struct Host {
+    pub(crate) sim: Rc<Sim>,
+    pub(crate) proxy: RefCell<Rc<Proxy>>,
+    pub(crate) stage: Cell<Stage>,
+    /// Applications that have come to the end of the present stage.
+    pub(crate) arrived: Cell<usize>,
+}
+
+/// What one exchange asks for, and must answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    pub(crate) bytes: Vec<u8>,
+    /// The tags of its answer if nothing fails, without the "ready".
+    pub(crate) tags: &'static [u8],
+    /// Versions that are acknowledged by its success.
+    pub(crate) writes: Vec<Version>,
+    /// A row it reads, judged if it succeeds.
+    pub(crate) reads: Option<RowId>,
+    /// Exactly this must be read: the transaction's own.
+    pub(crate) exactly: Option<Version>,
+    /// Its row tells a version that it wrote.
+    pub(crate) tells: bool,
+    /// Its row is a token.
+    pub(crate) shows_token: bool,
+    /// What a token stands for that it brings.
+    pub(crate) brings: Vec<Version>,
+    /// Fails on purpose.
+    pub(crate) fails: bool,
+}
+
+/// What one exchange was answered.
+#[derive(Debug, Default)]
+pub(crate) struct Answered {
+    pub(crate) ok: bool,
+}
+
+/// One connection of an application.
+pub(crate) struct App {
+    pub(crate) host: Rc<Host>,
+    pub(crate) name: String,
+    pub(crate) channel: usize,
+    /// Which life of the proxy it talks to.
+    life: u64,
+    pub(crate) key: Option<u64>,
+    pub(crate) strong: bool,
+    pub(crate) eventual: bool,
+    buffer: Vec<u8>,
+    /// Acknowledged to this connection, in its order.
+    pub(crate) own: Vec<Version>,
+    /// What the tokens it set stand for.
+    pub(crate) brought: Vec<Version>,
+    /// Its own writes whose outcome it was not told.
+    doubtful: Vec<Version>,
+    /// Inside a transaction: what had to be seen when it began.
+    pub(crate) pinned: Option<Vec<Version>>,
+    /// Statements it has prepared by name.
+    pub(crate) prepared: Vec<&'static str>,
+}
+
+/// The connection is over.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl App {
+    /// Connects to the present proxy.
+    pub(crate) fn connect(host: &Rc<Host>, name: usize) -> Self {
+        let proxy = Rc::clone(&host.proxy.borrow());
+        let mut world = host.sim.world();
+        world.channels.push(Channel::default());
+        let channel = world.channels.len() - 1;
+        drop(world);
+        let life = proxy.life;
+        let owner = Owner::Proxy(life);
+        host.sim.spawn(owner, crate::client::serve(proxy, channel));
+        Self {
+            host: Rc::clone(host),
+            name: format!("app {name}, client {channel}"),
+            channel,
+            life,
+            key: None,
+            strong: false,
+            eventual: false,
+            buffer: Vec::new(),
+            own: Vec::new(),
+            brought: Vec::new(),
+            doubtful: Vec::new(),
+            pinned: None,
+            prepared: Vec::new(),
+        }
+    }
+
+    fn sim(&self) -> &Sim {
+        &self.host.sim
+    }
+
+    /// What a read sent now must see.
+    pub(crate) fn required(&self, row: RowId) -> Vec<Version> {
+        if self.eventual {
+            return Vec::new();
+        }
+        let life = self.life;
+        let judge = self.host.sim.judge();
+        let world = self.host.sim.world();
+        let mut required = judge::of_row(&world, &self.brought, row);
+        let happened = |it: &Version| world.write(*it).visible;
+        required.extend(judge::of_row(&world, &self.doubtful, row).into_iter().filter(happened));
+        if let Some(under) = self.key.and_then(|key| judge.keys.get(&key)) {
+            required.extend(judge::of_row(&world, &under.acked, row));
+            let doubtful = under.doubtful.iter().filter(|it| it.1 == life).map(|it| it.0);
+            let doubtful: Vec<_> = doubtful.filter(happened).collect();
+            required.extend(judge::of_row(&world, &doubtful, row));
+        }
+        if self.strong {
+            required.extend(judge::of_row(&world, &judge.acked, row));
+        }
+        required
+    }
+
+    /// Sends exchanges, all at once, and judges their answers one by one.
+    pub(crate) async fn run(&mut self, asks: Vec<Ask>) -> Result<Vec<Answered>, Closed> {
+        let mut required: Vec<Vec<Version>> = Vec::new();
+        let mut bytes = Vec::new();
+        for ask in &asks {
+            required.push(match (&self.pinned, ask.reads) {
+                (Some(pinned), Some(_)) => pinned.clone(),
+                (None, Some(row)) => self.required(row),
+                (_, None) => Vec::new(),
+            });
+            bytes.extend_from_slice(&ask.bytes);
+        }
+        self.send(&bytes).await;
+        let mut answers: Vec<Answered> = Vec::new();
+        for (at, (ask, required)) in asks.iter().zip(required).enumerate() {
+            let broken = self.pinned.is_some() && answers.iter().any(|it| !it.ok);
+            // Behind an error the transaction is gone: what still runs proves nothing.
+            let unknown = Ask { reads: None, writes: Vec::new(), ..ask.clone() };
+            if broken {
+                self.doubt(ask);
+            }
+            let answer = self.answer(if broken { &unknown } else { ask }, required).await;
+            match answer {
+                Ok(answer) => answers.push(answer),
+                Err(closed) => {
+                    for ask in asks.iter().skip(at) {
+                        self.doubt(ask);
+                    }
+                    return Err(closed);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Sends bytes, sometimes in two pieces.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        let split = {
+            let mut world = self.host.sim.world();
+            let split = world.random.permille(150);
+            if split { world.random.index(bytes.len()) } else { bytes.len() }
+        };
+        let (first, second) = bytes.split_at(split);
+        for part in [first, second] {
+            let pause = {
+                let mut world = self.host.sim.world();
+                world.channels[self.channel].up.extend_from_slice(part);
+                world.changes += 1;
+                world.random.below(400)
+            };
+            if !second.is_empty() {
+                self.sim().sleep(pause).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self, ask: &Ask, mut required: Vec<Version>) -> Result<Answered, Closed> {
+        let mut tags = Vec::new();
+        let mut value = None;
+        let mut error = None;
+        loop {
+            let (message, body) = self.next().await?;
+            match message {
+                tag::NOTICE | tag::PARAMETER_STATUS | tag::NOTIFICATION => continue,
+                tag::READY_FOR_QUERY => break,
+                tag::DATA_ROW => {
+                    let row = DataRow::decode(&body).ok().and_then(|mut it| it.next()?.ok()?);
+                    value = row.map(|it| String::from_utf8_lossy(it).into_owned());
+                }
+                tag::ERROR => {
+                    let fields = ErrorFields::decode(&body).ok();
+                    error = fields.map(|it| (it.severity.to_owned(), it.code.to_owned()));
+                }
+                _ => {}
+            }
+            tags.push(message);
+            if error.as_ref().is_some_and(|it| it.0 == "FATAL") {
+                return Err(Closed);
+            }
+        }
+        self.check_tags(ask, &tags);
+        let ok = error.is_none();
+        if ok {
+            // What it did earlier on this connection, in its own order.
+            if !self.eventual && self.pinned.is_none() {
+                required.extend_from_slice(&self.own);
+            }
+            self.succeed(ask, value.as_deref(), &required);
+        } else {
+            self.doubt(ask);
+        }
+        Ok(Answered { ok })
+    }
+
+    fn check_tags(&self, ask: &Ask, tags: &[u8]) {
+        let fits = match tags.iter().position(|&it| it == tag::ERROR) {
+            None => tags == ask.tags && !ask.fails,
+            // Behind the server's own error there may be ours: its connection was lost.
+            Some(at) => {
+                let after = &tags[at..];
+                let errors = after.len() <= 2 && after.iter().all(|&it| it == tag::ERROR);
+                errors && (ask.fails || ask.tags.starts_with(&tags[..at]))
+            }
+        };
+        if !fits {
+            let got = String::from_utf8_lossy(tags).into_owned();
+            let wanted = String::from_utf8_lossy(ask.tags).into_owned();
+            let name = &self.name;
+            self.sim().world().fail(format!("WRONG ANSWER to {name}: {got}, expected {wanted}"));
+        }
+    }
+
+    fn succeed(&mut self, ask: &Ask, value: Option<&str>, required: &[Version]) {
+        let version = value.and_then(|it| it.parse::<Version>().ok());
+        if let (Some(row), Some(version)) = (ask.reads, version) {
+            self.judge_read(ask, row, version, required);
+        }
+        let mut acked = ask.writes.clone();
+        acked.extend(version.filter(|_| ask.tells));
+        let sim = Rc::clone(&self.host.sim);
+        let mut judge = sim.judge();
+        judge.figures.writes += acked.len() as u64;
+        judge.acked.extend_from_slice(&acked);
+        if let Some(key) = self.key {
+            judge.keys.entry(key).or_default().acked.extend_from_slice(&acked);
+        }
+        self.own.extend(acked);
+        self.brought.extend_from_slice(&ask.brings);
+        if ask.shows_token
+            && let Some(token) = value.filter(|it| !it.is_empty())
+        {
+            let stands_for = self.own.iter().chain(&self.brought).copied().collect();
+            judge.tokens.push((token.to_owned(), stands_for));
+        }
+    }
+
+    fn judge_read(&mut self, ask: &Ask, row: RowId, version: Version, required: &[Version]) {
+        let sim = Rc::clone(&self.host.sim);
+        let mut judge = sim.judge();
+        let mut world = sim.world();
+        judge.figures.reads += 1;
+        let place = judge.places.get(&self.channel).map(|it| it.0);
+        judge.figures.on_replicas += u64::from(matches!(place, Some(Place::Replica(_))));
+        if ask.exactly.is_some_and(|wanted| wanted != version) {
+            world.fail(format!("{}: a transaction does not see itself", self.name));
+        }
+        if ask.exactly.is_none() {
+            judge::read(&mut world, &self.name, row, version, required);
+        }
+    }
+
+    /// The outcome of an exchange is not known.
+    pub(crate) fn doubt(&mut self, ask: &Ask) {
+        let life = self.life;
+        let mut judge = self.host.sim.judge();
+        judge.figures.doubtful += ask.writes.len() as u64;
+        if let Some(key) = self.key {
+            let doubtful = ask.writes.iter().map(|&it| (it, life));
+            judge.keys.entry(key).or_default().doubtful.extend(doubtful);
+        }
+        self.doubtful.extend_from_slice(&ask.writes);
+    }
+
+    /// The next message, unless the proxy has closed.
+    async fn next(&mut self) -> Result<(u8, Vec<u8>), Closed> {
+        let sim = Rc::clone(&self.host.sim);
+        let message = sim.until(|| self.take_message());
+        if let Some(message) = sim.timeout(ANSWER_MAX, message).await {
+            return message;
+        }
+        let name = &self.name;
+        sim.world().fail(format!("HANG: {name} was not answered in {ANSWER_MAX} us"));
+        Err(Closed)
+    }
+
+    fn take_message(&mut self) -> Option<Result<(u8, Vec<u8>), Closed>> {
+        let sim = Rc::clone(&self.host.sim);
+        let mut world = sim.world();
+        let channel = &mut world.channels[self.channel];
+        self.buffer.append(&mut channel.down);
+        let over = channel.proxy_gone;
+        match frame::split(&self.buffer, 1 << 20) {
+            Ok(Some((message, rest))) => {
+                let found = (message.tag, message.body.to_vec());
+                let used = self.buffer.len() - rest.len();
+                self.buffer.drain(..used);
+                Some(Ok(found))
+            }
+            Ok(None) => over.then_some(Err(Closed)),
+            Err(error) => {
+                world.fail(format!("{}: the proxy sent {error}", self.name));
+                Some(Err(Closed))
+            }
+        }
+    }
+
+    /// Bytes nobody asked for.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut world = self.host.sim.world();
+        let channel = &mut world.channels[self.channel];
+        self.buffer.append(&mut channel.down);
+        self.buffer.iter().all(|&it| it != tag::READY_FOR_QUERY) || channel.proxy_gone
+    }
+
+    /// Whether the proxy has closed the connection.
+    pub(crate) fn is_over(&self) -> bool {
+        self.host.sim.world().channels[self.channel].proxy_gone
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let mut world = self.host.sim.world();
+        world.channels[self.channel].app_gone = true;
+        world.changes += 1;
+    }
+}

@@ -1,0 +1,225 @@
+//! What the proxy knows of the servers: a mirror of `afterwrite-backend`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use afterwrite_core::{
+    Balance, Keys, Lag, Observed, Policy, PrimaryTrack, PrimaryView, ReplicaView,
+};
+use afterwrite_session::{Library, Limits, Prepared, StatementId};
+use afterwrite_types::{Fence, Line, Moment, NodeId, Position, Role, Sequence, Standing, Timeline};
+
+use crate::connection::Connection;
+use crate::runtime::{Owner, Sim};
+
+/// Limits of the modelled proxy, in microseconds.
+pub(crate) const CONNECT_TIMEOUT: u64 = 30_000;
+pub(crate) const PROBE_TIMEOUT: u64 = 20_000;
+
+/// The confirmed primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Primary {
+    pub(crate) node: usize,
+    pub(crate) line: Line,
+}
+
+/// What a node was when it last answered.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) role: Option<Role>,
+    pub(crate) line: Option<Line>,
+    pub(crate) up: bool,
+    pub(crate) observed: Option<Observed>,
+    pub(crate) lag: Lag,
+    /// Counts the times it was found to be gone.
+    pub(crate) life: u64,
+    pub(crate) in_flight: u32,
+}
+
+/// One proxy process, from its start to its end.
+pub(crate) struct Proxy {
+    pub(crate) sim: Rc<Sim>,
+    pub(crate) life: u64,
+    pub(crate) sequence: Sequence,
+    pub(crate) keys: RefCell<Keys>,
+    pub(crate) nodes: RefCell<Vec<Node>>,
+    pub(crate) primary: Cell<Option<Primary>>,
+    /// The highest timeline that any node was seen on.
+    newest: Cell<Option<Timeline>>,
+    pub(crate) fence: Cell<Option<Fence>>,
+    /// Those who wait for each node's position.
+    pub(crate) demand: RefCell<Vec<u32>>,
+    pub(crate) track: RefCell<PrimaryTrack>,
+    pub(crate) idle: RefCell<BTreeMap<(usize, bool), Vec<Connection>>>,
+    pub(crate) policy: Policy,
+    pub(crate) wait_max: u64,
+    pub(crate) limits: Limits,
+    pub(crate) turns: Cell<u32>,
+    texts: RefCell<BTreeMap<Box<[u8]>, Arc<Prepared>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy: its probes run from now on.
+    pub(crate) fn start(sim: &Rc<Sim>) -> Rc<Self> {
+        let life = sim.proxy_life.get() + 1;
+        sim.proxy_life.set(life);
+        let plan = sim.world().plan.clone();
+        let sequence = Sequence::default();
+        let micros = std::time::Duration::from_micros;
+        let nodes = plan.replicas + 1;
+        let proxy = Rc::new(Self {
+            sim: Rc::clone(sim),
+            life,
+            keys: RefCell::new(Keys::new(plan.keys_max, sequence.now())),
+            sequence,
+            nodes: RefCell::new((0..nodes).map(|_| Node::default()).collect()),
+            primary: Cell::new(None),
+            newest: Cell::new(None),
+            fence: Cell::new(None),
+            demand: RefCell::new(vec![0; nodes]),
+            track: RefCell::default(),
+            idle: RefCell::default(),
+            policy: Policy {
+                balance: if plan.round_robin {
+                    Balance::RoundRobin
+                } else {
+                    Balance::LeastInFlight
+                },
+                lag_max: plan.lag_max.map(micros),
+            },
+            wait_max: plan.wait_max,
+            limits: Limits { message_max: 1 << 20, held_max: 1 << 16, prepared_max: 16 },
+            turns: Cell::new(0),
+            texts: RefCell::default(),
+        });
+        for node in 0..nodes {
+            sim.spawn(Owner::Proxy(life), crate::probe::run(Rc::clone(&proxy), node));
+        }
+        proxy
+    }
+
+    /// The whole process ends: its connections are closed.
+    pub(crate) fn stop(&self) {
+        self.sim.kill(Owner::Proxy(self.life));
+        self.idle.borrow_mut().clear();
+        for channel in &mut self.sim.world().channels {
+            channel.proxy_gone = true;
+        }
+    }
+
+    pub(crate) fn primary_view(&self) -> Option<PrimaryView> {
+        self.primary.get().map(|it| PrimaryView { node: node_id(it.node), line: it.line })
+    }
+
+    pub(crate) fn replica_views(&self) -> Vec<ReplicaView> {
+        let now = self.sim.instant();
+        let primary = self.primary.get().map(|primary| primary.node);
+        let nodes = self.nodes.borrow();
+        let others = nodes.iter().enumerate().filter(|&(node, _)| Some(node) != primary);
+        others
+            .filter(|(_, state)| state.role != Some(Role::Primary))
+            .map(|(node, state)| ReplicaView {
+                node: node_id(node),
+                healthy: state.up,
+                observed: state.observed,
+                in_flight: state.in_flight,
+                forecast: state.lag.forecast(now),
+            })
+            .collect()
+    }
+
+    /// Waits until some replica has replayed `need`, or so long.
+    pub(crate) async fn wait_for_replay(&self, need: Position, at_most: u64) {
+        let _demand = Demanded::begin(self, (0..self.nodes.borrow().len()).collect());
+        let covers = |it: &Observed| it.replayed.standing(need) == Standing::Covers;
+        let reached = || {
+            let nodes = self.nodes.borrow();
+            let reached = nodes.iter().any(|node| {
+                let replica = node.up && node.role == Some(Role::Replica);
+                replica && node.observed.as_ref().is_some_and(covers)
+            });
+            reached.then_some(())
+        };
+        self.sim.timeout(at_most, self.sim.until(reached)).await;
+    }
+
+    /// The primary's position, asked for later than `after`.
+    pub(crate) async fn fence(&self, after: Moment, at_most: u64) -> Option<Fence> {
+        let primary = self.primary.get()?;
+        let _demand = Demanded::begin(self, vec![primary.node]);
+        let later = || self.fence.get().filter(|fence| fence.asked > after);
+        self.sim.timeout(at_most, self.sim.until(later)).await
+    }
+
+    pub(crate) fn observe_primary(&self, position: Position) {
+        if self.primary.get().is_some_and(|primary| primary.line == position.line) {
+            self.track.borrow_mut().record(self.sim.instant(), position.lsn);
+        }
+    }
+
+    /// Chooses the primary anew. The highest timeline that accepts writes wins, and
+    /// never one below a timeline that any node was seen on: that one is a zombie.
+    pub(crate) fn elect(&self) {
+        let nodes = self.nodes.borrow();
+        let seen = nodes.iter().filter_map(|it| it.line).map(|line| line.timeline).max();
+        let newest = self.newest.get().max(seen);
+        self.newest.set(newest);
+        let writable = nodes.iter().enumerate().filter_map(|(node, state)| {
+            let writes = state.up && state.role == Some(Role::Primary);
+            writes.then_some(Primary { node, line: state.line? })
+        });
+        let elected = writable
+            .max_by_key(|it| it.line.timeline)
+            .filter(|it| Some(it.line.timeline) >= newest);
+        if elected != self.primary.get() {
+            self.sim.world().note(format_args!("proxy: the primary is {elected:?}"));
+        }
+        self.primary.set(elected);
+    }
+
+    pub(crate) fn turn(&self) -> u32 {
+        self.turns.set(self.turns.get().wrapping_add(1));
+        self.turns.get()
+    }
+}
+
+impl Library for Proxy {
+    fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
+        let mut texts = self.texts.borrow_mut();
+        let id = StatementId(texts.len() as u64 + 1);
+        let new = || Arc::new(Prepared::new(id, rest));
+        Arc::clone(texts.entry(rest.into()).or_insert_with(new))
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        let line = self.primary.get()?.line;
+        self.track.borrow().latest().map(|lsn| Position { line, lsn })
+    }
+}
+
+pub(crate) fn node_id(node: usize) -> NodeId {
+    NodeId(u16::try_from(node).unwrap_or(u16::MAX))
+}
+
+/// Keeps nodes being probed often, until dropped.
+struct Demanded<'a>(&'a Proxy, Vec<usize>);
+
+impl<'a> Demanded<'a> {
+    fn begin(proxy: &'a Proxy, nodes: Vec<usize>) -> Self {
+        for &node in &nodes {
+            proxy.demand.borrow_mut()[node] += 1;
+        }
+        proxy.sim.world().changes += 1;
+        Self(proxy, nodes)
+    }
+}
+
+impl Drop for Demanded<'_> {
+    fn drop(&mut self) {
+        for &node in &self.1 {
+            self.0.demand.borrow_mut()[node] -= 1;
+        }
+    }
+}

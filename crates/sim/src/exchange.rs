@@ -1,0 +1,359 @@
+//! Carries out one exchange: a mirror of `afterwrite-proxy`'s.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use afterwrite_core::{Decision, Reason, View, WriteMark, decide};
+use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
+use afterwrite_types::{Fence, Floor, Need, Position, Role, Standing};
+use afterwrite_wire::server::Report;
+
+use crate::client::{Client, End, watch};
+use crate::cluster::PROBE_TIMEOUT;
+use crate::connection::Connection;
+use crate::pump::Pumped;
+
+/// How long an exchange may go on after its client is gone.
+const LINGER: u64 = 100_000;
+
+/// Between two looks at replicas that have replayed the floor and may not be used.
+const PAUSE: u64 = 500;
+
+/// What came of running an exchange.
+enum Ran {
+    Done,
+    Again(Option<Reason>),
+}
+
+impl Client {
+    /// Carries out the exchange that was gathered.
+    pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
+        self.flush();
+        let mut request = request;
+        let mut forced = None;
+        loop {
+            if request.route == Route::Local {
+                self.session.reply_locally(&mut self.outbox);
+                return Ok(());
+            }
+            let place = match self.obtain(request.route, forced).await {
+                Ok(place) => place,
+                Err(error) => {
+                    let report = Report::error("08001", error).detail("It was not sent.");
+                    self.session.refuse(&report, &mut self.outbox);
+                    return Ok(());
+                }
+            };
+            match self.run(request, place).await? {
+                Ran::Done => return Ok(()),
+                Ran::Again(reason) => {
+                    self.outbox.clear();
+                    request = self.session.request();
+                    forced = reason;
+                }
+            }
+        }
+    }
+
+    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, String> {
+        self.settle_doubts();
+        if let Some(link) = &self.link {
+            let reason =
+                if self.session.in_transaction() { Reason::Transaction } else { Reason::Pinned };
+            return Ok(match link.link.role() {
+                Role::Replica => Place::Replica(reason),
+                Role::Primary => Place::Primary(reason),
+            });
+        }
+        let (link, place) = match (route, forced) {
+            (Route::Read, None) => self.route_read().await?,
+            (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
+                self.route_to_primary(reason).await?
+            }
+            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await?,
+        };
+        let (node, channel) = (link.node, self.channel);
+        self.proxy.sim.world().note(format_args!("client {channel}: node {node}, {place:?}"));
+        self.proxy.sim.judge().placed(channel, place, self.session.read_floor());
+        self.link = Some(link);
+        Ok(place)
+    }
+
+    async fn route_to_primary(&self, reason: Reason) -> Result<(Connection, Place), String> {
+        let primary = self.proxy.primary.get().ok_or("there is no primary")?;
+        let link = self.proxy.claim(primary.node, Role::Primary).await?;
+        Ok((link, Place::Primary(reason)))
+    }
+
+    /// A connection for a read.
+    async fn route_read(&mut self) -> Result<(Connection, Place), String> {
+        let began = self.proxy.sim.now();
+        let line = self.proxy.primary.get().map(|primary| primary.line);
+        let now = self.proxy.sequence.now();
+        if let (Some(key), Some(line)) = (self.session.key(), line) {
+            self.proxy.keys.borrow_mut().distrust(key, line, now);
+        }
+        let key = self.key_floor();
+        self.session.begin_read(key, line, now);
+        if let Need::Fence(_) = self.session.read_floor().need()
+            && let Some(fence) = self.proxy.fence.get()
+        {
+            // Often somebody has asked meanwhile, if only the probe.
+            self.resolve(fence);
+        }
+        let mut budget = self.proxy.wait_max;
+        let mut waited = false;
+        let mut reachable = true;
+        loop {
+            match self.decide(budget, waited) {
+                Decision::Primary(reason) => return self.route_to_primary(reason).await,
+                Decision::Replica { node, need, reason } => {
+                    return match self.claim_replica(usize::from(node.0), need).await {
+                        Some(claimed) => Ok((claimed, Place::Replica(reason))),
+                        None => self.route_to_primary(Reason::Rerouted).await,
+                    };
+                }
+                Decision::Wait { need, at_most } => {
+                    let start = self.proxy.sim.now();
+                    self.proxy.wait_for_replay(need, micros(at_most)).await;
+                    if waited && self.proxy.sim.now() < start + PAUSE {
+                        self.proxy.sim.sleep(PAUSE).await;
+                    }
+                    waited = true;
+                }
+                Decision::Resolve { after, at_most } => {
+                    let fence = self.proxy.fence(after, micros(at_most)).await;
+                    reachable = fence.is_some();
+                    if let Some(fence) = fence {
+                        self.resolve(fence);
+                    }
+                }
+            }
+            budget = self.proxy.wait_max.saturating_sub(self.proxy.sim.now() - began);
+            if !reachable {
+                budget = 0;
+            }
+        }
+    }
+
+    fn resolve(&mut self, fence: Fence) {
+        self.session.resolve(fence);
+        if let Some(key) = self.session.key() {
+            self.proxy.keys.borrow_mut().resolve(key, fence);
+        }
+    }
+
+    fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
+        self.session.key().map(|key| self.proxy.keys.borrow().floor(key))
+    }
+
+    fn decide(&self, budget: u64, waited: bool) -> Decision {
+        let pending = self.key_floor().is_some_and(|key| key.pending);
+        let replicas = self.proxy.replica_views();
+        let view = View { primary: self.proxy.primary_view(), replicas: &replicas };
+        let ask = self.session.ask(pending, Duration::from_micros(budget), waited);
+        let decision = decide(&ask, &view, &self.proxy.policy);
+        let mut world = self.proxy.sim.world();
+        if decision != decide(&ask, &view, &self.proxy.policy) {
+            world.fail(format!("equal inputs, other decision than {decision:?}"));
+        }
+        let channel = self.channel;
+        world.note(format_args!("client {channel}: {decision:?} for {:?}", ask.floor));
+        decision
+    }
+
+    /// A connection to a replica that itself proves `need`.
+    async fn claim_replica(&self, node: usize, need: Option<Position>) -> Option<Connection> {
+        let mut link = self.proxy.claim(node, Role::Replica).await.ok()?;
+        let Some(need) = need else { return Some(link) };
+        let observed = self.proxy.nodes.borrow()[node].observed;
+        if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
+            proof.learn(observed);
+        }
+        if proves(&mut link, need) {
+            return Some(link);
+        }
+        let asked = self.proxy.sim.timeout(PROBE_TIMEOUT, link.witness()).await;
+        let sound = matches!(asked, Some(Ok(())));
+        if sound && proves(&mut link, need) {
+            return Some(link);
+        }
+        self.proxy.release(link, sound);
+        None
+    }
+
+    fn settle_doubts(&mut self) {
+        if self.session.is_in_doubt() && self.doubts.iter().all(|doubt| doubt.get()) {
+            self.doubts.clear();
+            self.session.settle(self.proxy.sequence.now());
+        }
+    }
+
+    /// Runs the exchange on the connection that is held.
+    async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
+        if let Some(report) = self.bring_settings(place).await? {
+            self.drop_link();
+            self.session.refuse(&report, &mut self.outbox);
+            return Ok(Ran::Done);
+        }
+        let mark = self.mark(request);
+        self.dispatch(place);
+        let pumped = match self.relay() {
+            Some(pumped) => pumped,
+            None if self.gone => {
+                let sim = Rc::clone(&self.proxy.sim);
+                sim.timeout(LINGER, self.pump(place)).await.unwrap_or(Pumped::Gone)
+            }
+            None => self.pump(place).await,
+        };
+        self.conclude(pumped, mark)
+    }
+
+    /// Sees to it that the server has the client's settings; gives back why not.
+    async fn bring_settings(&mut self, place: Place) -> Result<Option<Report>, End> {
+        let Some(link) = self.link.as_mut() else { return Ok(None) };
+        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(None) };
+        self.session.send_prelude(prelude, &mut link.link, &mut self.upstream);
+        match self.pump(place).await {
+            Pumped::Progress(Progress::Prelude(Ok(()))) => {
+                self.session.take_prelude_reports();
+                Ok(None)
+            }
+            Pumped::Progress(Progress::Prelude(Err(message))) => {
+                Ok(Some(Report::error("22023", message)))
+            }
+            Pumped::Lost => Ok(Some(Report::error("08006", "lost before it was sent"))),
+            Pumped::Fault(report) => Err(End::Fatal(report)),
+            Pumped::Progress(_) | Pumped::Gone => Err(End::Left),
+        }
+    }
+
+    /// Notes under the client's key that a write is about to be sent.
+    fn mark(&self, request: Request) -> Option<WriteMark> {
+        let key = self.session.key().filter(|_| request.may_write)?;
+        Some(self.proxy.keys.borrow_mut().begin_write(key, self.proxy.sequence.now()))
+    }
+
+    fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {
+        if let Some(mark) = mark {
+            let now = self.proxy.sequence.now();
+            self.proxy.keys.borrow_mut().end_write(mark, floor, now);
+        }
+    }
+
+    fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        match pumped {
+            Pumped::Progress(Progress::Done(outcome)) => {
+                self.unmark(mark, self.session.scope().floor());
+                self.note(outcome);
+                self.judge_floor();
+                self.give_back(outcome.keep);
+                if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
+            }
+            Pumped::Progress(Progress::Again) => {
+                self.unmark(mark, self.session.scope().floor());
+                self.give_back(false);
+                Ok(Ran::Again(Some(Reason::Rerouted)))
+            }
+            Pumped::Lost | Pumped::Progress(_) => self.lose_link(mark),
+            Pumped::Fault(report) => {
+                self.abandon(mark);
+                Err(End::Fatal(report))
+            }
+            Pumped::Gone => {
+                self.abandon(mark);
+                Err(End::Left)
+            }
+        }
+    }
+
+    fn note(&self, outcome: Outcome) {
+        if outcome.captured
+            && let Some(position) = self.session.scope().floor().position()
+        {
+            self.proxy.observe_primary(position);
+        }
+    }
+
+    /// The client is about to hear "ready": does its floor cover what it wrote?
+    fn judge_floor(&mut self) {
+        if let Some(link) = self.link.take() {
+            self.note_committed(&link);
+            self.link = Some(link);
+        }
+        let committed = std::mem::take(&mut self.committed);
+        let floor = self.session.scope().floor();
+        let mut world = self.proxy.sim.world();
+        crate::judge::ready(&mut world, floor, self.before, &committed);
+        self.before = floor;
+        let summary = floor.position().map_or(0, |it| it.lsn.0);
+        world.trace.mix(summary ^ self.channel as u64);
+        let channel = self.channel;
+        world.note(format_args!("client {channel}: ready with {floor:?}, wrote {committed:?}"));
+    }
+
+    fn give_back(&mut self, keep: bool) {
+        if keep {
+            return;
+        }
+        let sound = self.replies.is_empty() && self.upstream.is_empty();
+        self.replies.clear();
+        self.upstream.clear();
+        if let Some(link) = self.link.take() {
+            self.proxy.release(link, sound);
+        }
+    }
+
+    /// The server connection is lost in the middle of an exchange.
+    fn lose_link(&mut self, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let Some(link) = self.link.as_ref() else {
+            self.unmark(mark, Floor::since(self.proxy.sequence.now()));
+            return Err(End::Left);
+        };
+        let (process, lost) = (link.socket.id, (link.node, link.link.line()));
+        if self.session.may_hold_back() {
+            self.outbox.clear();
+        }
+        let verdict = self.session.lost(&link.link, "it was cut", &mut self.outbox);
+        self.drop_link();
+        self.committed.clear();
+        self.proxy.sim.world().note(format_args!("client {}: lost: {verdict:?}", self.channel));
+        let told = match verdict {
+            Verdict::Again => {
+                self.unmark(mark, self.session.scope().floor());
+                return Ok(Ran::Again(None));
+            }
+            Verdict::Told(told) | Verdict::Hopeless(told) | Verdict::Over(told, _) => told,
+        };
+        if told.in_doubt {
+            self.doubts.push(watch(&self.proxy, lost, process, mark));
+        } else {
+            self.unmark(mark, Floor::since(self.proxy.sequence.now()));
+        }
+        match verdict {
+            Verdict::Over(_, report) => Err(End::Fatal(report)),
+            Verdict::Again | Verdict::Told(_) if !self.gone => Ok(Ran::Done),
+            Verdict::Again | Verdict::Told(_) | Verdict::Hopeless(_) => Err(End::Left),
+        }
+    }
+
+    /// The client is gone in the middle of an exchange: what it may still do is watched.
+    fn abandon(&mut self, mark: Option<WriteMark>) {
+        let lost = self.link.as_ref().map(|it| (it.socket.id, (it.node, it.link.line())));
+        self.drop_link();
+        match (mark, lost) {
+            (Some(mark), Some((process, lost))) => {
+                watch(&self.proxy, lost, process, Some(mark));
+            }
+            (mark, _) => self.unmark(mark, Floor::since(self.proxy.sequence.now())),
+        }
+    }
+}
+
+fn proves(link: &mut Connection, need: Position) -> bool {
+    link.link.proof_mut().is_some_and(|proof| proof.standing(need) == Standing::Covers)
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,394 @@
+//! What applications do: writes and reads in every form the proxy tells apart.
+
+use std::rc::Rc;
+
+use afterwrite_core::Reason;
+use afterwrite_session::Place;
+use afterwrite_wire::client;
+
+use crate::app::{App, Ask, Closed, Host, Stage};
+use crate::log::{RowId, Version};
+use crate::statement::SNEAKY_ROW;
+
+/// Attempts of the last read to find a replica.
+const LAST_READS: u32 = 40;
+
+const READ: &str = "SELECT v FROM kv WHERE k = $1";
+const WRITE: &str = "UPDATE kv SET v = $1 WHERE k = $2";
+
+/// An application's life: connections one after the other.
+pub(crate) async fn live(host: Rc<Host>, name: usize) {
+    loop {
+        let mut app = App::connect(&host, name);
+        if begin(&mut app, name).await.is_err() {
+            host.sim.sleep(2_000).await;
+            continue;
+        }
+        let mut stays = true;
+        while stays && host.stage.get() == Stage::Storm {
+            stays = act(&mut app).await.is_ok() && !leaves(&mut app);
+        }
+        if !stays || app.is_over() {
+            drop(app);
+            host.sim.sleep(500).await;
+            continue;
+        }
+        host.arrived.set(host.arrived.get() + 1);
+        host.sim.until(|| (host.stage.get() == Stage::Calm).then_some(())).await;
+        last_reads(&mut app).await;
+        host.arrived.set(host.arrived.get() + 1);
+        return;
+    }
+}
+
+fn leaves(app: &mut App) -> bool {
+    if !app.is_quiet() {
+        let text = format!("{}: an answer that nobody asked for", app.name);
+        app.host.sim.world().fail(text);
+    }
+    app.host.sim.world().random.permille(15)
+}
+
+fn query(sql: &str, tags: &'static [u8]) -> Ask {
+    let mut bytes = Vec::new();
+    client::query(&mut bytes, sql);
+    Ask { bytes, tags, ..Ask::default() }
+}
+
+fn tell(sql: &str) -> Ask {
+    query(sql, b"C")
+}
+
+/// Names its key and its level, as most applications do first.
+async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
+    let (key, level) = {
+        let mut world = app.host.sim.world();
+        let keys = world.plan.keys;
+        let strong = world.plan.level == afterwrite_types::Level::Strong;
+        let keyed = world.random.permille(650);
+        let key = keyed.then(|| if keys == 1 { 0 } else { name as u64 % keys });
+        app.strong = strong;
+        let level = match world.random.below(20) {
+            0 | 1 => Some("strong"),
+            2 => Some("eventual"),
+            _ => None,
+        };
+        (key, level)
+    };
+    if let Some(key) = key {
+        app.run(vec![tell(&format!("SET afterwrite.session = 'user:{key}'"))]).await?;
+        app.key = Some(key);
+    }
+    if let Some(level) = level {
+        app.run(vec![tell(&format!("SET afterwrite.level = '{level}'"))]).await?;
+        app.strong = level == "strong";
+        app.eventual = level == "eventual";
+    }
+    Ok(())
+}
+
+fn row(app: &App) -> RowId {
+    let mut world = app.host.sim.world();
+    let rows = world.plan.rows;
+    1 + u32::try_from(world.random.below(rows)).unwrap_or(0)
+}
+
+fn new_version(app: &App, row: RowId) -> Version {
+    app.host.sim.world().new_version(row)
+}
+
+fn write(app: &App, row: RowId) -> Ask {
+    let version = new_version(app, row);
+    let sql = format!("UPDATE kv SET v = {version} WHERE k = {row}");
+    Ask { writes: vec![version], ..tell(&sql) }
+}
+
+fn read(row: RowId) -> Ask {
+    let sql = format!("SELECT v FROM kv WHERE k = {row}");
+    Ask { reads: Some(row), ..query(&sql, b"TDC") }
+}
+
+/// A statement through the extended protocol: named, then reused, or unnamed.
+fn extended(app: &mut App, sql: &'static str, values: &[String], named: bool) -> Ask {
+    let name = if !named {
+        ""
+    } else if sql == READ {
+        "r"
+    } else {
+        "w"
+    };
+    let mut bytes = Vec::new();
+    let parses = !named || !app.prepared.contains(&sql);
+    if parses {
+        client::parse(&mut bytes, name, sql, &[]);
+    }
+    let values: Vec<_> = values.iter().map(|it| Some(it.as_bytes())).collect();
+    client::bind(&mut bytes, "", name, &values, &[], &[]);
+    client::execute(&mut bytes, "", 0);
+    client::sync(&mut bytes);
+    let tags: &'static [u8] = match (parses, sql == READ) {
+        (true, true) => b"12DC",
+        (true, false) => b"12C",
+        (false, true) => b"2DC",
+        (false, false) => b"2C",
+    };
+    Ask { bytes, tags, ..Ask::default() }
+}
+
+fn extended_write(app: &mut App, row: RowId, named: bool) -> Ask {
+    let version = new_version(app, row);
+    let values = [version.to_string(), row.to_string()];
+    Ask { writes: vec![version], ..extended(app, WRITE, &values, named) }
+}
+
+fn extended_read(app: &mut App, row: RowId, named: bool) -> Ask {
+    Ask { reads: Some(row), ..extended(app, READ, &[row.to_string()], named) }
+}
+
+/// One thing an application does, often a write and the read that follows.
+async fn act(app: &mut App) -> Result<(), Closed> {
+    let choice = app.host.sim.world().random.below(100);
+    let at = row(app);
+    match choice {
+        0..20 => {
+            let asks = vec![write(app, at)];
+            app.run(asks).await?;
+            for _ in 0..=choice % 4 {
+                app.run(vec![read(at)]).await?;
+            }
+        }
+        20..38 => drop(app.run(vec![read(at)]).await?),
+        38..50 => prepared(app, at).await?,
+        50..58 => {
+            // All in one breath: INSERT; Sync; SELECT; Sync.
+            let asks = if choice.is_multiple_of(2) {
+                vec![extended_write(app, at, false), extended_read(app, at, false)]
+            } else {
+                vec![write(app, at), read(at), write(app, at), read(at)]
+            };
+            app.run(asks).await?;
+        }
+        58..66 => transaction(app, at).await?,
+        66..70 => read_only_transaction(app, at).await?,
+        70..74 => {
+            let version = new_version(app, at);
+            let sql = format!("SELECT slip({at}, {version})");
+            app.run(vec![Ask { writes: vec![version], ..query(&sql, b"TDC") }]).await?;
+            app.run(vec![read(at)]).await?;
+        }
+        74..78 => {
+            app.run(vec![Ask { tells: true, ..query("SELECT v FROM sneaky", b"TDC") }]).await?;
+            let hidden = Ask { reads: Some(SNEAKY_ROW), ..query("SELECT v FROM hidden", b"TDC") };
+            app.run(vec![hidden]).await?;
+        }
+        78..83 => several(app, at).await?,
+        83..91 => token(app).await?,
+        91..93 => {
+            let broken = |sql| Ask { fails: true, ..query(sql, b"") };
+            let sql = ["SELECT broken", "UPDATE nothing SET v = 1"][usize::from(choice == 91)];
+            app.run(vec![broken(sql)]).await?;
+        }
+        95 | 96 => {
+            // Sends a write and hangs up.
+            let ask = write(app, at);
+            app.doubt(&ask);
+            app.send(&ask.bytes).await;
+            return Err(Closed);
+        }
+        93 => drop(app.run(vec![tell("SET work_mem = '4MB'")]).await?),
+        94 => {
+            if app.run(vec![tell("DISCARD ALL")]).await?.iter().all(|it| it.ok) {
+                app.prepared.clear();
+            }
+        }
+        _ => {
+            let pause = app.host.sim.world().random.below(6_000);
+            app.host.sim.sleep(pause).await;
+        }
+    }
+    Ok(())
+}
+
+async fn prepared(app: &mut App, row: RowId) -> Result<(), Closed> {
+    let named = app.host.sim.world().random.permille(700);
+    for sql in [WRITE, READ] {
+        let ask = if sql == WRITE {
+            extended_write(app, row, named)
+        } else {
+            extended_read(app, row, named)
+        };
+        let parses = ask.tags.first() == Some(&b'1');
+        let answered = app.run(vec![ask]).await?;
+        let ok = answered.iter().all(|it| it.ok);
+        if named && parses && ok {
+            app.prepared.push(sql);
+        } else if named && !ok {
+            // Whether it is prepared now is not known: begin again.
+            return Err(Closed);
+        }
+    }
+    Ok(())
+}
+
+/// Several statements in one string: one transaction, or one of their own.
+async fn several(app: &mut App, row: RowId) -> Result<(), Closed> {
+    let choice = app.host.sim.world().random.below(3);
+    let (one, two) = (new_version(app, row), new_version(app, row));
+    let set = |version| format!("UPDATE kv SET v = {version} WHERE k = {row}");
+    let ask = match choice {
+        0 => Ask { writes: vec![one, two], ..query(&format!("{}; {}", set(one), set(two)), b"CC") },
+        1 => Ask { writes: vec![one], ..query(&format!("BEGIN; {}; COMMIT", set(one)), b"CCC") },
+        // It fails, and yet it has committed.
+        _ => Ask {
+            writes: vec![one],
+            fails: true,
+            ..query(&format!("BEGIN; {}; COMMIT; SELECT broken", set(one)), b"")
+        },
+    };
+    app.run(vec![ask]).await?;
+    app.run(vec![read(row)]).await?;
+    Ok(())
+}
+
+async fn transaction(app: &mut App, row: RowId) -> Result<(), Closed> {
+    let (breath, rolls_back) = {
+        let mut world = app.host.sim.world();
+        (world.random.permille(300), world.random.permille(200))
+    };
+    app.pinned = Some(Vec::new());
+    let result = if breath {
+        in_one_breath(app, row, rolls_back).await
+    } else {
+        step_by_step(app, row, rolls_back).await
+    };
+    app.pinned = None;
+    result?;
+    app.run(vec![read(row)]).await?;
+    Ok(())
+}
+
+async fn in_one_breath(app: &mut App, row: RowId, rolls_back: bool) -> Result<(), Closed> {
+    let write = write(app, row);
+    let written = write.writes.clone();
+    let inside = Ask { exactly: written.first().copied(), ..read(row) };
+    let end = if rolls_back { tell("ROLLBACK") } else { Ask { writes: written, ..tell("COMMIT") } };
+    let asks = vec![tell("BEGIN"), Ask { writes: Vec::new(), ..write }, inside, end];
+    // If BEGIN is refused the rest runs on its own: nothing about it is certain.
+    let certain = asks.clone();
+    let answered = app.run(vec![certain[0].clone()]).await?;
+    if !answered[0].ok {
+        return Ok(());
+    }
+    if app.run(asks[1..].to_vec()).await.is_err() {
+        return Err(Closed);
+    }
+    Ok(())
+}
+
+async fn step_by_step(app: &mut App, row: RowId, rolls_back: bool) -> Result<(), Closed> {
+    let ok = |answers: Vec<crate::app::Answered>| answers.iter().all(|it| it.ok);
+    if !ok(app.run(vec![tell("BEGIN")]).await?) {
+        return Ok(());
+    }
+    let write = write(app, row);
+    let version = write.writes.clone();
+    let done = ok(app.run(vec![Ask { writes: Vec::new(), ..write }]).await?);
+    if !done {
+        // Lost in the middle: there is no transaction any more, or it has failed.
+        app.run(vec![tell("ROLLBACK")]).await?;
+        return Ok(());
+    }
+    let inside = Ask { exactly: version.first().copied(), ..read(row) };
+    if !ok(app.run(vec![inside]).await?) {
+        app.run(vec![tell("ROLLBACK")]).await?;
+        return Ok(());
+    }
+    let end = if rolls_back { tell("ROLLBACK") } else { Ask { writes: version, ..tell("COMMIT") } };
+    app.run(vec![end]).await?;
+    Ok(())
+}
+
+async fn read_only_transaction(app: &mut App, row: RowId) -> Result<(), Closed> {
+    let mut required = app.required(row);
+    if !app.eventual {
+        required.extend_from_slice(&app.own);
+    }
+    if !app.run(vec![tell("BEGIN READ ONLY")]).await?.iter().all(|it| it.ok) {
+        return Ok(());
+    }
+    app.pinned = Some(required);
+    let mut result = Ok(Vec::new());
+    for _ in 0..2 {
+        result = app.run(vec![read(row)]).await;
+        if !result.as_ref().is_ok_and(|it| it.iter().all(|it| it.ok)) {
+            break;
+        }
+    }
+    app.pinned = None;
+    result?;
+    app.run(vec![tell("COMMIT")]).await?;
+    Ok(())
+}
+
+/// Shows a token, or sets one that somebody was shown.
+async fn token(app: &mut App) -> Result<(), Closed> {
+    let found = {
+        let judge = app.host.sim.judge();
+        let mut world = app.host.sim.world();
+        // Most often the newest, as a page hands it to the next one.
+        let count = judge.tokens.len();
+        let at = match world.random.below(4) {
+            0 => count,
+            1 => world.random.index(count),
+            _ => count.saturating_sub(1),
+        };
+        judge.tokens.get(at).cloned()
+    };
+    match found {
+        None => {
+            let show = Ask { shows_token: true, ..query("SHOW afterwrite.token", b"TDC") };
+            let written = vec![write(app, row(app)), show];
+            app.run(written).await?;
+        }
+        Some((token, brings)) => {
+            let set = tell(&format!("SET afterwrite.token = '{token}'"));
+            app.run(vec![Ask { brings, ..set }]).await?;
+            let at = row(app);
+            app.run(vec![read(at)]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything is replayed and nothing is written: a read must come to a replica.
+async fn last_reads(app: &mut App) {
+    let mut last = None;
+    for _ in 0..LAST_READS {
+        if app.run(vec![read(1)]).await.is_err() {
+            let text = format!("{}: closed although nothing is wrong", app.name);
+            return app.host.sim.world().fail(text);
+        }
+        let place = app.host.sim.judge().places.get(&app.channel).copied();
+        last = place;
+        if let Some((Place::Replica(_), _)) = place {
+            return;
+        }
+        app.host.sim.sleep(5_000).await;
+    }
+    let sim = Rc::clone(&app.host.sim);
+    let mut world = sim.world();
+    let end = world.servers[world.primary].end();
+    // What a crash or a failover took back may lie beyond everything there is.
+    let floor = last.and_then(|it| it.1.position()).map_or(0, |it| it.lsn.0);
+    let beyond = floor > end && floor <= world.highest;
+    // Who never waits cannot have a fence of its own, as a strong read needs.
+    let unresolved = last.is_some_and(|it| it.0.reason() == Reason::Unresolved);
+    let never_waits = unresolved && world.plan.wait_max == 0;
+    if !beyond && !never_waits {
+        let text = format!(
+            "NO LIVENESS: {} still reads on the primary, {last:?}, the log ends at {end:#x}",
+            app.name
+        );
+        world.fail(text);
+    }
+}
