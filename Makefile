@@ -10,7 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench mutants clean
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -66,7 +66,12 @@ soak: build ## the session guarantee: 200,000 reads judged, under faults; SOAK_A
 bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_ARGS=
 	@sh scripts/setup build run bench
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
-	$(TARGET)/release/afterwrite-bench $(BENCH_ARGS)
+	$(TARGET)/release/afterwrite-bench --json bench/results/latest.json \
+		--markdown bench/results/latest.md --plot bench/results/latest.svg $(BENCH_ARGS)
+
+SEEDS ?= 200000
+sim: setup ## the simulation, long; SEEDS=200000, or SEED=7 for one
+	SEEDS=$(SEEDS) $(CARGO) test -p afterwrite-sim --test seeds -- --nocapture
 
 mutants: setup ## break the code on purpose; the tests must notice
 	scripts/mutants
