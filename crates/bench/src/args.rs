@@ -47,7 +47,7 @@ pub(crate) struct Args {
     scale: u32,
 
     /// Server connections of each proxy, per node.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=100))]
     pool_size: u16,
 
     /// Idle clients to measure memory with [default: 5000; 1000 with --quick].
