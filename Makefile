@@ -29,7 +29,7 @@ demo: build ## a real primary, two lagging replicas, four ways of routing; DEMO_
 # The binary that tests of other crates start. Built with the suite, not within a test's
 # time limit; in a narrowed run, which may not have built it, the test asks cargo for it.
 ifeq ($(PACKAGES),--workspace)
-test: export AFTERWRITE_BIN = $(abspath $(TARGET))/debug/afterwrite
+test: export E2E_AFTERWRITE = $(abspath $(TARGET))/debug/afterwrite
 endif
 
 # The examples in the documentation first, so that the suite's summary is the last word.

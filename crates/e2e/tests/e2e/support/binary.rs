@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 ///
 /// Cargo does not build another package's binary for a test, and one that lies in the
 /// target folder may be older than the code. So the test asks Cargo, which does
-/// nothing if there is nothing to do. `AFTERWRITE_BIN` names another binary instead.
+/// nothing if there is nothing to do. `E2E_AFTERWRITE` names another binary instead.
 pub(crate) fn afterwrite() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("AFTERWRITE_BIN").map_or_else(build, PathBuf::from))
+    BINARY.get_or_init(|| std::env::var_os("E2E_AFTERWRITE").map_or_else(build, PathBuf::from))
 }
 
 fn build() -> PathBuf {
