@@ -64,7 +64,6 @@ impl Session {
         if first {
             self.exchange.place = Some(how.place);
             self.exchange.status = None;
-            link.begin_exchange();
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
@@ -279,14 +278,14 @@ fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec
 
 /// Closes the statement on the server, if its plan does not fit the schema any more.
 fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
-    if link.drop_outdated(prepared.id) {
+    if link.drop_older(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, prepared.name.as_bytes());
         link.expect(Await::Close, Owner::Evict);
     }
 }
 
 fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
-    if let Some(evicted) = link.learn(prepared.id) {
+    if let Some(evicted) = link.learn(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, format!("_afterwrite_{:x}", evicted.0));
         link.expect(Await::Close, Owner::Evict);
     }

@@ -125,6 +125,8 @@ pub(crate) struct Exchange {
     /// Names that were given to statements, and how many of those are confirmed.
     pub(crate) parsed: SmallVec<[Box<[u8]>; 1]>,
     pub(crate) parsed_ok: usize,
+    /// One of them was confirmed by us, for a server that knew its text already.
+    pub(crate) vouched: bool,
     /// The server takes `COPY` data of a simple query, so no Sync follows them.
     pub(crate) copies_simply: bool,
     /// A read-only transaction of ours could not be opened around it.
@@ -133,6 +135,8 @@ pub(crate) struct Exchange {
     pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,
+    /// Named statements that it uses, and the number of the Parse if it is its own.
+    pub(crate) uses: SmallVec<[(Arc<Prepared>, Option<u64>); 1]>,
     /// The statement that SQL executes by a name that only we know.
     pub(crate) executed: Option<(Box<str>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.
@@ -167,6 +171,7 @@ impl Exchange {
 
     /// Whether it may still run again on another server, unseen.
     pub(crate) fn may_move(&self) -> bool {
-        self.complete && !self.shown && !self.answered && self.intent.is_harmless()
+        let harmless = !self.executes && !self.intent.unread || self.intent.is_harmless();
+        self.complete && !self.shown && !self.answered && harmless
     }
 }

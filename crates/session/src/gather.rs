@@ -307,8 +307,12 @@ impl Session {
         }
         let known = (!named).then(|| self.statements.same_unnamed(parse.rest).cloned()).flatten();
         let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
-        if !self.statements.insert(parse.name, Arc::clone(&prepared), self.limits.prepared_max) {
-            let max = self.limits.prepared_max;
+        let number = prepared.parsed();
+        if named {
+            self.exchange.uses.push((Arc::clone(&prepared), Some(number)));
+        }
+        let max = self.limits.prepared_max;
+        if !self.statements.insert(parse.name, Arc::clone(&prepared), number, max) {
             self.fail(
                 &Report::error("54000", format!("a client may prepare at most {max} statements"))
                     .hint("close statements that are not needed any more, or raise clients.prepared_max"),
@@ -330,6 +334,9 @@ impl Session {
 
     fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
         let bind = Bind::decode(body)?;
+        if self.refuses_outdated(bind.statement) {
+            return Ok(None);
+        }
         let prepared = self.statements.find(bind.statement).cloned();
         match prepared {
             Some(prepared) if self.is_ours(&prepared) => {
@@ -346,6 +353,26 @@ impl Session {
             }
         }
         Ok(None)
+    }
+
+    /// Answers as a server does whose plan of the statement does not fit the schema
+    /// any more: on another connection it would be made anew, with other columns than
+    /// the client expects.
+    fn refuses_outdated(&mut self, name: &[u8]) -> bool {
+        if self.exchange.skip {
+            return false;
+        }
+        if let Some(prepared) = self.statements.find(name).filter(|_| !name.is_empty()) {
+            self.exchange.uses.push((Arc::clone(prepared), None));
+        }
+        let outdated = self.statements.is_outdated(name);
+        if outdated {
+            self.fail(
+                &Report::error("0A000", "cached plan must not change result type")
+                    .hint("the schema has changed; prepare the statement again"),
+            );
+        }
+        outdated
     }
 
     fn note_bound(&mut self, prepared: Option<&Prepared>) {
@@ -371,6 +398,9 @@ impl Session {
                 Some(prepared) => self.say_described(&prepared, false),
                 None => self.push(Op::DescribePortal(span)),
             }
+            return Ok(None);
+        }
+        if self.refuses_outdated(target.name) {
             return Ok(None);
         }
         let named = !target.name.is_empty();

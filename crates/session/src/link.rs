@@ -123,12 +123,9 @@ pub struct Link {
     /// The text of the server's unnamed statement, if it is one of ours to know.
     pub(crate) unnamed: Option<StatementId>,
     pub(crate) capture_ready: bool,
-    prepared: BTreeMap<StatementId, u64>,
+    /// When each was last used, and of which generation its plan is.
+    prepared: BTreeMap<StatementId, (u64, u64)>,
     uses: u64,
-    /// Statements that the exchange under way uses.
-    in_use: Vec<StatementId>,
-    /// Statements whose plan the server cannot use any more, since the schema changed.
-    outdated: Vec<StatementId>,
     retired: Option<&'static str>,
 }
 
@@ -146,8 +143,6 @@ impl Link {
             capture_ready: spec.capture,
             prepared: BTreeMap::new(),
             uses: 0,
-            in_use: Vec::new(),
-            outdated: Vec::new(),
             retired: None,
         }
     }
@@ -209,29 +204,17 @@ impl Link {
         }
     }
 
-    /// Forgets which statements the last exchange used.
-    pub(crate) fn begin_exchange(&mut self) {
-        self.in_use.clear();
-    }
-
-    /// The server's plan of a statement in use does not fit the schema any more.
-    pub(crate) fn outdate(&mut self) {
-        self.outdated.append(&mut self.in_use);
-    }
-
-    /// Takes `id` off the server's list, if its plan is of no use any more.
-    pub(crate) fn drop_outdated(&mut self, id: StatementId) -> bool {
-        let before = self.outdated.len();
-        self.outdated.retain(|outdated| *outdated != id);
-        self.outdated.len() < before && self.prepared.remove(&id).is_some()
+    /// Takes `id` off the server's list, if its plan is older than `generation`.
+    pub(crate) fn drop_older(&mut self, id: StatementId, generation: u64) -> bool {
+        let older = self.prepared.get(&id).is_some_and(|(_, made)| *made < generation);
+        older && self.prepared.remove(&id).is_some()
     }
 
     /// Whether `id` is prepared on the server; counts as a use.
     pub(crate) fn has(&mut self, id: StatementId) -> bool {
         self.uses += 1;
-        self.in_use.push(id);
         match self.prepared.get_mut(&id) {
-            Some(used) => {
+            Some((used, _)) => {
                 *used = self.uses;
                 true
             }
@@ -240,16 +223,16 @@ impl Link {
     }
 
     /// Notes that `id` is being prepared; gives back one that must make room.
-    pub(crate) fn learn(&mut self, id: StatementId) -> Option<StatementId> {
+    pub(crate) fn learn(&mut self, id: StatementId, generation: u64) -> Option<StatementId> {
         let full = self.prepared.len() >= self.spec.prepared_max.max(1);
         let evicted = full
-            .then(|| self.prepared.iter().min_by_key(|&(_, used)| *used).map(|(&id, _)| id))
+            .then(|| self.prepared.iter().min_by_key(|&(_, (used, _))| *used).map(|(&id, _)| id))
             .flatten();
         if let Some(evicted) = evicted {
             self.prepared.remove(&evicted);
         }
         self.uses += 1;
-        self.prepared.insert(id, self.uses);
+        self.prepared.insert(id, (self.uses, generation));
         evicted
     }
 
@@ -261,7 +244,6 @@ impl Link {
     /// The server has dropped all prepared statements, ours too.
     pub(crate) fn forget_prepared(&mut self) {
         self.prepared.clear();
-        self.outdated.clear();
         self.unnamed = None;
         self.capture_ready = false;
     }

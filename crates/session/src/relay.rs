@@ -105,7 +105,10 @@ impl Session {
             if self.exchange.discards.is_none() {
                 say.write(out);
             }
-            self.exchange.parsed_ok += usize::from(*say == Say::ParseComplete);
+            if *say == Say::ParseComplete {
+                self.exchange.parsed_ok += 1;
+                self.exchange.vouched = true;
+            }
             link.expects.pop_front();
         }
     }
@@ -242,7 +245,7 @@ impl Session {
             }
             Owner::Client | Owner::Prepare | Owner::Evict => {
                 let whole = head_len == body.len();
-                match self.take_client_error(link, code, is_outdated(code, body)) {
+                match self.take_client_error(code, is_outdated(code, body)) {
                     Step::Forward if whole => self.in_the_clients_words(body),
                     step => step,
                 }
@@ -266,6 +269,15 @@ impl Session {
         step
     }
 
+    /// Whoever else has prepared the statements of this exchange must do so again.
+    fn outdate(&self) {
+        let uses = &self.exchange.uses;
+        for (prepared, _) in uses {
+            let own = uses.iter().find(|(it, own)| it.id == prepared.id && own.is_some());
+            prepared.outdate(own.and_then(|(_, own)| *own));
+        }
+    }
+
     /// An error as the client would have got it: with its own name of a statement,
     /// where the server tells ours.
     fn in_the_clients_words(&self, body: &[u8]) -> Step {
@@ -286,11 +298,20 @@ impl Session {
         Step::Replace([&[tag::ERROR][..], &length.to_be_bytes(), &words].concat())
     }
 
-    fn take_client_error(&mut self, link: &mut Link, code: &str, outdated: bool) -> Step {
-        if outdated {
+    fn take_client_error(&mut self, code: &str, outdated: bool) -> Step {
+        // A Parse that was answered for a server that knew the text: it may know it by
+        // a schema that is gone.
+        let prepares = !self.exchange.executes && self.exchange.may_move();
+        let vouched = prepares && self.exchange.vouched && self.exchange.tries == 0;
+        if outdated || vouched {
             // The client is told, since it may still expect the old columns; the
             // next attempt prepares anew.
-            link.outdate();
+            self.outdate();
+            if prepares && !self.in_transaction() && self.exchange.tries < 2 {
+                // It only wants to know the statement as it is now.
+                self.exchange.discards = Some(Discard::Refused);
+                return Step::Drop;
+            }
             self.exchange.failed = true;
             self.exchange.answered = true;
             return Step::Forward;

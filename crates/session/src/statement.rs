@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterwrite_sql::{Command, Effect};
 use afterwrite_types::Position;
@@ -29,6 +30,11 @@ pub struct Prepared {
     pub deallocates: Option<Box<str>>,
     /// The text alone.
     sql_len: usize,
+    /// How often clients have prepared it.
+    parses: AtomicU64,
+    /// Those who prepared it before this count may expect columns that the schema
+    /// does not give any more.
+    outdated: AtomicU64,
 }
 
 impl Prepared {
@@ -53,7 +59,26 @@ impl Prepared {
             command,
             deallocates,
             sql_len,
+            parses: AtomicU64::new(0),
+            outdated: AtomicU64::new(0),
         }
+    }
+
+    /// Counts a client that prepares it.
+    pub(crate) fn parsed(&self) -> u64 {
+        self.parses.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Plans that servers made before this count are of no use.
+    pub(crate) fn generation(&self) -> u64 {
+        self.outdated.load(Ordering::SeqCst)
+    }
+
+    /// A server refused its plan: it does not fit the schema. Whoever has prepared it
+    /// so far must prepare it again; but `fresh` has just done so.
+    pub(crate) fn outdate(&self, fresh: Option<u64>) {
+        let since = fresh.unwrap_or_else(|| self.parses.load(Ordering::SeqCst) + 1);
+        self.outdated.fetch_max(since, Ordering::SeqCst);
     }
 
     /// The statement's text.
@@ -75,30 +100,44 @@ pub trait Library {
 /// The statements one client has prepared, by the names it gave them.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    named: BTreeMap<Box<[u8]>, Arc<Prepared>>,
+    named: BTreeMap<Box<[u8]>, (Arc<Prepared>, u64)>,
     unnamed: Option<Arc<Prepared>>,
 }
 
 impl Statements {
     /// Takes up a `Parse`; `false` if the client has too many already.
-    pub(crate) fn insert(&mut self, name: &[u8], prepared: Arc<Prepared>, max: usize) -> bool {
+    pub(crate) fn insert(
+        &mut self,
+        name: &[u8],
+        prepared: Arc<Prepared>,
+        parse: u64,
+        max: usize,
+    ) -> bool {
         if name.is_empty() {
             self.unnamed = Some(prepared);
         } else if self.named.len() >= max && !self.named.contains_key(name) {
             return false;
         } else {
-            self.named.insert(name.into(), prepared);
+            self.named.insert(name.into(), (prepared, parse));
         }
         true
     }
 
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Prepared>> {
-        if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
+        match name {
+            [] => self.unnamed.as_ref(),
+            name => self.named.get(name).map(|(prepared, _)| prepared),
+        }
+    }
+
+    /// Whether the client may expect columns that the schema does not give any more.
+    pub(crate) fn is_outdated(&self, name: &[u8]) -> bool {
+        self.named.get(name).is_some_and(|(prepared, parse)| *parse < prepared.generation())
     }
 
     /// What the client calls the statement with this number.
     pub(crate) fn name_of(&self, id: StatementId) -> Option<&[u8]> {
-        self.named.iter().find(|(_, prepared)| prepared.id == id).map(|(name, _)| &**name)
+        self.named.iter().find(|(_, (prepared, _))| prepared.id == id).map(|(name, _)| &**name)
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {
