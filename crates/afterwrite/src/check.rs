@@ -6,11 +6,12 @@ mod report;
 mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use afterwrite_backend as backend;
 use afterwrite_backend::NodeStatus;
 use afterwrite_config::Overlay;
-use afterwrite_proxy::Settings;
+use afterwrite_proxy::ClusterSettings;
 use afterwrite_types::Sequence;
 use tokio::task::JoinSet;
 
@@ -27,11 +28,16 @@ use report::Report;
 /// Checks the configuration, then asks every node.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
     let config = settings::configuration(arguments, Overlay::default())?;
+    let pool_size = config.pool.size;
+    let wait_max = config.routing.wait_max;
     let settings = settings::proxy(&config);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Exit::failed)?;
     runtime.block_on(unless_stopped(async {
-        let report = examine(&settings).await;
+        let Some(cluster) = settings.clusters.values().next() else {
+            return Err(Exit::failed("there is no cluster"));
+        };
+        let report = examine(cluster, pool_size, wait_max).await;
         let terminal = Terminal::stdout();
         print!("{}", report.text(terminal));
         write_json(arguments.json.as_deref(), &report)?;
@@ -42,29 +48,25 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
 
 /// Asks every node twice: as the proxy does, with the same code, so that what it
 /// would stumble over is found; and in detail, so that the reason is.
-async fn examine(settings: &Settings) -> Report {
-    let (seen, answers) = tokio::join!(as_the_proxy_does(settings), in_detail(settings));
-    let expected = Expected {
-        user: settings.user.clone(),
-        pool_size: settings.backend.pool_size,
-        wait_max: settings.wait_max,
-    };
+async fn examine(cluster: &ClusterSettings, pool_size: usize, wait_max: Duration) -> Report {
+    let (seen, answers) = tokio::join!(as_the_proxy_does(cluster), in_detail(cluster));
+    let expected = Expected { user: cluster.user.clone(), pool_size, wait_max };
     judge(&seen, &answers, &expected)
 }
 
-async fn as_the_proxy_does(settings: &Settings) -> Vec<NodeStatus> {
-    let Settings { user, password, database, nodes, .. } = settings;
+async fn as_the_proxy_does(settings: &ClusterSettings) -> Vec<NodeStatus> {
+    let ClusterSettings { user, password, database, nodes, .. } = settings;
     let login = backend::Login::new(user.clone(), password.clone(), database.clone());
     let sequence = Arc::new(Sequence::default());
-    let cluster = backend::Cluster::new(nodes, login, sequence, settings.backend);
+    let cluster = backend::Cluster::new(nodes, login, sequence, settings.watch);
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&cluster).run());
-    cluster.settle(settings.backend.connect_timeout).await;
+    cluster.settle(settings.watch.connect_timeout).await;
     cluster.status()
 }
 
 /// Of each node, in their order.
-async fn in_detail(settings: &Settings) -> Vec<Result<Answers, String>> {
+async fn in_detail(settings: &ClusterSettings) -> Vec<Result<Answers, String>> {
     let mut asking = JoinSet::new();
     for (index, (host, port)) in settings.nodes.iter().enumerate() {
         let mut server = tokio_postgres::Config::new();
@@ -78,7 +80,7 @@ async fn in_detail(settings: &Settings) -> Vec<Result<Answers, String>> {
         if let Some(password) = &settings.password {
             server.password(password.expose());
         }
-        let limit = settings.backend.connect_timeout;
+        let limit = settings.watch.connect_timeout;
         asking.spawn(async move { (index, ask::ask(&server, limit).await) });
     }
     let mut answers = asking.join_all().await;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use afterwrite_backend::NodeStatus;
 use afterwrite_cluster::{Cluster, ClusterError, Plan};
@@ -67,7 +66,7 @@ impl LocalProxy {
         let metrics = proxy.metrics_address();
         let (tell, told) = oneshot::channel();
         let mut serving = JoinSet::new();
-        serving.spawn(proxy.run(std::future::pending(), Duration::ZERO, |nodes| {
+        serving.spawn(proxy.run(std::future::pending(), |nodes| {
             // Nobody listens any more only if we are being dropped.
             let _ = tell.send(nodes.to_vec());
         }));

@@ -1,7 +1,5 @@
 //! `afterwrite serve`.
 
-use std::time::Duration;
-
 use afterwrite_backend::NodeStatus;
 use afterwrite_config::ClientAuth;
 use afterwrite_proxy::Proxy;
@@ -11,9 +9,6 @@ use tracing::{info, warn};
 use crate::cli::ServeArguments;
 use crate::exit::Exit;
 use crate::{log, settings};
-
-/// How long exchanges under way may take after the signal to stop.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs the proxy until it is told to stop.
 pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Exit> {
@@ -33,7 +28,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Exit> {
             warn!("clients are trusted without a password; only loopback is listened on");
         }
         let stop = stopped().map_err(Exit::failed)?;
-        proxy.run(stop, DRAIN, tell).await;
+        proxy.run(stop, tell).await;
         Ok(())
     })
 }

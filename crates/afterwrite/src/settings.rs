@@ -1,13 +1,17 @@
 //! From the configuration's words to each part's own settings.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use afterwrite_backend as backend;
+use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
-use afterwrite_proxy::Settings;
+use afterwrite_proxy::{
+    AdminSettings, ClientSettings, ClusterSettings, DatabaseSettings, PoolMode, Settings,
+};
 use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
 
@@ -73,32 +77,44 @@ pub(crate) fn overlay(arguments: &ServeArguments) -> Overlay {
 pub(crate) fn proxy(config: &Config) -> Settings {
     let clients = &config.clients;
     let routing = &config.routing;
+    let password = config.cluster.password.as_ref().map(|it| Secret::new(it.expose()));
+    let cluster = ClusterSettings {
+        nodes: config.cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
+        user: config.cluster.user.clone(),
+        password: password.clone(),
+        database: config.cluster.database.clone(),
+        watch: watch(config),
+    };
     Settings {
         listen: config.listen.clone(),
         metrics_listen: config.metrics_listen,
-        nodes: config.cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
-        user: config.cluster.user.clone(),
-        password: config.cluster.password.as_ref().map(|password| Secret::new(password.expose())),
-        database: config.cluster.database.clone(),
-        auth: match clients.auth {
-            ClientAuth::Trust => Auth::Trust,
-            ClientAuth::Password => Auth::Password,
-            ClientAuth::ScramSha256 => Auth::Scram,
+        clients: ClientSettings {
+            auth: match clients.auth {
+                ClientAuth::Trust => Auth::Trust,
+                ClientAuth::Password => Auth::Password,
+                ClientAuth::ScramSha256 => Auth::Scram,
+            },
+            user: config.cluster.user.clone(),
+            password,
+            connections_max: clients.connections_max,
+            per_user_max: 0,
+            per_database_max: 0,
+            login_timeout: clients.login_timeout,
+            write_timeout: clients.write_timeout,
+            idle_timeout: Duration::ZERO,
+            idle_transaction_timeout: Duration::ZERO,
+            transaction_timeout: Duration::ZERO,
+            query_timeout: Duration::ZERO,
+            limits: Limits {
+                message_max: clients.message_max,
+                held_max: clients.statement_buffer_max,
+                prepared_max: clients.prepared_max,
+            },
+            ignore_startup_parameters: Vec::new(),
         },
-        connections_max: clients.connections_max,
-        login_timeout: clients.login_timeout,
-        write_timeout: clients.write_timeout,
-        limits: Limits {
-            message_max: clients.message_max,
-            held_max: clients.statement_buffer_max,
-            prepared_max: clients.prepared_max,
-        },
-        level: match routing.level {
-            Level::Eventual => afterwrite_types::Level::Eventual,
-            Level::ReadYourWrites => afterwrite_types::Level::ReadYourWrites,
-            Level::Strong => afterwrite_types::Level::Strong,
-        },
-        wait_max: routing.wait_max,
+        clusters: BTreeMap::from([("default".to_owned(), cluster)]),
+        databases: BTreeMap::from([(config.cluster.database.clone(), database(config))]),
+        users: BTreeMap::new(),
         policy: Policy {
             balance: match routing.balance {
                 Balance::LeastInFlight => afterwrite_core::Balance::LeastInFlight,
@@ -107,22 +123,59 @@ pub(crate) fn proxy(config: &Config) -> Settings {
             lag_max: routing.replica_lag_max,
         },
         keys_max: routing.keys_max,
-        backend: servers(config),
+        admin: AdminSettings::default(),
         log_decisions: config.log.decisions,
+        log_connections: false,
+        log_disconnections: false,
+        drain_timeout: Duration::from_secs(10),
     }
 }
 
-/// How the servers are watched and pooled.
-fn servers(config: &Config) -> backend::Settings {
+/// What holds for a database of which nothing else is said.
+fn database(config: &Config) -> DatabaseSettings {
+    let pool = &config.pool;
+    DatabaseSettings {
+        cluster: "default".to_owned(),
+        server_name: None,
+        user: None,
+        password: None,
+        mode: PoolMode::Transaction,
+        pool: PoolSettings {
+            size: pool.size,
+            min_size: 0,
+            reserve_size: 0,
+            reserve_timeout: Duration::from_secs(5),
+            fallback_size: (pool.size * 3 / 4).max(1),
+            queue_max: QUEUE_MAX,
+            wait_timeout: pool.wait_timeout,
+            connect_timeout: pool.connect_timeout,
+            login_retry: Duration::from_secs(1),
+            idle_timeout: pool.idle_timeout,
+            lifetime_max: pool.lifetime_max,
+            check_after: Duration::from_secs(30),
+            check_query: ";".to_owned(),
+            connect_query: String::new(),
+            order: Order::Lifo,
+            prepared_max: pool.prepared_max,
+        },
+        connections_max: 0,
+        clients_max: 0,
+        level: match config.routing.level {
+            Level::Eventual => afterwrite_types::Level::Eventual,
+            Level::ReadYourWrites => afterwrite_types::Level::ReadYourWrites,
+            Level::Strong => afterwrite_types::Level::Strong,
+        },
+        wait_max: config.routing.wait_max,
+        reset_query: "DISCARD ALL".to_owned(),
+        disabled: false,
+    }
+}
+
+/// How the servers are watched.
+fn watch(config: &Config) -> WatchSettings {
     let (pool, probe) = (&config.pool, &config.probe);
-    backend::Settings {
-        pool_size: pool.size,
-        queue_max: QUEUE_MAX,
-        wait_timeout: pool.wait_timeout,
+    WatchSettings {
         connect_timeout: pool.connect_timeout,
-        idle_timeout: pool.idle_timeout,
-        lifetime_max: pool.lifetime_max,
-        prepared_max: pool.prepared_max,
         idle_interval: probe.idle_interval,
         busy_interval: probe.busy_interval,
         waiting_interval: probe.waiting_interval,

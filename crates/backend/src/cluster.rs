@@ -1,7 +1,7 @@
 //! All nodes together: who is the primary, who waits for what.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
@@ -15,30 +15,19 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::connect::{self, Login};
-use crate::error::{ClaimError, ConnectError};
+use crate::error::ConnectError;
 use crate::node::Node;
-use crate::pool::{Claimed, Pool, PoolLimits, PoolStatus};
+use crate::pool::PoolStatus;
+use crate::pools::Pools;
 use crate::probe;
 use crate::stream::Messages;
 use crate::wait::Waiters;
 
-/// How the servers are watched and how many connections there may be.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Connections per node and role.
-    pub pool_size: usize,
-    /// Statements that may wait for one, per node and role.
-    pub queue_max: usize,
-    /// How long a statement waits for one.
-    pub wait_timeout: Duration,
-    /// How long opening one may take.
+/// How the servers are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// How long opening a connection may take.
     pub connect_timeout: Duration,
-    /// After how long an unused one is closed.
-    pub idle_timeout: Duration,
-    /// After how long any one is closed.
-    pub lifetime_max: Duration,
-    /// Statements that may be prepared on one.
-    pub prepared_max: usize,
     /// Between probes when nobody needs a position.
     pub idle_interval: Duration,
     /// Between probes for a while after somebody did.
@@ -89,13 +78,12 @@ type Parameters = Arc<Vec<(String, String)>>;
 /// All nodes together.
 #[derive(Debug)]
 pub struct Cluster {
-    pub(crate) settings: Settings,
+    settings: Mutex<WatchSettings>,
     pub(crate) login: Arc<Login>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) waiters: Waiters,
     nodes: Vec<Arc<Node>>,
-    writers: Vec<Arc<Pool>>,
-    readers: Vec<Arc<Pool>>,
+    pools: Mutex<Vec<Weak<Pools>>>,
     primary: Mutex<Option<Primary>>,
     /// The highest timeline that any node of each system has shown, replicas too.
     highest: Mutex<BTreeMap<SystemId, Timeline>>,
@@ -111,36 +99,16 @@ impl Cluster {
         addresses: &[(String, u16)],
         login: Login,
         sequence: Arc<Sequence>,
-        settings: Settings,
+        settings: WatchSettings,
     ) -> Arc<Self> {
-        let login = Arc::new(login);
         let nodes: Vec<_> = (0..)
             .zip(addresses)
             .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), host.clone(), *port)))
             .collect();
-        let limits = PoolLimits {
-            size: settings.pool_size,
-            queue_max: settings.queue_max,
-            wait_timeout: settings.wait_timeout,
-            connect_timeout: settings.connect_timeout,
-            idle_timeout: settings.idle_timeout,
-            lifetime_max: settings.lifetime_max,
-            prepared_max: settings.prepared_max,
-        };
-        let pools = |role| {
-            nodes
-                .iter()
-                .map(|node| {
-                    let (login, sequence) = (Arc::clone(&login), Arc::clone(&sequence));
-                    Arc::new(Pool::new(Arc::clone(node), role, login, sequence, limits))
-                })
-                .collect()
-        };
         Arc::new(Self {
-            settings,
-            writers: pools(Role::Primary),
-            readers: pools(Role::Replica),
-            login,
+            settings: Mutex::new(settings),
+            pools: Mutex::default(),
+            login: Arc::new(login),
             sequence,
             waiters: Waiters::default(),
             nodes,
@@ -162,8 +130,8 @@ impl Cluster {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tick.tick().await;
-            for pool in self.writers.iter().chain(&self.readers) {
-                pool.tidy();
+            for pools in self.pools() {
+                pools.tidy();
             }
         }
     }
@@ -223,30 +191,25 @@ impl Cluster {
         self.parameters.lock().clone()
     }
 
-    /// A connection to the primary.
-    pub async fn claim_primary(&self) -> Result<Claimed, ClaimError> {
-        let primary = self.primary().ok_or(ClaimError::NoPrimary)?;
-        let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
-        pool.claim().await
+    /// How it is watched.
+    pub fn settings(&self) -> WatchSettings {
+        *self.settings.lock()
     }
 
-    /// A connection to a replica.
-    pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
-        self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
+    /// Changes how it is watched.
+    pub fn apply(&self, settings: WatchSettings) {
+        *self.settings.lock() = settings;
     }
 
-    /// A connection to any replica that is up.
-    pub async fn claim_any_replica(&self) -> Option<Claimed> {
-        for pool in &self.readers {
-            let state = pool.node().state();
-            if state.up
-                && state.role == Some(Role::Replica)
-                && let Ok(link) = pool.claim().await
-            {
-                return Some(link);
-            }
-        }
-        None
+    pub(crate) fn enter(&self, pools: &Arc<Pools>) {
+        self.pools.lock().push(Arc::downgrade(pools));
+    }
+
+    /// All pools that lead here.
+    pub fn pools(&self) -> Vec<Arc<Pools>> {
+        let mut pools = self.pools.lock();
+        pools.retain(|it| it.strong_count() > 0);
+        pools.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Waits until some replica has replayed `need`; `false` if none has in time.
@@ -286,7 +249,7 @@ impl Cluster {
             .nodes
             .get(usize::from(node.0))
             .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
-        let limit = self.settings.connect_timeout;
+        let limit = self.settings().connect_timeout;
         let ask = async {
             let mut messages = Messages::open(&node.host, node.port).await?;
             connect::log_in(&mut messages, &self.login, None).await?;
@@ -329,8 +292,17 @@ impl Cluster {
 
     fn node_status(&self, node: &Arc<Node>, latest: Option<Position>) -> NodeStatus {
         let state = node.state();
-        let index = usize::from(node.id.0);
-        let pools = if state.role == Some(Role::Replica) { &self.readers } else { &self.writers };
+        let role = state.role.unwrap_or(Role::Primary);
+        let pool = self.pools().iter().fold(PoolStatus::default(), |sum, pools| {
+            let one = pools.node_status(node.id, role);
+            PoolStatus {
+                active: sum.active + one.active,
+                idle: sum.idle + one.idle,
+                waiting: sum.waiting + one.waiting,
+                waited: sum.waited.max(one.waited),
+                size: sum.size + one.size,
+            }
+        });
         let position = state.observed.map(|observed| observed.replayed);
         let lag_bytes = match (latest, position) {
             (Some(latest), Some(position)) if latest.line == position.line => {
@@ -348,11 +320,7 @@ impl Cluster {
             lag_bytes,
             lag: state.lag.latest(),
             error: state.error,
-            pool: pools
-                .get(index)
-                .map_or(PoolStatus { active: 0, idle: 0, waiting: 0, size: 0 }, |pool| {
-                    pool.status()
-                }),
+            pool,
         }
     }
 

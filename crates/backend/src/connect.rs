@@ -26,6 +26,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::ConnectError;
+use crate::node::Node;
+use crate::pool::ServerCard;
 use crate::stream::{self, Messages};
 
 /// Who logs in to the servers, and where to.
@@ -71,6 +73,10 @@ pub struct Connection {
     pub server: ServerId,
     /// The node's life, as the pool counts them, in which it was opened.
     pub life: u64,
+    /// The era of its pool in which it was opened.
+    pub(crate) era: u64,
+    /// What is shown of it.
+    pub card: Arc<ServerCard>,
 }
 
 /// Tells servers apart that share an address, as behind a virtual one: made from
@@ -114,14 +120,13 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
 /// The moment in its proof is taken *after* the answer, so that only what is
 /// asked for later counts as seen together with this connection.
 pub(crate) async fn open(
-    node: NodeId,
-    address: (&str, u16),
+    node: &Node,
     login: &Login,
     expected: Role,
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let mut messages = Messages::open(address.0, address.1).await?;
+    let mut messages = Messages::open(&node.host, node.port).await?;
     let greeting = log_in(&mut messages, login, Some(expected)).await?;
     let introduction = introduce(&mut messages).await?;
     let admitted = sequence.now();
@@ -137,7 +142,8 @@ pub(crate) async fn open(
     }
     let now = Instant::now();
     let peer = stream::peer(&messages.stream);
-    let link = Link::new(spec(node, &introduction, admitted, prepared_max));
+    let local = messages.stream.local_addr().ok();
+    let link = Link::new(spec(node.id, &introduction, admitted, prepared_max));
     Ok(Connection {
         stream: messages.into_stream()?,
         link,
@@ -149,6 +155,8 @@ pub(crate) async fn open(
         last_used: now,
         server: introduction.server,
         life: 0,
+        era: 0,
+        card: ServerCard::new(greeting.pid, peer, local, String::new()),
     })
 }
 
@@ -360,44 +368,59 @@ impl Connection {
     /// Not cancel-safe: dropped half-way, the connection must not be used again.
     pub async fn witness(&mut self, limit: Duration) -> Result<(), ConnectError> {
         let line = self.link.line();
-        let ask = async {
-            let mut out = Vec::new();
-            client::query(&mut out, "SELECT pg_catalog.pg_last_wal_replay_lsn()");
-            self.stream.write_all(&out).await?;
-            let mut buffer = Vec::new();
-            let mut replayed = None;
-            loop {
-                let used = match frame::split(&buffer, ANSWER_MAX)? {
-                    None => {
-                        if self.stream.read_buf(&mut buffer).await? == 0 {
-                            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                        }
-                        continue;
-                    }
-                    Some((message, rest)) => {
-                        match message.tag {
-                            tag::DATA_ROW => {
-                                let value = DataRow::decode(message.body)?.next().transpose()?;
-                                let text =
-                                    value.flatten().and_then(|it| std::str::from_utf8(it).ok());
-                                replayed = text.and_then(|text| text.parse::<Lsn>().ok());
-                            }
-                            tag::READY_FOR_QUERY => return Ok(replayed),
-                            tag::ERROR => return Err(unexpected(message.tag, message.body)),
-                            _ => {}
-                        }
-                        buffer.len() - rest.len()
-                    }
-                };
-                buffer.drain(..used);
-            }
-        };
-        let replayed = timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))??;
-        self.link.note_simple_query();
-        if let (Some(lsn), Some(proof)) = (replayed, self.link.proof_mut()) {
+        let replayed = self.ask("SELECT pg_catalog.pg_last_wal_replay_lsn()", limit).await?;
+        let lsn = replayed.and_then(|text| text.parse().ok());
+        if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
             proof.witness(Position { line, lsn });
         }
         Ok(())
+    }
+
+    /// Runs a query of our own to its end and gives back the first value of the
+    /// last row, as text. An error of the server's is an error.
+    ///
+    /// Not cancel-safe: dropped half-way, the connection must not be used again.
+    pub async fn ask(
+        &mut self,
+        sql: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, ConnectError> {
+        let asking = async {
+            let mut out = Vec::new();
+            client::query(&mut out, sql);
+            self.stream.write_all(&out).await?;
+            self.read_answer().await
+        };
+        let answer = timeout(limit, asking).await.map_err(|_| ConnectError::TimedOut(limit))?;
+        self.link.note_simple_query();
+        answer
+    }
+
+    async fn read_answer(&mut self) -> Result<Option<String>, ConnectError> {
+        let mut buffer = Vec::new();
+        let (mut value, mut refused) = (None, None);
+        loop {
+            let Some((message, rest)) = frame::split(&buffer, ANSWER_MAX)? else {
+                if self.stream.read_buf(&mut buffer).await? == 0 {
+                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                }
+                continue;
+            };
+            match message.tag {
+                tag::DATA_ROW => {
+                    let first = DataRow::decode(message.body)?.next().transpose()?.flatten();
+                    value = first.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                }
+                tag::ERROR => refused = Some(unexpected(tag::ERROR, message.body)),
+                tag::READY_FOR_QUERY if !rest.is_empty() => {
+                    return Err(ConnectError::Protocol("unexpected bytes behind an answer".into()));
+                }
+                tag::READY_FOR_QUERY => return refused.map_or(Ok(value), Err),
+                _ => {}
+            }
+            let used = buffer.len() - rest.len();
+            buffer.drain(..used);
+        }
     }
 }
 

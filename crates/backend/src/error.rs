@@ -34,6 +34,31 @@ pub enum ConnectError {
     Protocol(String),
 }
 
+impl ConnectError {
+    /// The server does not let us in: to ask again at once will not help.
+    pub(crate) fn is_login_refused(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => code.starts_with("28") || code == "3D000",
+            Self::NoPassword | Self::Scram(_) | Self::Unsupported(_) => true,
+            Self::Io(_) | Self::TimedOut(_) | Self::RoleChanged(_) | Self::Protocol(_) => false,
+        }
+    }
+
+    /// The same, for another who is told.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Refused { code, message } => {
+                Self::Refused { code: code.clone(), message: message.clone() }
+            }
+            Self::NoPassword => Self::NoPassword,
+            Self::Unsupported(what) => Self::Unsupported(what),
+            Self::TimedOut(limit) => Self::TimedOut(*limit),
+            Self::RoleChanged(role) => Self::RoleChanged(*role),
+            Self::Io(_) | Self::Scram(_) | Self::Protocol(_) => Self::Protocol(self.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -83,6 +108,18 @@ pub enum ClaimError {
         /// How many connections there may be.
         size: usize,
     },
+    /// Too many reads are on the primary for want of a replica.
+    Fallback {
+        /// How long the read waited.
+        waited: Duration,
+        /// How many there may be.
+        size: usize,
+    },
+    /// The database is paused.
+    Paused {
+        /// How long the statement waited.
+        waited: Duration,
+    },
     /// Too many wait already.
     QueueFull {
         /// How many may wait.
@@ -100,9 +137,9 @@ impl ClaimError {
     /// The code the client sees.
     pub fn sqlstate(&self) -> &'static str {
         match self {
-            Self::Busy { .. } | Self::QueueFull { .. } => "53300",
+            Self::Busy { .. } | Self::Fallback { .. } | Self::QueueFull { .. } => "53300",
             Self::Connect(_) => "08001",
-            Self::NoPrimary | Self::Down => "57P03",
+            Self::NoPrimary | Self::Down | Self::Paused { .. } => "57P03",
         }
     }
 }
@@ -114,8 +151,16 @@ impl fmt::Display for ClaimError {
                 f,
                 "no server connection came free within {waited:?}: all {size} of the pool are in use"
             ),
+            Self::Fallback { waited, size } => write!(
+                f,
+                "no replica is fresh enough, and within {waited:?} the primary had no room for \
+                 another read: {size} are there already (pool.fallback_size)"
+            ),
             Self::QueueFull { queue_max } => {
                 write!(f, "{queue_max} statements wait for a server connection already")
+            }
+            Self::Paused { waited } => {
+                write!(f, "the database is paused, and was not resumed within {waited:?}")
             }
             Self::Connect(error) => write!(f, "cannot connect to the server: {error}"),
             Self::NoPrimary => f.write_str("no primary is available"),

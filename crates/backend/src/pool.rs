@@ -1,35 +1,32 @@
 //! Server connections kept open for whoever comes next.
 
+mod card;
+mod claimed;
+mod queue;
+mod settings;
+
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use afterwrite_types::{Role, Sequence};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tracing::debug;
 
 use crate::connect::{self, Connection, Login};
 use crate::error::{ClaimError, ConnectError};
 use crate::node::Node;
+use crate::quota::Limits;
 
-/// Limits of one pool.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PoolLimits {
-    pub(crate) size: usize,
-    pub(crate) queue_max: usize,
-    pub(crate) wait_timeout: Duration,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) idle_timeout: Duration,
-    pub(crate) lifetime_max: Duration,
-    pub(crate) prepared_max: usize,
-}
+pub use card::ServerCard;
+pub use claimed::Claimed;
+use queue::{Handover, Place, Waiting};
+pub use settings::{Order, PoolSettings};
 
 /// The connections to one node in one role, as one user, to one database.
 #[derive(Debug)]
@@ -38,29 +35,27 @@ pub struct Pool {
     role: Role,
     login: Arc<Login>,
     sequence: Arc<Sequence>,
-    limits: PoolLimits,
+    limits: Limits,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// The last one given back is the first one taken: the rest may grow idle.
-    idle: Vec<Connection>,
+    settings: Arc<PoolSettings>,
+    /// The last one given back is at the end.
+    idle: VecDeque<Connection>,
     /// Open or being opened, idle ones included.
     open: usize,
-    waiting: VecDeque<oneshot::Sender<Handover>>,
-}
-
-/// What one who waits is given.
-#[derive(Debug)]
-enum Handover {
-    Connection(Box<Connection>),
-    /// The right to open one.
-    Place,
+    waiting: VecDeque<Waiting>,
+    /// Connections of an earlier era are closed when they come back.
+    era: u64,
+    /// The server has refused the login, and until when it is not asked again.
+    refused: Option<(Instant, ConnectError)>,
+    cards: Vec<Weak<ServerCard>>,
 }
 
 /// How full a pool is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Connections in use or being opened.
     pub active: usize,
@@ -68,6 +63,8 @@ pub struct PoolStatus {
     pub idle: usize,
     /// Statements that wait for a connection.
     pub waiting: usize,
+    /// For how long the first of them has waited.
+    pub waited: Duration,
     /// Connections there may be.
     pub size: usize,
 }
@@ -78,9 +75,23 @@ impl Pool {
         role: Role,
         login: Arc<Login>,
         sequence: Arc<Sequence>,
-        limits: PoolLimits,
-    ) -> Self {
-        Self { node, role, login, sequence, limits, state: Mutex::new(State::default()) }
+        limits: Limits,
+        settings: Arc<PoolSettings>,
+    ) -> Arc<Self> {
+        let state = State {
+            settings,
+            idle: VecDeque::new(),
+            open: 0,
+            waiting: VecDeque::new(),
+            era: 0,
+            refused: None,
+            cards: Vec::new(),
+        };
+        let pool = Arc::new(Self { node, role, login, sequence, limits, state: Mutex::new(state) });
+        for quota in &pool.limits.0 {
+            quota.join(&pool);
+        }
+        pool
     }
 
     /// The node it leads to.
@@ -95,144 +106,308 @@ impl Pool {
             active: state.open - state.idle.len().min(state.open),
             idle: state.idle.len(),
             waiting: state.waiting.len(),
-            size: self.limits.size,
+            waited: state.waiting.front().map_or(Duration::ZERO, |first| first.since.elapsed()),
+            size: state.settings.size,
         }
+    }
+
+    /// Its connections, used or not.
+    pub fn cards(&self) -> Vec<Arc<ServerCard>> {
+        let mut state = self.state.lock();
+        state.cards.retain(|card| card.strong_count() > 0);
+        state.cards.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    pub(crate) fn apply(&self, settings: &Arc<PoolSettings>) {
+        let mut state = self.state.lock();
+        state.settings = Arc::clone(settings);
+        state.refused = None;
     }
 
     /// A connection for one exchange or one transaction.
     ///
     /// Cancel-safe: whoever stops waiting leaves its place to the next.
     pub async fn claim(self: &Arc<Self>) -> Result<Claimed, ClaimError> {
-        let waiting = {
-            let mut state = self.state.lock();
-            if let Some(connection) = self.take_idle(&mut state) {
-                return Ok(self.claimed(connection));
+        loop {
+            let (connection, settings) = match self.take_or_place() {
+                Took::Fresh(connection) => return Ok(Claimed::new(Arc::clone(self), connection)),
+                Took::Unchecked(connection, settings) => (connection, settings),
+                Took::Place(place) => return self.open(place).await.map_err(ClaimError::Connect),
+                Took::Refused(error) => return Err(ClaimError::Connect(error)),
+                Took::Nothing => match self.wait_in_line().await? {
+                    Handover::Connection(connection) => {
+                        return Ok(Claimed::new(Arc::clone(self), *connection));
+                    }
+                    Handover::Place => {
+                        let place = Place::taken(self);
+                        return self.open(place).await.map_err(ClaimError::Connect);
+                    }
+                },
+            };
+            let mut claimed = Claimed::new(Arc::clone(self), connection);
+            match claimed.ask(&settings.check_query, settings.connect_timeout).await {
+                Ok(_) => return Ok(claimed),
+                // Closed, and the next one is tried.
+                Err(error) => debug!(%error, "a server connection did not pass its check"),
             }
-            if state.open < self.limits.size {
-                state.open += 1;
-                None
-            } else if state.waiting.len() >= self.limits.queue_max {
-                return Err(ClaimError::QueueFull { queue_max: self.limits.queue_max });
-            } else {
-                let (sender, receiver) = oneshot::channel();
-                state.waiting.push_back(sender);
-                Some(receiver)
-            }
-        };
-        let place = match waiting {
-            None => Place { pool: Arc::clone(self), used: false },
-            Some(receiver) => match self.wait_in_line(receiver).await? {
-                Handover::Connection(connection) => return Ok(self.claimed(*connection)),
-                Handover::Place => Place { pool: Arc::clone(self), used: false },
-            },
-        };
-        self.open(place).await.map_err(ClaimError::Connect)
+        }
     }
 
-    async fn wait_in_line(
-        self: &Arc<Self>,
-        receiver: oneshot::Receiver<Handover>,
-    ) -> Result<Handover, ClaimError> {
-        let mut receiver = InLine { pool: self, receiver: Some(receiver) };
-        let limit = self.limits.wait_timeout;
-        let handed = poll_fn(|context| match receiver.receiver.as_mut() {
-            Some(inner) => Pin::new(inner).poll(context),
-            None => Poll::Pending,
-        });
-        let busy = || ClaimError::Busy { waited: limit, size: self.limits.size };
-        let result = timeout(limit, handed).await;
-        match result {
-            Ok(Ok(handover)) => {
-                receiver.receiver = None;
-                Ok(handover)
+    /// Whatever can be had without waiting.
+    fn take_or_place(self: &Arc<Self>) -> Took {
+        let took = self.try_take(&mut self.state.lock());
+        match took {
+            None => {
+                // Another pool may hold what a shared limit leaves us short of.
+                self.limits.make_room(self);
+                self.try_take(&mut self.state.lock()).unwrap_or(Took::Nothing)
             }
-            Ok(Err(_)) | Err(_) => Err(busy()),
+            Some(took) => took,
         }
+    }
+
+    /// `None` if only a shared limit stands in the way.
+    fn try_take(self: &Arc<Self>, state: &mut State) -> Option<Took> {
+        if let Some(connection) = self.take_idle(state) {
+            let check_after = state.settings.check_after;
+            let checked = state.settings.check_query.is_empty()
+                || check_after > Duration::ZERO && connection.last_used.elapsed() < check_after;
+            return Some(if checked {
+                Took::Fresh(connection)
+            } else {
+                Took::Unchecked(connection, Arc::clone(&state.settings))
+            });
+        }
+        if let Some((until, error)) = &state.refused
+            && *until > Instant::now()
+        {
+            return Some(Took::Refused(error.again()));
+        }
+        if state.open >= state.settings.size || !state.waiting.is_empty() {
+            return Some(Took::Nothing);
+        }
+        if !self.limits.try_take() {
+            return None;
+        }
+        state.open += 1;
+        Some(Took::Place(Place::taken(self)))
     }
 
     /// Opens a connection in a place that was reserved.
     async fn open(self: &Arc<Self>, mut place: Place) -> Result<Claimed, ConnectError> {
-        let limit = self.limits.connect_timeout;
+        let (settings, era) = {
+            let state = self.state.lock();
+            (Arc::clone(&state.settings), state.era)
+        };
+        let limit = settings.connect_timeout;
         let life = self.node.life.load(Ordering::SeqCst);
-        let address = (self.node.host.as_str(), self.node.port);
-        let opening = connect::open(
-            self.node.id,
-            address,
-            &self.login,
-            self.role,
-            self.limits.prepared_max,
-            &self.sequence,
-        );
-        let mut connection =
-            timeout(limit, opening).await.map_err(|_| ConnectError::TimedOut(limit))??;
+        let opening = async {
+            let mut connection = connect::open(
+                &self.node,
+                &self.login,
+                self.role,
+                settings.prepared_max,
+                &self.sequence,
+            )
+            .await?;
+            if !settings.connect_query.is_empty() {
+                connection.ask(&settings.connect_query, limit).await?;
+            }
+            Ok(connection)
+        };
+        let opened = match timeout(limit, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(ConnectError::TimedOut(limit)),
+        };
+        let mut connection = opened.inspect_err(|error| self.note_refusal(error, &settings))?;
         connection.life = life;
-        place.used = true;
-        Ok(self.claimed(connection))
+        connection.era = era;
+        place.use_up();
+        let mut state = self.state.lock();
+        state.refused = None;
+        if state.cards.len() > 2 * state.open {
+            state.cards.retain(|card| card.strong_count() > 0);
+        }
+        state.cards.push(Arc::downgrade(&connection.card));
+        drop(state);
+        Ok(Claimed::new(Arc::clone(self), connection))
     }
 
-    fn claimed(self: &Arc<Self>, connection: Connection) -> Claimed {
-        self.node.in_flight.fetch_add(1, Ordering::Relaxed);
-        Claimed { pool: Arc::clone(self), connection: Some(connection), reusable: false }
+    /// Whoever knocks with a wrong password a hundred times a second helps nobody.
+    fn note_refusal(&self, error: &ConnectError, settings: &PoolSettings) {
+        if error.is_login_refused() {
+            self.state.lock().refused =
+                Some((Instant::now() + settings.login_retry, error.again()));
+        }
     }
 
     /// An idle connection that still lives; those that do not are closed.
     fn take_idle(&self, state: &mut State) -> Option<Connection> {
-        while let Some(mut connection) = state.idle.pop() {
-            if self.is_fit(&connection) && is_silent(&mut connection) {
+        loop {
+            let mut connection = match state.settings.order {
+                Order::Lifo => state.idle.pop_back()?,
+                Order::Fifo => state.idle.pop_front()?,
+            };
+            if self.is_fit(&connection, state) && is_silent(&mut connection) {
                 return Some(connection);
             }
-            state.open -= 1;
+            self.forget_one(state);
         }
-        None
     }
 
-    fn is_fit(&self, connection: &Connection) -> bool {
+    fn is_fit(&self, connection: &Connection, state: &State) -> bool {
         connection.life == self.node.life.load(Ordering::SeqCst)
+            && connection.era == state.era
             && connection.link.is_idle()
             && connection.link.retired().is_none()
-            && connection.opened.elapsed() < self.limits.lifetime_max
+            && connection.opened.elapsed() < state.settings.lifetime_max
+    }
+
+    /// One connection less. Those who starve for it are woken by the next tidying
+    /// or by whoever closes one outside of the lock.
+    fn forget_one(&self, state: &mut State) {
+        state.open = state.open.saturating_sub(1);
+        self.limits.put_back();
     }
 
     /// Takes a connection back, or its place if it is not fit any more.
-    fn give_back(&self, connection: Option<Connection>) {
-        let connection = connection.filter(|connection| self.is_fit(connection)).map(|mut it| {
-            it.last_used = Instant::now();
-            it
-        });
+    pub(crate) fn give_back(&self, connection: Option<Connection>) {
         let mut state = self.state.lock();
-        match connection {
+        let kept = connection.filter(|connection| self.is_fit(connection, &state));
+        let over = state.open > state.settings.size && state.waiting.is_empty();
+        match kept.filter(|_| !over) {
             Some(mut connection) => {
+                connection.last_used = Instant::now();
+                connection.card.rest(connection.link.prepared_len());
                 while let Some(next) = state.waiting.pop_front() {
-                    match next.send(Handover::Connection(Box::new(connection))) {
+                    connection.card.claim();
+                    match next.sender.send(Handover::Connection(Box::new(connection))) {
                         Err(Handover::Connection(back)) => connection = *back,
                         Ok(()) | Err(Handover::Place) => return,
                     }
                 }
-                state.idle.push(connection);
+                if self.limits.wanted_elsewhere() {
+                    self.forget_one(&mut state);
+                    drop(state);
+                    drop(connection);
+                    self.limits.wake();
+                } else {
+                    connection.card.rest(connection.link.prepared_len());
+                    state.idle.push_back(connection);
+                }
             }
-            None => Self::pass_place_on(&mut state),
+            None => {
+                if self.pass_place_on(&mut state) {
+                    drop(state);
+                    self.limits.wake();
+                }
+            }
         }
     }
 
-    /// A place came free: the next in line may open a connection.
-    fn pass_place_on(state: &mut State) {
-        while let Some(next) = state.waiting.pop_front() {
-            if next.send(Handover::Place).is_ok() {
-                return;
+    /// A place came free: the next in line may open a connection. Says whether
+    /// nobody here wanted it.
+    fn pass_place_on(&self, state: &mut State) -> bool {
+        let may_open = state.open <= state.settings.size;
+        while may_open && let Some(next) = state.waiting.pop_front() {
+            if next.sender.send(Handover::Place).is_ok() {
+                return false;
             }
         }
-        state.open = state.open.saturating_sub(1);
+        self.forget_one(state);
+        true
+    }
+
+    /// A shared limit has room again: the first in line here may have it.
+    pub(crate) fn offer_place(&self) {
+        let mut state = self.state.lock();
+        if state.waiting.is_empty() || state.open >= state.settings.size || !self.limits.try_take()
+        {
+            return;
+        }
+        state.open += 1;
+        self.pass_place_on(&mut state);
+    }
+
+    /// Closes the connection that was unused for longest; says whether there was one.
+    pub(crate) fn close_one_idle(&self) -> bool {
+        let mut state = self.state.lock();
+        let closed = state.idle.pop_front();
+        if closed.is_some() {
+            self.forget_one(&mut state);
+        }
+        closed.is_some()
+    }
+
+    /// Closes what is unused, and what is in use as it comes back.
+    pub(crate) fn reconnect(&self) {
+        let mut state = self.state.lock();
+        state.era += 1;
+        let closed = std::mem::take(&mut state.idle);
+        for _ in &closed {
+            self.forget_one(&mut state);
+        }
+        state.refused = None;
+        drop(state);
+        self.limits.wake();
     }
 
     /// Closes connections that nobody has needed for a while, and those of an
-    /// earlier life of the node.
-    pub(crate) fn tidy(&self) {
+    /// earlier life of the node. Says whether more should be opened in advance.
+    pub(crate) fn tidy(&self) -> bool {
         let mut state = self.state.lock();
-        let before = state.idle.len();
-        let idle_timeout = self.limits.idle_timeout;
-        state.idle.retain(|it| self.is_fit(it) && it.last_used.elapsed() < idle_timeout);
-        state.open -= before - state.idle.len();
+        let idle = std::mem::take(&mut state.idle);
+        let spare = state.open.saturating_sub(state.settings.min_size);
+        let mut closable = spare;
+        for connection in idle {
+            let unused = connection.last_used.elapsed() >= state.settings.idle_timeout;
+            let over = state.open > state.settings.size;
+            if !self.is_fit(&connection, &state) || over || unused && closable > 0 {
+                closable = closable.saturating_sub(1);
+                self.forget_one(&mut state);
+            } else {
+                state.idle.push_back(connection);
+            }
+        }
+        let warm = state.open < state.settings.min_size && state.refused.is_none();
+        drop(state);
+        self.limits.wake();
+        warm
     }
+
+    /// Opens one connection in advance, if there is room.
+    pub(crate) async fn warm(self: &Arc<Self>) -> Result<(), ConnectError> {
+        let place = {
+            let mut state = self.state.lock();
+            let full = state.open >= state.settings.min_size.min(state.settings.size);
+            if full || !self.limits.try_take() {
+                return Ok(());
+            }
+            state.open += 1;
+            Place::taken(self)
+        };
+        self.open(place).await.map(Claimed::release)
+    }
+
+    /// Nobody uses it, and nothing is open.
+    pub(crate) fn is_unused(&self) -> bool {
+        let state = self.state.lock();
+        state.open == 0 && state.waiting.is_empty()
+    }
+}
+
+/// What can be had without waiting.
+enum Took {
+    /// A connection that is known to be good.
+    Fresh(Connection),
+    /// One that was unused for so long that it must be asked first.
+    Unchecked(Connection, Arc<PoolSettings>),
+    /// The right to open one.
+    Place(Place),
+    /// The server has just refused the login.
+    Refused(ConnectError),
+    /// One must wait.
+    Nothing,
 }
 
 /// Whether nothing has come over an idle connection: neither its end nor a
@@ -246,84 +421,4 @@ fn is_silent(connection: &mut Connection) -> bool {
     let mut buffer = ReadBuf::new(&mut byte);
     // Whatever came is not ours to explain: parameters of another time, or an end.
     Pin::new(&mut connection.stream).poll_read(&mut context, &mut buffer).is_pending()
-}
-
-/// A place in line; what arrives after its owner gave up goes to the next.
-struct InLine<'a> {
-    pool: &'a Arc<Pool>,
-    receiver: Option<oneshot::Receiver<Handover>>,
-}
-
-impl Drop for InLine<'_> {
-    fn drop(&mut self) {
-        let Some(mut receiver) = self.receiver.take() else { return };
-        receiver.close();
-        match receiver.try_recv() {
-            Ok(Handover::Connection(connection)) => self.pool.give_back(Some(*connection)),
-            Ok(Handover::Place) => Pool::pass_place_on(&mut self.pool.state.lock()),
-            Err(_) => {}
-        }
-    }
-}
-
-/// The right to open a connection; goes to the next in line if it is not used.
-struct Place {
-    pool: Arc<Pool>,
-    used: bool,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if !self.used {
-            Pool::pass_place_on(&mut self.pool.state.lock());
-        }
-    }
-}
-
-/// A connection in use. Dropped, it is closed; [`Claimed::release`] gives it back.
-#[derive(Debug)]
-pub struct Claimed {
-    pool: Arc<Pool>,
-    connection: Option<Connection>,
-    reusable: bool,
-}
-
-impl Claimed {
-    /// Gives the connection back for the next client, if it is idle and sound.
-    pub fn release(mut self) {
-        self.reusable = true;
-    }
-
-    /// The node it leads to.
-    pub fn node(&self) -> &Arc<Node> {
-        &self.pool.node
-    }
-}
-
-impl Deref for Claimed {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        match &self.connection {
-            Some(connection) => connection,
-            None => unreachable!("a claimed connection is there until it is dropped"),
-        }
-    }
-}
-
-impl DerefMut for Claimed {
-    fn deref_mut(&mut self) -> &mut Connection {
-        match &mut self.connection {
-            Some(connection) => connection,
-            None => unreachable!("a claimed connection is there until it is dropped"),
-        }
-    }
-}
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        self.pool.node.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let connection = self.connection.take();
-        self.pool.give_back(connection.filter(|_| self.reusable));
-    }
 }

@@ -59,8 +59,8 @@ async fn watch(
     down_since: &mut Option<Instant>,
     answered: &mut Instant,
 ) -> Result<std::convert::Infallible, ConnectError> {
-    let limit = cluster.settings.probe_timeout;
-    let mut messages = within_limit(cluster.settings.connect_timeout, async {
+    let limit = cluster.settings().probe_timeout;
+    let mut messages = within_limit(cluster.settings().connect_timeout, async {
         let mut messages = Messages::open(&node.host, node.port).await?;
         let greeting = connect::log_in(&mut messages, &cluster.login, None).await?;
         cluster.note_parameters(greeting.parameters);
@@ -71,8 +71,8 @@ async fn watch(
     *down_since = None;
     let mut introduced = Instant::now();
     within_limit(limit, prepare(&mut messages)).await?;
-    let settings = &cluster.settings;
     loop {
+        let settings = cluster.settings();
         node.demand
             .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
             .await;

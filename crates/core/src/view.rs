@@ -50,7 +50,7 @@ pub enum Balance {
 }
 
 /// What the operator decided.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// How to choose among replicas that will all do.
     pub balance: Balance,

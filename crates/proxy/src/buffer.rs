@@ -124,6 +124,8 @@ impl Drop for Inbox {
 pub(crate) struct Outbox {
     data: Vec<u8>,
     start: usize,
+    /// Bytes written since they were last counted.
+    written: u64,
 }
 
 impl Outbox {
@@ -149,6 +151,11 @@ impl Outbox {
         self.start = 0;
     }
 
+    /// Bytes written since this was last asked.
+    pub(crate) fn take_written(&mut self) -> u64 {
+        std::mem::take(&mut self.written)
+    }
+
     /// Frees the memory, if nothing is in it.
     pub(crate) fn rest(&mut self) {
         if self.is_empty() {
@@ -170,6 +177,7 @@ impl Outbox {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.start += count;
+            self.written += count as u64;
         }
         self.data.clear();
         self.start = 0;

@@ -5,19 +5,23 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
 use afterwrite_session::{Gathered, Progress, Session};
+use afterwrite_types::Moment;
 use afterwrite_wire::server::{self, Report};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::buffer::{Inbox, LENT, Outbox};
-use crate::cancels::CancelHandle;
 use crate::doubt::Doubt;
+use crate::roster::{Errand, Life, Registered};
+use crate::settings::Settings;
 use crate::shared::{Counted, Shared};
+use crate::stats::Tally;
+use crate::tenant::Tenant;
 
 /// How long the last words to a client may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -32,13 +36,21 @@ pub(crate) struct Client {
     pub(crate) link: Option<Claimed>,
     pub(crate) upstream: Outbox,
     pub(crate) replies: Inbox,
-    pub(crate) cancel: CancelHandle,
+    pub(crate) registered: Registered,
     pub(crate) shared: Arc<Shared>,
+    /// What holds for it: looked up anew when the settings change.
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) generation: u64,
+    pub(crate) connected: Instant,
+    /// When its transaction began, while one is open.
+    pub(crate) transaction: Option<Instant>,
+    pub(crate) tally: Tally,
     pub(crate) doubts: Vec<Doubt>,
     /// What it must be told in answer to its next statement, before it is closed.
     pub(crate) owed: Option<Report>,
-    /// Counts it among the clients.
-    pub(crate) _place: Counted,
+    /// Counts it among the clients: of all, of its database, of its user.
+    pub(crate) _places: [Counted; 3],
     /// It has hung up, or cannot be written to.
     pub(crate) gone: bool,
     /// Runs while the client takes nothing of what is for it.
@@ -60,16 +72,32 @@ impl Client {
     /// Boxed, and so is each exchange: most clients are silent most of the time,
     /// and then this future and what it holds is all that they cost.
     pub(crate) async fn serve(mut self: Box<Self>) {
+        // One task, one waker: whoever sends the client away wakes it by that.
+        poll_fn(|context| {
+            self.registered.card.watch(context);
+            Poll::Ready(())
+        })
+        .await;
         let end = loop {
             if let Err(end) = self.turn().await {
                 break end;
             }
         };
+        Box::pin(self.leave(end)).await;
+    }
+
+    /// The last words, and what must be put in order behind the client.
+    async fn leave(&mut self, end: End) {
+        if self.settings.log_disconnections {
+            let (user, database) = (&self.tenant.user, &self.tenant.database.name);
+            info!(id = self.registered.card.id, %user, %database, "client left");
+        }
         if let End::Fatal(report) = end {
             debug!(code = %report.code, message = %report.message, "client closed");
             server::error(self.outbox.end(), &report);
             let _ = timeout(GOODBYE, self.flush()).await;
         }
+        self.tenant.database.stats.add(&self.tally);
     }
 
     /// Waits for the client's next exchange and has it carried out.
@@ -80,32 +108,50 @@ impl Client {
             Gathered::NeedMore => self.read().await,
             Gathered::Goodbye => Err(End::Left),
             Gathered::Request(request) => Box::pin(self.carry_out(request)).await,
-            Gathered::NeedsFence(after) => {
-                let limit = self.shared.settings.backend.probe_timeout;
-                let fence = self.shared.cluster.fence(after, limit).await;
-                let failed = fence.is_none();
-                if let Some(fence) = fence {
-                    self.session.resolve(fence);
-                }
-                match self.gather(failed).map_err(End::Fatal)? {
-                    Gathered::Request(request) => Box::pin(self.carry_out(request)).await,
-                    _ => Ok(()),
-                }
-            }
+            Gathered::NeedsFence(after) => Box::pin(self.carry_out_fenced(after)).await,
             // Only part of an exchange that is under way, and none is.
             Gathered::Further => Err(End::Fatal(Report::fatal("XX000", "lost count of messages"))),
         }
     }
 
+    /// As [`Self::turn`], where the primary's position must be known to go on.
+    async fn carry_out_fenced(&mut self, after: Moment) -> Result<(), End> {
+        let limit = self.tenant.cluster().settings().probe_timeout;
+        let fence = self.tenant.cluster().fence(after, limit).await;
+        let failed = fence.is_none();
+        if let Some(fence) = fence {
+            self.session.resolve(fence);
+        }
+        match self.gather(failed).map_err(End::Fatal)? {
+            Gathered::Request(request) => self.carry_out(request).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes up settings that have changed since the last exchange.
+    pub(crate) fn refresh(&mut self) -> Result<(), End> {
+        let generation = self.shared.generation();
+        if generation == self.generation || self.link.is_some() {
+            return Ok(());
+        }
+        let (database, user) = (&self.tenant.database.name, &self.tenant.user);
+        self.tenant = self.shared.directory.tenant(database, user).map_err(|report| {
+            End::Fatal(report.detail("The configuration was changed while you were connected."))
+        })?;
+        self.settings = self.shared.settings();
+        self.generation = generation;
+        Ok(())
+    }
+
     /// Reads on in what the client sent.
     pub(crate) fn gather(&mut self, fence_failed: bool) -> Result<Gathered, Report> {
         let now = self.shared.sequence.now();
-        self.session.gather(self.inbox.bytes(), &self.shared.library, now, fence_failed).map_err(
-            |fault| {
+        self.session
+            .gather(self.inbox.bytes(), &self.tenant.site().library, now, fence_failed)
+            .map_err(|fault| {
                 self.shared.metrics.faults.inc();
                 Report::fatal(fault.sqlstate(), fault.to_string())
-            },
-        )
+            })
     }
 
     /// Forgets what is dealt with, and throws away what nobody will read.
@@ -122,55 +168,122 @@ impl Client {
     async fn read(&mut self) -> Result<(), End> {
         self.flush().await?;
         if self.link.is_some() {
-            return self.read_holding().await;
+            return Box::pin(self.read_holding()).await;
         }
+        self.registered.card.lives(Life::Idle);
         if self.inbox.is_empty() {
             self.inbox.rest();
             self.outbox.rest();
-            // A silent client holds no buffer while we wait for it.
-            self.stream.readable().await.map_err(|_| End::Left)?;
         }
+        let limit = self.settings.clients.idle_timeout;
+        if limit.is_zero() {
+            return self.read_more().await;
+        }
+        match Box::pin(timeout(limit, self.read_more())).await {
+            Ok(read) => read,
+            Err(_) => Err(End::Fatal(
+                Report::fatal("57P05", "terminating connection due to client idle timeout")
+                    .hint("clients.idle_timeout sets how long a client may be silent"),
+            )),
+        }
+    }
+
+    /// Reads what the client sends next. A silent client holds no buffer meanwhile.
+    async fn read_more(&mut self) -> Result<(), End> {
         let max = self.inbox_max();
-        let read = poll_fn(|context| self.inbox.poll_fill(&mut self.stream, context, max)).await;
-        took(&read)
+        let read = poll_fn(|context| {
+            if self.registered.card.errand() != Errand::None {
+                return Poll::Ready(Err(End::Fatal(sent_away())));
+            }
+            if self.inbox.is_empty() && self.stream.poll_read_ready(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.inbox.poll_fill(&mut self.stream, context, max).map(Ok)
+        })
+        .await?;
+        self.took(&read)
     }
 
     /// The most that is held of a client's bytes.
     fn inbox_max(&self) -> usize {
-        self.shared.settings.limits.held_max + LENT
+        self.settings.clients.limits.held_max + LENT
     }
 
-    /// As [`Self::read`], while a server connection is held: the server may speak
-    /// up (a notification), or go away.
+    /// As [`Self::read`], while a server connection is held.
     async fn read_holding(&mut self) -> Result<(), End> {
+        let Some((limit, report)) = self.patience() else { return self.read_both().await };
+        if let Ok(read) = timeout(limit, self.read_both()).await {
+            return read;
+        }
+        // Closed, it is rolled back.
+        self.drop_link();
+        Err(End::Fatal(report))
+    }
+
+    /// How long it may hold a server connection in silence, and what it is told then.
+    fn patience(&self) -> Option<(Duration, Report)> {
+        let clients = &self.settings.clients;
+        let began = self.transaction.filter(|_| self.session.in_transaction())?;
+        let idle = clients.idle_transaction_timeout;
+        let whole = clients.transaction_timeout;
+        let left = whole.saturating_sub(began.elapsed());
+        if !whole.is_zero() && (idle.is_zero() || left < idle) {
+            return Some((left, transaction_timed_out()));
+        }
+        let report =
+            Report::fatal("25P03", "terminating connection due to idle-in-transaction timeout")
+                .detail("The transaction was rolled back.");
+        (!idle.is_zero()).then_some((idle, report))
+    }
+
+    /// Reads the client, while the server may speak up (a notification), or go away.
+    async fn read_both(&mut self) -> Result<(), End> {
         loop {
             let max = self.inbox_max();
             let (read, lost) = poll_fn(|context| self.poll_holding(context, max)).await;
             if lost {
-                let held = if self.session.in_transaction() {
-                    "the transaction was rolled back"
-                } else {
-                    "state of the session on the server is lost"
-                };
-                self.link = None;
-                self.cancel.slot.aim(None);
-                let report = Report::fatal("57P01", "the connection to the server was lost")
-                    .detail(format!("It was held between statements: {held}."))
-                    .hint("reconnect and begin again");
-                if self.session.pinned().is_some() {
-                    // It may be waiting for notifications that will not come.
-                    return Err(End::Fatal(report));
-                }
-                // Told now, unasked, most drivers would lose it: they report what
-                // answers a statement.
-                self.owed = Some(report);
-                return Ok(());
+                return self.lose_held();
             }
             if let Some(read) = read {
-                return took(&read);
+                return self.took(&read);
+            }
+            if self.must_go() {
+                self.drop_link();
+                return Err(End::Fatal(sent_away()));
             }
             self.flush().await?;
         }
+    }
+
+    /// Whether it is sent away, and nothing of its own keeps it.
+    fn must_go(&self) -> bool {
+        match self.registered.card.errand() {
+            Errand::None => false,
+            Errand::Leave => !self.session.in_transaction(),
+            Errand::Die => true,
+        }
+    }
+
+    /// The server connection that it held between statements is gone.
+    fn lose_held(&mut self) -> Result<(), End> {
+        let held = if self.session.in_transaction() {
+            "the transaction was rolled back"
+        } else {
+            "state of the session on the server is lost"
+        };
+        self.link = None;
+        self.registered.card.aim(0, None);
+        let report = Report::fatal("57P01", "the connection to the server was lost")
+            .detail(format!("It was held between statements: {held}."))
+            .hint("reconnect and begin again");
+        if self.session.pinned().is_some() {
+            // It may be waiting for notifications that will not come.
+            return Err(End::Fatal(report));
+        }
+        // Told now, unasked, most drivers would lose it: they report what
+        // answers a statement.
+        self.owed = Some(report);
+        Ok(())
     }
 
     /// Reads from the client and, meanwhile, what the server says unasked.
@@ -181,6 +294,9 @@ impl Client {
     ) -> Poll<(Option<io::Result<Option<usize>>>, bool)> {
         if let Poll::Ready(read) = self.inbox.poll_fill(&mut self.stream, context, max) {
             return Poll::Ready((Some(read), false));
+        }
+        if self.must_go() {
+            return Poll::Ready((None, false));
         }
         let Some(link) = self.link.as_mut() else { return Poll::Pending };
         match self.replies.poll_fill(&mut link.stream, context, LENT) {
@@ -218,17 +334,32 @@ impl Client {
 
     /// Ready once the client has taken nothing for too long.
     pub(crate) fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let limit = self.shared.settings.write_timeout;
+        let limit = self.settings.clients.write_timeout;
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
         stall.as_mut().poll(context)
     }
+
+    /// What reading from the client means for its task.
+    fn took(&mut self, read: &io::Result<Option<usize>>) -> Result<(), End> {
+        match read {
+            Ok(Some(0)) | Err(_) => Err(End::Left),
+            Ok(Some(count)) => {
+                self.tally.received += *count as u64;
+                Ok(())
+            }
+            Ok(None) => Err(End::Fatal(Report::fatal("54000", "the client sent too much at once"))),
+        }
+    }
 }
 
-/// What reading from the client means for its task.
-fn took(read: &io::Result<Option<usize>>) -> Result<(), End> {
-    match read {
-        Ok(Some(0)) | Err(_) => Err(End::Left),
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(End::Fatal(Report::fatal("54000", "the client sent too much at once"))),
-    }
+/// What a client is told that must go.
+pub(crate) fn sent_away() -> Report {
+    Report::fatal("57P01", "terminating connection due to administrator command")
+}
+
+/// What a client is told whose transaction took too long.
+pub(crate) fn transaction_timed_out() -> Report {
+    Report::fatal("25P04", "terminating connection due to transaction timeout")
+        .detail("The transaction was rolled back.")
+        .hint("clients.transaction_timeout sets how long one may take")
 }

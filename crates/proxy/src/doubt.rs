@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::shared::Shared;
+use crate::tenant::Tenant;
 
 /// Between questions whether the process is gone.
 const ASK_EVERY: Duration = Duration::from_millis(100);
@@ -32,26 +33,27 @@ impl Doubt {
 /// the mark of its key is taken away.
 pub(crate) fn watch(
     shared: &Arc<Shared>,
+    tenant: &Arc<Tenant>,
     primary: Primary,
     pid: i32,
     mark: Option<WriteMark>,
 ) -> Doubt {
     let doubt = Doubt::default();
-    let shared = Arc::clone(shared);
+    let (shared, tenant) = (Arc::clone(shared), Arc::clone(tenant));
     let settled = doubt.clone();
     shared.metrics.doubts.inc();
     warn!(pid, "a server connection was lost during a write: its outcome is unknown");
     tokio::spawn(async move {
         // On another line of history whatever it still does will not be seen.
-        while shared.cluster.primary().is_none_or(|now| now == primary) {
-            if shared.cluster.is_process_gone(primary.node, pid).await.unwrap_or(false) {
+        while tenant.cluster().primary().is_none_or(|now| now == primary) {
+            if tenant.cluster().is_process_gone(primary.node, pid).await.unwrap_or(false) {
                 break;
             }
             sleep(ASK_EVERY).await;
         }
         let now = shared.sequence.now();
         if let Some(mark) = mark {
-            shared.keys.lock().end_write(mark, Floor::since(now), now);
+            tenant.site().keys.lock().end_write(mark, Floor::since(now), now);
         }
         settled.0.store(true, Ordering::SeqCst);
         info!(pid, "the process of a lost write is gone");

@@ -9,23 +9,36 @@ use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
 use afterwrite_wire::server::Report;
+use tokio::time::timeout;
 use tracing::debug;
 
-use crate::client::{Client, End};
+use crate::client::{Client, End, transaction_timed_out};
 use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
+use crate::roster::Life;
 use crate::shared::Counted;
 
 impl Client {
     /// Carries out the exchange that was gathered.
     pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
-        let _busy = Counted::new(&self.shared.busy);
+        let asked = Instant::now();
+        self.registered.card.asks(asked.saturating_duration_since(self.connected));
+        let busy = Counted::new(&self.shared.busy);
+        let ended = self.carry_out_asked(request, asked).await;
+        drop(busy);
+        self.registered.card.pinned(self.session.pinned());
+        self.add_up(asked);
+        ended
+    }
+
+    async fn carry_out_asked(&mut self, request: Request, asked: Instant) -> Result<(), End> {
         // What is already for the client goes first: what follows may be held back.
         self.flush().await?;
         if let Some(report) = self.owed.take() {
             return Err(End::Fatal(report));
         }
+        self.refresh()?;
         let mut request = request;
         let mut forced = None;
         loop {
@@ -33,13 +46,7 @@ impl Client {
                 self.session.reply_locally(self.outbox.end());
                 return Ok(());
             }
-            let slot = Arc::clone(&self.cancel.slot);
-            let obtained = tokio::select! {
-                biased;
-                obtained = self.obtain(request.route, forced) => obtained.map_err(|it| refusal(&it)),
-                () = slot.cancelled() => Err(cancelled()),
-            };
-            let place = match obtained {
+            let place = match self.obtain_unless_interrupted(request.route, forced).await {
                 Ok(place) => place,
                 Err(report) => {
                     self.shared.metrics.claims_failed.inc();
@@ -48,6 +55,8 @@ impl Client {
                     return Ok(());
                 }
             };
+            self.tally.wait_time += asked.elapsed();
+            self.registered.card.lives(Life::Active);
             match self.run(request, place).await? {
                 Ran::Done => return Ok(()),
                 Ran::Again(reason) => {
@@ -60,17 +69,60 @@ impl Client {
         }
     }
 
+    /// A server connection, unless the client cancels first or is sent away.
+    async fn obtain_unless_interrupted(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+    ) -> Result<Place, Report> {
+        self.settle_doubts();
+        if let Some(place) = self.held_place() {
+            return Ok(place);
+        }
+        let registered = Arc::clone(&self.registered.card);
+        registered.begin_waiting();
+        registered.lives(Life::Waiting);
+        tokio::select! {
+            biased;
+            obtained = self.obtain(route, forced) => obtained.map_err(|error| refusal(&error)),
+            () = registered.interrupted() => Err(cancelled()),
+        }
+    }
+
+    /// Adds up what the exchange took, for the statistics of its database.
+    fn add_up(&mut self, asked: Instant) {
+        let now = Instant::now();
+        self.tally.queries += 1;
+        self.tally.sent += self.outbox.take_written();
+        self.tally.query_time += now.saturating_duration_since(asked);
+        if self.session.in_transaction() {
+            self.transaction.get_or_insert(asked);
+        } else {
+            let began = self.transaction.take().unwrap_or(asked);
+            self.tally.transactions += 1;
+            self.tally.transaction_time += now.saturating_duration_since(began);
+        }
+        self.tenant.database.stats.add(&std::mem::take(&mut self.tally));
+    }
+
+    /// Where it runs, if the client holds a server connection.
+    fn held_place(&self) -> Option<Place> {
+        let role = self.link.as_ref()?.link.role();
+        let reason =
+            if self.session.in_transaction() { Reason::Transaction } else { Reason::Pinned };
+        Some(match role {
+            Role::Replica => Place::Replica(reason),
+            Role::Primary => Place::Primary(reason),
+        })
+    }
+
     /// A server connection for the exchange, and why that one.
     async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, ClaimError> {
-        self.settle_doubts();
-        if self.link.is_some() {
-            let reason =
-                if self.session.in_transaction() { Reason::Transaction } else { Reason::Pinned };
-            let role = self.link.as_ref().map(|link| link.link.role());
-            return Ok(match role {
-                Some(Role::Replica) => Place::Replica(reason),
-                Some(Role::Primary) | None => Place::Primary(reason),
-            });
+        if self.tenant.database.is_paused() {
+            let limit = self.tenant.pools.settings().wait_timeout;
+            if !self.tenant.database.opened(limit).await {
+                return Err(ClaimError::Paused { waited: limit });
+            }
         }
         let routed = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
@@ -81,6 +133,7 @@ impl Client {
         };
         self.remember(routed.place, routed.link.node().id.0, route);
         self.aim(&routed.link);
+        self.tally.assignments += 1;
         self.link = Some(routed.link);
         Ok(routed.place)
     }
@@ -93,12 +146,12 @@ impl Client {
         let reason = place.reason();
         self.session.remember_decision(name, reason.name());
         if route == Route::Read {
-            self.shared.metrics.read(usize::from(node), reason);
+            self.shared.metrics.read(&self.tenant.site().reads, usize::from(node), reason);
         } else {
             self.shared.metrics.writes.inc();
         }
         let why = self.session.why();
-        observe::decision(self.shared.settings.log_decisions, name, Some(node), reason, why);
+        observe::decision(self.settings.log_decisions, name, Some(node), reason, why);
     }
 
     /// Cancel requests of the client hit this connection from now on.
@@ -108,7 +161,8 @@ impl Client {
             pid: link.pid,
             key: link.key.clone(),
         });
-        self.cancel.slot.aim(target);
+        link.card.serve(self.registered.card.id);
+        self.registered.card.aim(link.card.id, target);
     }
 
     fn settle_doubts(&mut self) {
@@ -129,9 +183,26 @@ impl Client {
         self.dispatch(place);
         let pumped = match self.relay() {
             std::task::Poll::Ready(pumped) => pumped,
-            std::task::Poll::Pending => self.pump(place).await,
+            std::task::Poll::Pending => self.pump_in_time(place).await,
         };
         self.conclude(pumped, mark).await
+    }
+
+    /// Moves bytes for as long as the exchange, and its transaction, may take.
+    async fn pump_in_time(&mut self, place: Place) -> Pumped {
+        let clients = &self.settings.clients;
+        let (query, whole) = (clients.query_timeout, clients.transaction_timeout);
+        let left = self.transaction.map_or(whole, |began| whole.saturating_sub(began.elapsed()));
+        let (limit, report) = match (query.is_zero(), whole.is_zero()) {
+            (true, true) => return self.pump(place).await,
+            (false, true) => (query, query_timed_out()),
+            (false, false) if query < left => (query, query_timed_out()),
+            (_, false) => (left, transaction_timed_out()),
+        };
+        match timeout(limit, self.pump(place)).await {
+            Ok(pumped) => pumped,
+            Err(_) => Pumped::Fault(report),
+        }
     }
 
     /// Sees to it that the server has the client's settings; gives back why not.
@@ -164,12 +235,12 @@ impl Client {
     /// Notes under the client's key that a write is about to be sent.
     fn mark(&self, request: Request) -> Option<WriteMark> {
         let key = self.session.key().filter(|_| request.may_write)?;
-        Some(self.shared.keys.lock().begin_write(key, self.shared.sequence.now()))
+        Some(self.tenant.site().keys.lock().begin_write(key, self.shared.sequence.now()))
     }
 
     fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {
         if let Some(mark) = mark {
-            self.shared.keys.lock().end_write(mark, floor, self.shared.sequence.now());
+            self.tenant.site().keys.lock().end_write(mark, floor, self.shared.sequence.now());
         }
     }
 
@@ -206,7 +277,7 @@ impl Client {
         if outcome.captured {
             self.shared.metrics.captures.inc();
             if let Some(position) = self.session.scope().floor().position() {
-                self.shared.cluster.observe_primary(position, Instant::now());
+                self.tenant.cluster().observe_primary(position, Instant::now());
             }
         }
         if outcome.unresolved {
@@ -219,9 +290,9 @@ impl Client {
         if keep {
             return;
         }
-        if self.cancel.slot.clear() {
+        if self.registered.card.clear() {
             // Sent on now, the cancel would hit whoever comes next.
-            self.cancel.slot.quiet().await;
+            self.registered.card.quiet().await;
         }
         let sound = self.replies.is_empty() && self.upstream.is_empty();
         self.replies.consume(self.replies.len());
@@ -235,8 +306,8 @@ impl Client {
     }
 
     /// Closes the server connection.
-    fn drop_link(&mut self) {
-        self.cancel.slot.aim(None);
+    pub(crate) fn drop_link(&mut self) {
+        self.registered.card.aim(0, None);
         self.replies.consume(self.replies.len());
         self.upstream.clear();
         self.link = None;
@@ -264,7 +335,7 @@ impl Client {
             Verdict::Told(lost) | Verdict::Hopeless(lost) | Verdict::Over(lost, _) => lost,
         };
         if lost.in_doubt {
-            self.doubts.push(doubt::watch(&self.shared, primary, pid, mark));
+            self.doubts.push(doubt::watch(&self.shared, &self.tenant, primary, pid, mark));
         } else {
             self.unmark(mark, Floor::since(self.shared.sequence.now()));
         }
@@ -282,13 +353,13 @@ impl Client {
         let lost = self.link.as_ref().map(|link| (link.pid, leads_to(link)));
         if self.link.is_some() {
             // The server would otherwise work on for nobody.
-            let slot = Arc::clone(&self.cancel.slot);
+            let slot = Arc::clone(&self.registered.card);
             tokio::spawn(async move { slot.fire_and_forget().await });
         }
         self.link = None;
         match (mark, lost) {
             (Some(mark), Some((pid, primary))) => {
-                doubt::watch(&self.shared, primary, pid, Some(mark));
+                doubt::watch(&self.shared, &self.tenant, primary, pid, Some(mark));
             }
             (mark, _) => self.unmark(mark, Floor::since(self.shared.sequence.now())),
         }
@@ -305,6 +376,12 @@ fn refusal(error: &ClaimError) -> Report {
     Report::error(error.sqlstate(), error.to_string())
         .detail("The statement was not sent to any server.")
         .hint("it is safe to repeat it")
+}
+
+fn query_timed_out() -> Report {
+    Report::fatal("57014", "terminating connection due to query timeout")
+        .detail("The statement was cancelled.")
+        .hint("clients.query_timeout sets how long one may take")
 }
 
 fn cancelled() -> Report {

@@ -1,18 +1,29 @@
 //! From a proven user to a client that is ready for its first statement.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use afterwrite_core::Reason;
 use afterwrite_frontend as frontend;
-use afterwrite_session::{Answer, Fingerprint, Place, Progress, Session, Settings, answer};
+use afterwrite_session::{
+    Answer, Fingerprint, Place, Progress, Session, Settings as Theirs, answer,
+};
 use afterwrite_sql::Command;
 use afterwrite_wire::server::{self, Report};
 use afterwrite_wire::startup::Startup;
+use tokio::net::TcpStream;
 
 use crate::buffer::{Inbox, Outbox};
 use crate::client::Client;
 use crate::pump::Pumped;
-use crate::shared::{Counted, Parameters, Shared};
+use crate::roster::{Registered, Who};
+use crate::settings::Settings;
+use crate::shared::{Counted, Shared};
+use crate::stats::Tally;
+use crate::tenant::{Parameters, Tenant};
+
+/// The newest protocol that is spoken is 3.2.
+const MINOR_MAX: u16 = 2;
 
 /// Startup parameters that are not settings of the session.
 const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
@@ -23,47 +34,106 @@ pub(crate) async fn greet(
     arrived: frontend::Client,
     shared: Arc<Shared>,
     place: Counted,
-) -> Result<Box<Client>, (tokio::net::TcpStream, Report)> {
+) -> Result<Box<Client>, (TcpStream, Report)> {
     let frontend::Client { stream, startup, ahead } = arrived;
-    let (settings, ours) = match prepare(&startup) {
-        Ok(prepared) => prepared,
+    let admitted = match admit(&stream, &startup, &shared) {
+        Ok(admitted) => admitted,
         Err(report) => return Err((stream, report)),
     };
-    let fingerprint = settings.fingerprint();
-    let mut session =
-        Session::new(shared.settings.limits, shared.settings.level, settings, shared.turn());
-    if let Err(report) = take_ours(&ours, &mut session, &shared) {
-        return Err((stream, report));
-    }
-    let cancel = match shared.cancels.enter() {
-        Ok(cancel) => cancel,
-        Err(error) => {
-            let report = Report::fatal("58000", format!("no random numbers: {error}"));
-            return Err((stream, report));
-        }
-    };
+    let fingerprint = admitted.session.settings().fingerprint();
     let mut client = Box::new(Client {
         stream,
-        session,
+        session: admitted.session,
         inbox: Inbox::with(&ahead),
         outbox: Outbox::default(),
         link: None,
         upstream: Outbox::default(),
         replies: Inbox::default(),
-        cancel,
-        shared: Arc::clone(&shared),
+        registered: admitted.registered,
+        settings: shared.settings(),
+        tenant: admitted.tenant,
+        generation: admitted.generation,
+        shared,
+        connected: Instant::now(),
+        transaction: None,
+        tally: Tally::default(),
         doubts: Vec::new(),
         owed: None,
-        _place: place,
+        _places: [place, admitted.places.0, admitted.places.1],
         gone: false,
         stall: None,
     });
-    client.welcome(&startup, fingerprint).await;
+    client.welcome(fingerprint).await;
     Ok(client)
 }
 
+/// What a client has once it is let in.
+struct Admitted {
+    session: Session,
+    tenant: Arc<Tenant>,
+    registered: Registered,
+    places: (Counted, Counted),
+    generation: u64,
+}
+
+/// Finds the client's database and a place in it.
+fn admit(stream: &TcpStream, startup: &Startup, shared: &Arc<Shared>) -> Result<Admitted, Report> {
+    let generation = shared.generation();
+    let settings = shared.settings();
+    let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
+    let user = startup.user().unwrap_or_default();
+    let tenant = shared.directory.tenant(startup.database().unwrap_or(user), user)?;
+    if tenant.database.is_disabled() {
+        let name = &tenant.database.name;
+        return Err(Report::fatal("57P03", format!("database \"{name}\" is disabled"))
+            .hint("ENABLE in the console lets clients in again"));
+    }
+    let places = take_places(&tenant, &settings, shared)?;
+    let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
+    take_ours(&ours, &mut session, shared, &tenant)?;
+    let who = Who {
+        tenant: Arc::clone(&tenant),
+        from: stream.peer_addr().ok(),
+        local: stream.local_addr().ok(),
+        application: startup.get("application_name").unwrap_or_default().to_owned(),
+        tls: String::new(),
+        minor: startup.minor.min(MINOR_MAX),
+    };
+    let registered = shared
+        .roster
+        .enter(who, startup.minor >= MINOR_MAX)
+        .map_err(|error| Report::fatal("58000", format!("no random numbers: {error}")))?;
+    Ok(Admitted { session, tenant, registered, places, generation })
+}
+
+/// A place among the clients of its database, and of its user.
+fn take_places(
+    tenant: &Tenant,
+    settings: &Settings,
+    shared: &Shared,
+) -> Result<(Counted, Counted), Report> {
+    let database = &tenant.database;
+    let of_user = settings.users.get(&tenant.user).map_or(0, |user| user.clients_max);
+    let first_of = |own: usize, general: usize| if own > 0 { own } else { general };
+    let max = first_of(database.settings().clients_max, settings.clients.per_database_max);
+    let in_database = Counted::within(&database.clients, max).ok_or_else(|| {
+        Report::fatal("53300", format!("too many clients of database \"{}\"", database.name))
+            .detail(format!("There may be {max}."))
+    })?;
+    let max = first_of(of_user, settings.clients.per_user_max);
+    let counts = shared.directory.user(&tenant.user);
+    let of_user = Counted::within(&counts.clients, max).ok_or_else(|| {
+        Report::fatal("53300", format!("too many clients of user \"{}\"", tenant.user))
+            .detail(format!("There may be {max}."))
+    })?;
+    Ok((in_database, of_user))
+}
+
 /// The client's settings for servers, and those for us.
-fn prepare(startup: &Startup) -> Result<(Settings, Vec<(String, String)>), Report> {
+fn prepare(
+    startup: &Startup,
+    ignored: &[String],
+) -> Result<(Theirs, Vec<(String, String)>), Report> {
     let options = startup
         .options()
         .map_err(|malformed| Report::fatal(malformed.sqlstate(), malformed.to_string()))?;
@@ -83,8 +153,10 @@ fn prepare(startup: &Startup) -> Result<(Settings, Vec<(String, String)>), Repor
                 "UTF8" | "UTF-8" | "UNICODE" | "'UTF-8'"
             )
     };
-    let theirs: Vec<_> = theirs.into_iter().filter(|it| !neutral(it)).collect();
-    Ok((Settings::at_login(theirs), ours))
+    let is_ignored = |name: &str| ignored.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let passed_on = |it: &(String, String)| !neutral(it) && !is_ignored(&it.0);
+    let theirs: Vec<_> = theirs.into_iter().filter(passed_on).collect();
+    Ok((Theirs::at_login(theirs), ours))
 }
 
 /// Takes up `afterwrite.…` parameters given at login.
@@ -92,13 +164,14 @@ fn take_ours(
     ours: &[(String, String)],
     session: &mut Session,
     shared: &Shared,
+    tenant: &Tenant,
 ) -> Result<(), Report> {
     for (name, value) in ours {
         let name = name.to_ascii_lowercase();
         let name = name.strip_prefix("afterwrite.").unwrap_or(&name).to_owned();
         let command = Command::Set { name, value: Some(value.clone()), local: false };
         let now = shared.sequence.now();
-        let known = shared.cluster.known_position();
+        let known = tenant.cluster().known_position();
         if let Answer::Failed(report) = answer(&command, session.scope_mut(), now, known, "", false)
         {
             return Err(Report::fatal(report.code, report.message));
@@ -109,8 +182,8 @@ fn take_ours(
 
 impl Client {
     /// Tells the client what a server would tell it, or why it cannot come in.
-    async fn welcome(&mut self, startup: &Startup, fingerprint: Fingerprint) {
-        let parameters = match self.shared.greeting(fingerprint) {
+    async fn welcome(&mut self, fingerprint: Fingerprint) {
+        let parameters = match self.tenant.greeting(fingerprint) {
             Some(known) => Ok(known),
             None => self.learn_parameters(fingerprint).await,
         };
@@ -118,15 +191,12 @@ impl Client {
             Ok(parameters) => {
                 let out = self.outbox.end();
                 server::authentication_ok(out);
-                if startup.minor > 0 || startup.protocol_options().next().is_some() {
-                    let unknown: Vec<_> = startup.protocol_options().collect();
-                    server::negotiate(out, 0, &unknown);
-                }
                 for (name, value) in parameters.iter() {
                     self.session.parameter(name, value);
                     server::parameter_status(out, name, value);
                 }
-                server::backend_key_data(out, self.cancel.key.pid, &self.cancel.key.secret);
+                let card = &self.registered.card;
+                server::backend_key_data(out, card.pid, card.secret());
                 server::ready(out, server::IDLE);
             }
             Err(report) => {
@@ -145,9 +215,9 @@ impl Client {
                 .detail(why)
                 .hint("try again when the servers are back")
         };
-        let mut link = match self.shared.cluster.claim_primary().await {
+        let mut link = match self.tenant.pools.claim_primary().await {
             Ok(link) => link,
-            Err(error) => match self.shared.cluster.claim_any_replica().await {
+            Err(error) => match self.tenant.pools.claim_any_replica().await {
                 Some(link) => link,
                 None => return Err(unavailable(error.to_string())),
             },
@@ -188,7 +258,7 @@ impl Client {
             }
         }
         let parameters = Arc::new(parameters);
-        self.shared.remember_greeting(fingerprint, Arc::clone(&parameters));
+        self.tenant.remember_greeting(fingerprint, Arc::clone(&parameters));
         Ok(parameters)
     }
 }

@@ -1,9 +1,12 @@
 //! Joins the two halves of the proxy. It moves bytes and carries out decisions;
 //! it makes none.
 
+mod accept;
 mod buffer;
-mod cancels;
 mod client;
+mod control;
+mod database;
+mod directory;
 mod doubt;
 mod exchange;
 mod greet;
@@ -11,10 +14,18 @@ mod http;
 mod library;
 mod observe;
 mod pump;
+mod roster;
 mod route;
 mod serve;
 mod settings;
 mod shared;
+mod site;
+mod stats;
+mod tenant;
 
-pub use serve::{Proxy, StartError};
-pub use settings::Settings;
+pub use control::{Reloaded, Reread, Stop};
+pub use serve::{Handle, Proxy, StartError};
+pub use settings::{
+    ANY, AdminSettings, ClientSettings, ClusterSettings, DatabaseSettings, PoolMode, Settings,
+    UserSettings,
+};

@@ -1,10 +1,10 @@
 //! Counters and logs of what was decided: the same reason everywhere.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use afterwrite_backend::Cluster;
 use afterwrite_core::Reason;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
 const WAIT_BUCKETS: [f64; 10] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1.0];
@@ -22,8 +24,7 @@ type Labels = Vec<(String, String)>;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    /// Statements by node and reason.
-    reads: Vec<Vec<Counter>>,
+    reads: Family<Labels, Counter>,
     pub(crate) writes: Counter,
     pub(crate) waits: Histogram,
     pub(crate) captures: Counter,
@@ -39,6 +40,19 @@ pub(crate) struct Metrics {
     nodes: NodeMetrics,
 }
 
+/// Reads of one cluster, by node and reason.
+#[derive(Debug)]
+pub(crate) struct NodeReads(Vec<Vec<Counter>>);
+
+impl NodeReads {
+    /// Each node's reads, by reason.
+    pub(crate) fn by_reason(&self) -> impl Iterator<Item = (usize, Reason, u64)> {
+        self.0.iter().enumerate().flat_map(|(node, counters)| {
+            Reason::ALL.iter().zip(counters).map(move |(reason, it)| (node, *reason, it.get()))
+        })
+    }
+}
+
 #[derive(Debug, Default)]
 struct NodeMetrics {
     up: Family<Labels, Gauge>,
@@ -51,30 +65,17 @@ struct NodeMetrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(nodes: usize) -> Self {
+    pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("afterwrite");
         let reads = Family::<Labels, Counter>::default();
-        registry.register("reads", "Reads by node and reason", reads.clone());
-        let by_node = (0..nodes)
-            .map(|node| {
-                let counter = |reason: &Reason| {
-                    reads
-                        .get_or_create(&vec![
-                            ("node".into(), node.to_string()),
-                            ("reason".into(), reason.name().into()),
-                        ])
-                        .clone()
-                };
-                Reason::ALL.iter().map(counter).collect()
-            })
-            .collect();
+        registry.register("reads", "Reads by cluster, node and reason", reads.clone());
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
             counter
         };
         let metrics = Self {
-            reads: by_node,
+            reads,
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),
@@ -112,10 +113,26 @@ impl Metrics {
         Self { registry, ..metrics }
     }
 
+    /// The counters of one cluster's reads.
+    pub(crate) fn node_reads(&self, cluster: &str, nodes: usize) -> NodeReads {
+        let of_node = |node: usize| {
+            let counter = |reason: &Reason| {
+                let labels = vec![
+                    ("cluster".into(), cluster.into()),
+                    ("node".into(), node.to_string()),
+                    ("reason".into(), reason.name().into()),
+                ];
+                self.reads.get_or_create(&labels).clone()
+            };
+            Reason::ALL.iter().map(counter).collect()
+        };
+        NodeReads((0..nodes).map(of_node).collect())
+    }
+
     /// Counts a read that ran on `node`.
-    pub(crate) fn read(&self, node: usize, reason: Reason) {
+    pub(crate) fn read(&self, reads: &NodeReads, node: usize, reason: Reason) {
         let place = Reason::ALL.iter().position(|it| *it == reason).unwrap_or_default();
-        if let Some(counter) = self.reads.get(node).and_then(|reasons| reasons.get(place)) {
+        if let Some(counter) = reads.0.get(node).and_then(|reasons| reasons.get(place)) {
             counter.inc();
         }
         if reason.is_fallback() {
@@ -129,9 +146,11 @@ impl Metrics {
     }
 
     /// Everything, in the text format of Prometheus (`OpenMetrics` 1.0).
-    pub(crate) fn render(&self, cluster: &Cluster, clients: usize) -> String {
+    pub(crate) fn render(&self, sites: &[Arc<Site>], clients: usize) -> String {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
-        self.nodes.take(cluster);
+        for site in sites {
+            self.nodes.take(site);
+        }
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             let _ = write!(text, "# the metrics could not be written");
@@ -165,11 +184,13 @@ impl NodeMetrics {
         );
     }
 
-    fn take(&self, cluster: &Cluster) {
+    fn take(&self, site: &Site) {
+        let cluster = &site.cluster;
         let primary = cluster.primary().map(|primary| primary.node);
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         for node in cluster.status() {
             let labels = vec![
+                ("cluster".to_owned(), site.name.clone()),
                 ("node".to_owned(), node.node.to_string()),
                 ("address".to_owned(), node.address.clone()),
             ];

@@ -11,7 +11,8 @@ use afterwrite_wire::server::Report;
 use tokio::time::sleep;
 
 use crate::buffer::LENT;
-use crate::client::Client;
+use crate::client::{Client, sent_away};
+use crate::roster::Errand;
 
 /// Bytes for a client that are held at most: then its server is not read.
 const OUTBOX_HIGH: usize = 64 * 1024;
@@ -59,6 +60,9 @@ impl Client {
         }
         poll_fn(|context| match self.poll_pump(context, place) {
             Poll::Ready(pumped) => Poll::Ready(pumped),
+            Poll::Pending if self.registered.card.errand() == Errand::Die => {
+                Poll::Ready(Pumped::Fault(sent_away()))
+            }
             Poll::Pending => gone
                 .as_mut()
                 .poll(context)
@@ -218,7 +222,7 @@ impl Client {
         } else if self.inbox.len() >= AHEAD_MAX {
             return Poll::Pending;
         }
-        let max = self.shared.settings.limits.held_max + LENT;
+        let max = self.settings.clients.limits.held_max + LENT;
         match self.inbox.poll_fill(&mut self.stream, context, max) {
             Poll::Pending | Poll::Ready(Ok(None)) => Poll::Pending,
             Poll::Ready(Ok(Some(count))) if count > 0 => {
@@ -270,7 +274,7 @@ impl Client {
         let Some(link) = self.link.as_mut() else { return };
         let how = Dispatch {
             place,
-            positions: self.shared.cluster.has_replicas(),
+            positions: self.tenant.cluster().has_replicas(),
             sequence: &self.shared.sequence,
         };
         self.session.dispatch(&mut link.link, self.inbox.bytes(), how, self.upstream.end());

@@ -24,7 +24,12 @@ pub(crate) struct Routed {
 impl Client {
     /// A connection to the primary.
     pub(crate) async fn route_to_primary(&self, reason: Reason) -> Result<Routed, ClaimError> {
-        let link = self.shared.cluster.claim_primary().await?;
+        let pools = &self.tenant.pools;
+        let link = if reason.is_fallback() {
+            pools.claim_fallback().await?
+        } else {
+            pools.claim_primary().await?
+        };
         Ok(Routed { link, place: Place::Primary(reason) })
     }
 
@@ -33,16 +38,16 @@ impl Client {
     /// Waiting holds no server connection. Cancel-safe.
     pub(crate) async fn route_read(&mut self) -> Result<Routed, ClaimError> {
         let began = Instant::now();
-        let wait_max = self.shared.settings.wait_max;
-        let known = self.shared.cluster.primary().map(|primary| primary.line);
+        let wait_max = self.tenant.wait_max;
+        let known = self.tenant.cluster().primary().map(|primary| primary.line);
         let now = self.shared.sequence.now();
         if let (Some(key), Some(line)) = (self.session.key(), known) {
-            self.shared.keys.lock().distrust(key, line, now);
+            self.tenant.site().keys.lock().distrust(key, line, now);
         }
         let key = self.key_floor();
         self.session.begin_read(key, known, now);
         if let Need::Fence(_) = self.session.read_floor().need()
-            && let Some(fence) = self.shared.cluster.last_fence()
+            && let Some(fence) = self.tenant.cluster().last_fence()
         {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
@@ -54,7 +59,7 @@ impl Client {
             match self.decide(budget, waited) {
                 Decision::Primary(reason) => {
                     if reason.is_fallback() {
-                        self.shared.cluster.note_fallback(Instant::now());
+                        self.tenant.cluster().note_fallback(Instant::now());
                     }
                     return self.route_to_primary(reason).await;
                 }
@@ -66,7 +71,7 @@ impl Client {
                 }
                 Decision::Wait { need, at_most } => {
                     let start = Instant::now();
-                    self.shared.cluster.wait_for_replay(need, at_most).await;
+                    self.tenant.cluster().wait_for_replay(need, at_most).await;
                     self.shared.metrics.waited(start.elapsed());
                     if waited && start.elapsed() < PAUSE {
                         // One that has replayed it and may not be used: look again later.
@@ -76,7 +81,7 @@ impl Client {
                 }
                 Decision::Resolve { after, at_most } => {
                     self.shared.metrics.fences.inc();
-                    let fence = self.shared.cluster.fence(after, at_most).await;
+                    let fence = self.tenant.cluster().fence(after, at_most).await;
                     reachable = fence.is_some();
                     if let Some(fence) = fence {
                         self.resolve(fence);
@@ -94,20 +99,20 @@ impl Client {
     fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
         if let Some(key) = self.session.key() {
-            self.shared.keys.lock().resolve(key, fence);
+            self.tenant.site().keys.lock().resolve(key, fence);
         }
     }
 
     fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
-        self.session.key().map(|key| self.shared.keys.lock().floor(key))
+        self.session.key().map(|key| self.tenant.site().keys.lock().floor(key))
     }
 
     fn decide(&self, budget: Duration, waited: bool) -> Decision {
         let pending = self.key_floor().is_some_and(|key| key.pending);
-        let replicas = self.shared.cluster.replica_views(Instant::now());
-        let view = View { primary: self.shared.cluster.primary_view(), replicas: &replicas };
+        let replicas = self.tenant.cluster().replica_views(Instant::now());
+        let view = View { primary: self.tenant.cluster().primary_view(), replicas: &replicas };
         let ask = self.session.ask(pending, budget, waited);
-        decide(&ask, &view, &self.shared.settings.policy)
+        decide(&ask, &view, &self.settings.policy)
     }
 
     /// A connection to a replica that itself proves `need`.
@@ -115,7 +120,7 @@ impl Client {
     /// What the probe saw counts for this connection only if both were open at
     /// once; if that does not suffice, the connection is asked itself.
     async fn claim_replica(&self, node: NodeId, need: Option<Position>) -> Option<Claimed> {
-        let mut link = match self.shared.cluster.claim_replica(node).await {
+        let mut link = match self.tenant.pools.claim_replica(node).await {
             Ok(link) => link,
             Err(error) => {
                 debug!(%error, node = node.0, "no connection to the replica");
@@ -130,7 +135,7 @@ impl Client {
         if proves(&mut link, need) {
             return Some(link);
         }
-        let limit = self.shared.settings.backend.probe_timeout;
+        let limit = self.tenant.cluster().settings().probe_timeout;
         match link.witness(limit).await {
             Ok(()) if proves(&mut link, need) => Some(link),
             Ok(()) => {

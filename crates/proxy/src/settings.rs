@@ -1,50 +1,174 @@
 //! What the proxy is told to do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use afterwrite_backend as backend;
+use afterwrite_backend::{PoolSettings, WatchSettings};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
 use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
 
+/// The name of a database's settings that hold for all that are not named.
+pub const ANY: &str = "*";
+
 /// What the proxy is told to do. Plain values, checked by whoever made them.
-#[derive(Clone, Debug)]
+///
+/// All but the addresses may be replaced while it runs.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where clients connect.
     pub listen: Vec<SocketAddr>,
     /// Where `/metrics` is served, if it is.
     pub metrics_listen: Option<SocketAddr>,
-    /// The servers, by host and port.
-    pub nodes: Vec<(String, u16)>,
-    /// Who logs in to the servers, and who may log in here.
+    /// What clients may do.
+    pub clients: ClientSettings,
+    /// Groups of servers, each a primary and its replicas, by name.
+    pub clusters: BTreeMap<String, ClusterSettings>,
+    /// What clients may connect to; [`ANY`] stands for all that are not named.
+    pub databases: BTreeMap<String, DatabaseSettings>,
+    /// What holds for single users.
+    pub users: BTreeMap<String, UserSettings>,
+    /// How replicas are chosen.
+    pub policy: Policy,
+    /// Keys whose floors are remembered, per cluster.
+    pub keys_max: usize,
+    /// Who may use the console, and who may only look.
+    pub admin: AdminSettings,
+    /// Whether each decision is logged.
+    pub log_decisions: bool,
+    /// Whether each client that comes is logged.
+    pub log_connections: bool,
+    /// Whether each client that leaves is logged.
+    pub log_disconnections: bool,
+    /// How long exchanges under way may take once the proxy is told to stop.
+    pub drain_timeout: Duration,
+}
+
+/// What clients may do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSettings {
+    /// How clients prove who they are.
+    pub auth: Auth,
+    /// The only user there is, with its password, unless there are others.
     pub user: String,
     /// Its password.
     pub password: Option<Secret>,
-    /// The database.
-    pub database: String,
-    /// How clients prove who they are.
-    pub auth: Auth,
     /// Clients at once.
     pub connections_max: usize,
+    /// Clients at once of one user; 0 for any number.
+    pub per_user_max: usize,
+    /// Clients at once of one database; 0 for any number.
+    pub per_database_max: usize,
     /// How long a login may take.
     pub login_timeout: Duration,
     /// After how long a client that takes nothing is closed.
     pub write_timeout: Duration,
+    /// After how long a client that sends nothing is closed; zero for never.
+    pub idle_timeout: Duration,
+    /// The same while it has a transaction open.
+    pub idle_transaction_timeout: Duration,
+    /// How long a transaction may be open; zero for any time.
+    pub transaction_timeout: Duration,
+    /// How long one exchange may take; zero for any time.
+    pub query_timeout: Duration,
     /// What one client may use.
     pub limits: Limits,
+    /// Startup parameters that are not passed on to servers.
+    pub ignore_startup_parameters: Vec<String>,
+}
+
+/// A primary and its replicas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSettings {
+    /// The servers, by host and port.
+    pub nodes: Vec<(String, u16)>,
+    /// Who asks the nodes how they are.
+    pub user: String,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// The database that is connected to for it.
+    pub database: String,
+    /// How they are watched.
+    pub watch: WatchSettings,
+}
+
+/// One database as clients name it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseSettings {
+    /// Where it is.
+    pub cluster: String,
+    /// Its name on the servers, if it is another one.
+    pub server_name: Option<String>,
+    /// Who logs in to the servers, whoever the client is.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+    /// When a server connection serves another client.
+    pub mode: PoolMode,
+    /// Its pools.
+    pub pool: PoolSettings,
+    /// Server connections per node, of all its users; 0 for any number.
+    pub connections_max: usize,
+    /// Clients at once; 0 for any number.
+    pub clients_max: usize,
     /// What reads ask for unless they say otherwise.
     pub level: Level,
     /// How long a read waits for a replica.
     pub wait_max: Duration,
-    /// How replicas are chosen.
-    pub policy: Policy,
-    /// Keys whose floors are remembered.
-    pub keys_max: usize,
-    /// How the servers are watched and pooled.
-    pub backend: backend::Settings,
-    /// Whether each decision is logged.
-    pub log_decisions: bool,
+    /// What cleans a server connection that a session had to itself.
+    pub reset_query: String,
+    /// No client is let in.
+    pub disabled: bool,
+}
+
+/// What holds for one user, in the place of what its database says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserSettings {
+    /// The password it logs in to servers with.
+    pub server_password: Option<Secret>,
+    /// When a server connection serves another client.
+    pub mode: Option<PoolMode>,
+    /// Connections per node and role.
+    pub pool_size: Option<usize>,
+    /// Server connections per node, to all databases; 0 for any number.
+    pub connections_max: usize,
+    /// Clients at once; 0 for any number.
+    pub clients_max: usize,
+    /// What its reads ask for unless they say otherwise.
+    pub level: Option<Level>,
+}
+
+/// Who may use the console.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Who may do anything there.
+    pub users: Vec<String>,
+    /// Who may only look.
+    pub stats_users: Vec<String>,
+}
+
+/// When a server connection serves another client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolMode {
+    /// When the client leaves.
+    Session,
+    /// After each transaction.
+    #[default]
+    Transaction,
+    /// After each statement; there are no transactions.
+    Statement,
+}
+
+impl PoolMode {
+    /// The field's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Transaction => "transaction",
+            Self::Statement => "statement",
+        }
+    }
 }

@@ -1,38 +1,39 @@
 //! What all clients share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use afterwrite_backend::Cluster;
-use afterwrite_core::Keys;
+use afterwrite_backend::NodeStatus;
 use afterwrite_frontend::Users;
-use afterwrite_session::Fingerprint;
 use afterwrite_types::Sequence;
-use parking_lot::Mutex;
+use parking_lot::RwLock;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
-use crate::cancels::Cancels;
-use crate::library::SharedLibrary;
+use crate::control::{Control, Reloaded, Stop};
+use crate::directory::Directory;
 use crate::observe::Metrics;
+use crate::roster::{Errand, Roster};
+use crate::serve::users;
 use crate::settings::Settings;
 
-/// Sets of login settings whose outcome is remembered.
-const GREETINGS_MAX: usize = 1024;
-
-/// Parameters, by name, as a client is told them.
-pub(crate) type Parameters = Arc<Vec<(String, String)>>;
+/// How long clients that are told to leave at once have to hear it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What all clients share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) users: Users,
-    pub(crate) cluster: Arc<Cluster>,
+    settings: RwLock<Arc<Settings>>,
+    users: RwLock<Arc<Users>>,
+    /// Grows with each change of the settings: clients look whether it has.
+    generation: AtomicU64,
+    pub(crate) directory: Directory,
     pub(crate) sequence: Arc<Sequence>,
-    pub(crate) keys: Mutex<Keys>,
-    pub(crate) library: SharedLibrary,
-    pub(crate) cancels: Arc<Cancels>,
+    pub(crate) roster: Arc<Roster>,
     pub(crate) metrics: Metrics,
+    pub(crate) control: Control,
+    pub(crate) started: SystemTime,
     /// Clients that have logged in.
     pub(crate) clients: Arc<AtomicUsize>,
     /// Connections that have not logged in yet.
@@ -40,55 +41,130 @@ pub(crate) struct Shared {
     /// Exchanges under way.
     pub(crate) busy: Arc<AtomicUsize>,
     turns: AtomicU32,
-    greetings: Mutex<HashMap<Fingerprint, Parameters>>,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        settings: Settings,
-        users: Users,
-        cluster: Arc<Cluster>,
-        sequence: Arc<Sequence>,
-    ) -> Self {
-        let keys = Keys::new(settings.keys_max, sequence.now());
-        let metrics = Metrics::new(cluster.nodes().len());
+    pub(crate) fn new(settings: Settings, users: Users) -> Self {
+        let sequence = Arc::new(Sequence::default());
+        let settings = Arc::new(settings);
+        let metrics = Metrics::new();
+        let directory = Directory::new(Arc::clone(&sequence));
+        directory.apply(&settings, &metrics);
         Self {
-            settings,
-            users,
-            library: SharedLibrary::new(Arc::clone(&cluster)),
-            cluster,
+            settings: RwLock::new(settings),
+            users: RwLock::new(Arc::new(users)),
+            generation: AtomicU64::new(0),
+            directory,
             sequence,
-            keys: Mutex::new(keys),
-            cancels: Arc::default(),
+            roster: Arc::default(),
             metrics,
+            control: Control::default(),
+            started: SystemTime::now(),
             clients: Arc::default(),
             arriving: Arc::default(),
             busy: Arc::default(),
             turns: AtomicU32::new(0),
-            greetings: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// What the proxy is told to do now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    /// Who may log in now.
+    pub(crate) fn users(&self) -> Arc<Users> {
+        Arc::clone(&self.users.read())
+    }
+
+    /// Begins to watch all nodes; how they are once each was reached or has failed once.
+    pub(crate) async fn start(&self) -> Vec<NodeStatus> {
+        let mut nodes = Vec::new();
+        let sites = self.directory.sites();
+        for site in &sites {
+            site.start();
+        }
+        for site in &sites {
+            site.cluster.settle(site.connect_timeout()).await;
+            nodes.extend(site.cluster.status());
+        }
+        nodes
+    }
+
+    /// Reads the configuration again and takes it up.
+    pub(crate) fn reload(&self) -> Result<Vec<String>, String> {
+        let Reloaded { settings, needs_restart } = self.control.reread()?;
+        let users = users(&settings).map_err(|error| error.to_string())?;
+        self.apply(settings, users);
+        for site in self.directory.sites() {
+            site.start();
+        }
+        for key in &needs_restart {
+            warn!(key, "changed in the configuration, and needs a restart");
+        }
+        info!("the configuration was read again");
+        Ok(needs_restart)
+    }
+
+    /// Waits for clients to be done, for as long as they may take.
+    pub(crate) async fn drain(&self, how: Stop) {
+        let deadline = Instant::now() + self.settings().drain_timeout;
+        let mut how = how;
+        loop {
+            if how >= Stop::AfterTransactions {
+                let errand = if how == Stop::Now { Errand::Die } else { Errand::Leave };
+                for card in self.roster.all() {
+                    card.send_away(errand);
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            tokio::select! {
+                () = self.everyone_gone() => return,
+                more = self.control.stopped(Some(how)) => how = more,
+                () = sleep(left) => break,
+            }
+            if how == Stop::Now {
+                break;
+            }
+        }
+        let left = self.clients.load(Ordering::SeqCst);
+        if left > 0 {
+            warn!(clients = left, "closing those who are not done");
+        }
+        for card in self.roster.all() {
+            card.send_away(Errand::Die);
+        }
+        let _ = timeout(LAST_WORDS, self.everyone_gone()).await;
+    }
+
+    async fn everyone_gone(&self) {
+        while self.clients.load(Ordering::SeqCst) > 0 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Takes up other settings: clients notice before their next exchange.
+    fn apply(&self, settings: Settings, users: Users) {
+        let settings = Arc::new(settings);
+        *self.settings.write() = Arc::clone(&settings);
+        *self.users.write() = Arc::new(users);
+        self.directory.apply(&settings, &self.metrics);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many times the settings have changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// A number that spreads clients over replicas.
     pub(crate) fn turn(&self) -> u32 {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
-
-    /// What a client with these settings was told before.
-    pub(crate) fn greeting(&self, fingerprint: Fingerprint) -> Option<Parameters> {
-        self.greetings.lock().get(&fingerprint).map(Arc::clone)
-    }
-
-    pub(crate) fn remember_greeting(&self, fingerprint: Fingerprint, parameters: Parameters) {
-        let mut greetings = self.greetings.lock();
-        if greetings.len() >= GREETINGS_MAX {
-            greetings.clear();
-        }
-        greetings.insert(fingerprint, parameters);
-    }
 }
 
 /// Counts one up while it lives.
+#[derive(Debug)]
 pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -97,10 +173,10 @@ impl Counted {
         Self(Arc::clone(counter))
     }
 
-    /// Counts one up, unless there are `max` already.
+    /// Counts one up, unless there are `max` already; 0 is any number.
     pub(crate) fn within(counter: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         let place = Self::new(counter);
-        (counter.load(Ordering::SeqCst) <= max).then_some(place)
+        (max == 0 || counter.load(Ordering::SeqCst) <= max).then_some(place)
     }
 }
 

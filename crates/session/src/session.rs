@@ -17,7 +17,7 @@ use crate::statement::Statements;
 const TRIES_MAX: u8 = 3;
 
 /// What one client may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one message.
     pub message_max: usize,

@@ -329,7 +329,7 @@ mod tests {
             lag_bytes: None,
             lag: Duration::ZERO,
             error: error.map(str::to_owned),
-            pool: PoolStatus { active: 0, idle: 0, waiting: 0, size: 0 },
+            pool: PoolStatus::default(),
         }
     }
 

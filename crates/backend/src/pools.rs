@@ -1,0 +1,245 @@
+//! The connections of one user to one database, on every node of a cluster.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use afterwrite_types::{NodeId, Role};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::cluster::Cluster;
+use crate::connect::Login;
+use crate::error::ClaimError;
+use crate::pool::{Claimed, Pool, PoolSettings, PoolStatus};
+use crate::quota::{Limits, Quotas};
+
+/// The connections of one user to one database, on every node of a cluster.
+#[derive(Debug)]
+pub struct Pools {
+    cluster: Arc<Cluster>,
+    login: Arc<Login>,
+    writers: Vec<Arc<Pool>>,
+    readers: Vec<Arc<Pool>>,
+    fallback: Arc<Semaphore>,
+    settings: Mutex<Arc<PoolSettings>>,
+    /// When anything was claimed last, in seconds after `began`.
+    used: AtomicU64,
+    began: Instant,
+}
+
+impl Pools {
+    /// Pools with nothing in them yet. `quotas` are limits they share with others.
+    pub fn new(
+        cluster: &Arc<Cluster>,
+        login: Login,
+        settings: PoolSettings,
+        quotas: &[Arc<Quotas>],
+    ) -> Arc<Self> {
+        let login = Arc::new(login);
+        let fallback = Arc::new(Semaphore::new(fallback_size(cluster, &settings)));
+        let settings = Arc::new(settings);
+        let pools = |role| {
+            let pool = |node: &Arc<crate::Node>| {
+                let index = usize::from(node.id.0);
+                let limits = Limits(quotas.iter().filter_map(|quotas| quotas.on(index)).collect());
+                let (login, sequence) = (Arc::clone(&login), Arc::clone(&cluster.sequence));
+                Pool::new(Arc::clone(node), role, login, sequence, limits, Arc::clone(&settings))
+            };
+            cluster.nodes().iter().map(pool).collect()
+        };
+        let pools = Arc::new(Self {
+            writers: pools(Role::Primary),
+            readers: pools(Role::Replica),
+            cluster: Arc::clone(cluster),
+            login,
+            fallback,
+            settings: Mutex::new(settings),
+            used: AtomicU64::new(0),
+            began: Instant::now(),
+        });
+        cluster.enter(&pools);
+        pools
+    }
+
+    /// The cluster they lead to.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Who logs in to the servers.
+    pub fn login(&self) -> &Arc<Login> {
+        &self.login
+    }
+
+    /// How they behave.
+    pub fn settings(&self) -> Arc<PoolSettings> {
+        Arc::clone(&self.settings.lock())
+    }
+
+    /// Changes how they behave. What is open is closed as far as it is too much.
+    pub fn apply(&self, settings: PoolSettings) {
+        let mut known = self.settings.lock();
+        let before = fallback_size(&self.cluster, &known);
+        let after = fallback_size(&self.cluster, &settings);
+        if after >= before {
+            self.fallback.add_permits(after - before);
+        } else {
+            let _ = self.fallback.forget_permits(before - after);
+        }
+        *known = Arc::new(settings);
+        for pool in self.all() {
+            pool.apply(&known);
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.writers.iter().chain(&self.readers)
+    }
+
+    /// A connection to the primary.
+    pub async fn claim_primary(&self) -> Result<Claimed, ClaimError> {
+        let primary = self.cluster.primary().ok_or(ClaimError::NoPrimary)?;
+        let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
+        self.note_use();
+        pool.claim().await
+    }
+
+    /// A connection to the primary for a read that found no replica.
+    ///
+    /// Such reads have a limit of their own, so that those that write find a
+    /// connection even when all replicas are gone.
+    pub async fn claim_fallback(&self) -> Result<Claimed, ClaimError> {
+        if !self.cluster.has_replicas() {
+            return self.claim_primary().await;
+        }
+        let permit = self.fallback_permit().await?;
+        Ok(self.claim_primary().await?.with_permit(Some(permit)))
+    }
+
+    async fn fallback_permit(&self) -> Result<OwnedSemaphorePermit, ClaimError> {
+        if let Ok(permit) = Arc::clone(&self.fallback).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let settings = self.settings();
+        let busy =
+            || ClaimError::Fallback { waited: settings.wait_timeout, size: settings.fallback_size };
+        let permit = Arc::clone(&self.fallback).acquire_owned();
+        timeout(settings.wait_timeout, permit).await.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+
+    /// A connection to a replica.
+    pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
+        self.note_use();
+        self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
+    }
+
+    /// A connection to any replica that is up.
+    pub async fn claim_any_replica(&self) -> Option<Claimed> {
+        for pool in &self.readers {
+            let state = pool.node().state();
+            if state.up
+                && state.role == Some(Role::Replica)
+                && let Ok(link) = pool.claim().await
+            {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    fn note_use(&self) {
+        self.used.store(self.began.elapsed().as_secs(), Ordering::Relaxed);
+    }
+
+    /// For how many seconds nothing was claimed.
+    pub fn unused_for(&self) -> u64 {
+        self.began.elapsed().as_secs().saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
+    /// How full the pools are, added up.
+    pub fn status(&self) -> PoolStatus {
+        self.all().fold(PoolStatus::default(), |sum, pool| {
+            let one = pool.status();
+            PoolStatus {
+                active: sum.active + one.active,
+                idle: sum.idle + one.idle,
+                waiting: sum.waiting + one.waiting,
+                waited: sum.waited.max(one.waited),
+                size: one.size,
+            }
+        })
+    }
+
+    /// How full the pool to one node is.
+    pub fn node_status(&self, node: NodeId, role: Role) -> PoolStatus {
+        let pools = if role == Role::Replica { &self.readers } else { &self.writers };
+        pools.get(usize::from(node.0)).map(|pool| pool.status()).unwrap_or_default()
+    }
+
+    /// Every pool: node by node, first as primaries, then as replicas.
+    pub fn pools(&self) -> impl Iterator<Item = (Role, &Arc<Pool>)> {
+        let writers = self.writers.iter().map(|pool| (Role::Primary, pool));
+        writers.chain(self.readers.iter().map(|pool| (Role::Replica, pool)))
+    }
+
+    /// Closes all connections: those in use as they come back.
+    pub fn reconnect(&self) {
+        for pool in self.all() {
+            pool.reconnect();
+        }
+    }
+
+    /// Whether a statement uses any connection.
+    pub fn is_busy(&self) -> bool {
+        self.status().active > 0
+    }
+
+    /// Whether nothing is open.
+    pub fn is_unused(&self) -> bool {
+        self.all().all(|pool| pool.is_unused())
+    }
+
+    /// Closes what is not needed, and opens what should be there.
+    pub(crate) fn tidy(self: &Arc<Self>) {
+        let primary = self.cluster.primary().map(|primary| usize::from(primary.node.0));
+        let mut cold = None;
+        for (index, pool) in self.writers.iter().enumerate() {
+            if pool.tidy() && primary == Some(index) {
+                cold = Some(Arc::clone(pool));
+            }
+        }
+        for pool in &self.readers {
+            let state = pool.node().state();
+            if pool.tidy() && state.up && state.role == Some(Role::Replica) {
+                warm_up(Arc::clone(pool));
+            }
+        }
+        if let Some(pool) = cold {
+            warm_up(pool);
+        }
+    }
+}
+
+impl Drop for Pools {
+    fn drop(&mut self) {
+        debug!(user = %self.login.user, database = %self.login.database, "pools closed");
+    }
+}
+
+/// Opens connections in advance, one after the other, so that the server is not
+/// overrun.
+fn warm_up(pool: Arc<Pool>) {
+    tokio::spawn(async move {
+        if let Err(error) = pool.warm().await {
+            warn!(node = %pool.node().address(), %error, "cannot open a connection in advance");
+        }
+    });
+}
+
+/// Reads at once on the primary for want of a replica.
+fn fallback_size(cluster: &Cluster, settings: &PoolSettings) -> usize {
+    if cluster.has_replicas() { settings.fallback_size.max(1) } else { Semaphore::MAX_PERMITS }
+}

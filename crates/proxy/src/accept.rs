@@ -1,0 +1,116 @@
+//! From an accepted connection to a client's task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use afterwrite_frontend::{Arrival, LoginError, receive};
+use afterwrite_wire::server::{self, Report};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::greet::greet;
+use crate::shared::{Counted, Shared};
+
+/// Connections at once that have not logged in yet; cancel requests are among them.
+const ARRIVING_MAX: usize = 2048;
+
+/// Accepts clients until it is dropped. The clients' tasks live on without it.
+pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move { arrive(stream, from, shared).await });
+            }
+            Err(error) => {
+                // Most likely too many open files: those who are in are still served.
+                warn!(%error, "cannot accept a client");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Receives one connection, whatever it turns out to be.
+async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
+    if let Err(error) = keep_alive(&stream) {
+        debug!(%error, "keep-alive is not available");
+    }
+    let Some(_arriving) = Counted::within(&shared.arriving, ARRIVING_MAX) else {
+        shared.metrics.refused.inc();
+        let report = Report::fatal("53300", "too many clients are logging in at once")
+            .hint("try again in a moment");
+        turn_away(stream, &report).await;
+        return;
+    };
+    let (users, settings) = (shared.users(), shared.settings());
+    match receive(stream, &users, settings.clients.login_timeout).await {
+        Ok(Arrival::Client(client)) => admit(client, &shared).await,
+        Ok(Arrival::Cancel { pid, key }) => {
+            if let Some(card) = shared.roster.find(pid, &key) {
+                card.fire().await;
+            }
+        }
+        Ok(Arrival::Nobody) => {}
+        Err(LoginError::Io(error)) => debug!(%from, %error, "a client left during its login"),
+        Err(error) => {
+            shared.metrics.refused.inc();
+            warn!(%from, %error, "a login failed");
+        }
+    }
+}
+
+/// Makes a client of a proven user, if there is room for one more.
+async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
+    if shared.control.is_stopping() {
+        let report = Report::fatal("57P03", "the proxy is shutting down")
+            .hint("connect again: another one may have taken over");
+        turn_away(client.stream, &report).await;
+        return;
+    }
+    let max = shared.settings().clients.connections_max;
+    let Some(place) = Counted::within(&shared.clients, max) else {
+        shared.metrics.refused.inc();
+        let report = Report::fatal("53300", format!("the proxy serves {max} clients already"))
+            .hint("try again later, or raise clients.connections_max");
+        turn_away(client.stream, &report).await;
+        return;
+    };
+    match greet(client, Arc::clone(shared), place).await {
+        Ok(client) if client.gone => {}
+        // A task of its own: what was needed for the login is let go.
+        Ok(client) => {
+            if client.settings.log_connections {
+                let (user, database) = (&client.tenant.user, &client.tenant.database.name);
+                info!(id = client.registered.card.id, %user, %database, "client connected");
+            }
+            drop(tokio::spawn(client.serve()));
+        }
+        Err((stream, report)) => {
+            shared.metrics.refused.inc();
+            turn_away(stream, &report).await;
+        }
+    }
+}
+
+/// Notices a client that is gone without a word.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_mins(1))
+        .with_interval(Duration::from_secs(15));
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+async fn turn_away(mut stream: TcpStream, report: &Report) {
+    let mut out = Vec::new();
+    server::error(&mut out, report);
+    let say = async {
+        stream.write_all(&out).await?;
+        stream.shutdown().await
+    };
+    let _ = timeout(Duration::from_secs(1), say).await;
+}

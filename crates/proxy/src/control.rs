@@ -1,0 +1,91 @@
+//! What the proxy is told while it runs: to stop, to read its settings again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::settings::Settings;
+
+/// How the proxy stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Once all clients have left by themselves.
+    AfterClients,
+    /// Once the transactions under way are over; whoever is between two is told to
+    /// leave.
+    AfterTransactions,
+    /// Now.
+    Now,
+}
+
+/// Reads the configuration again; what is wrong with it otherwise.
+pub type Reread = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
+
+/// A configuration that was read again.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What the proxy is told to do from now on.
+    pub settings: Settings,
+    /// Keys whose change needs a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// What the proxy is told while it runs.
+#[derive(Default)]
+pub(crate) struct Control {
+    stop: Mutex<Option<Stop>>,
+    changed: Notify,
+    stopping: AtomicBool,
+    reread: Mutex<Option<Arc<Reread>>>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("stop", &*self.stop.lock()).finish_non_exhaustive()
+    }
+}
+
+impl Control {
+    /// Asks the proxy to stop; a more urgent way replaces a less urgent one.
+    pub(crate) fn stop(&self, how: Stop) {
+        {
+            let mut stop = self.stop.lock();
+            *stop = (*stop).max(Some(how));
+        }
+        self.stopping.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether it was asked to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is asked to stop in a more urgent way than `known`.
+    pub(crate) async fn stopped(&self, known: Option<Stop>) -> Stop {
+        loop {
+            let changed = self.changed.notified();
+            let now = *self.stop.lock();
+            if let Some(how) = now.filter(|_| now > known) {
+                return how;
+            }
+            changed.await;
+        }
+    }
+
+    pub(crate) fn reread_by(&self, reread: Arc<Reread>) {
+        *self.reread.lock() = Some(reread);
+    }
+
+    /// Reads the configuration again.
+    pub(crate) fn reread(&self) -> Result<Reloaded, String> {
+        let reread = self.reread.lock().as_ref().map(Arc::clone);
+        match reread {
+            Some(reread) => reread(),
+            None => Err("there is no configuration to read again".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! One user of one database: what its clients share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use afterwrite_backend::{Cluster, Pools};
+use afterwrite_session::Fingerprint;
+use afterwrite_types::Level;
+use parking_lot::Mutex;
+
+use crate::database::Database;
+use crate::settings::PoolMode;
+use crate::site::Site;
+
+/// Sets of login settings whose outcome is remembered, per tenant.
+const GREETINGS_MAX: usize = 256;
+
+/// Parameters, by name, as a client is told them.
+pub(crate) type Parameters = Arc<Vec<(String, String)>>;
+
+/// One user of one database: what its clients share.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    pub(crate) user: String,
+    pub(crate) database: Arc<Database>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) mode: PoolMode,
+    pub(crate) level: Level,
+    pub(crate) wait_max: Duration,
+    greetings: Mutex<HashMap<Fingerprint, Parameters>>,
+}
+
+impl Tenant {
+    pub(crate) fn new(
+        user: &str,
+        database: Arc<Database>,
+        pools: Arc<Pools>,
+        mode: PoolMode,
+        level: Option<Level>,
+    ) -> Arc<Self> {
+        let settings = database.settings();
+        Arc::new(Self {
+            user: user.to_owned(),
+            pools,
+            mode,
+            level: level.unwrap_or(settings.level),
+            wait_max: settings.wait_max,
+            greetings: Mutex::default(),
+            database,
+        })
+    }
+
+    /// The cluster it reads and writes.
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.database.site.cluster
+    }
+
+    /// What clients of the same cluster share.
+    pub(crate) fn site(&self) -> &Site {
+        &self.database.site
+    }
+
+    /// What a client with these settings was told before.
+    pub(crate) fn greeting(&self, fingerprint: Fingerprint) -> Option<Parameters> {
+        self.greetings.lock().get(&fingerprint).map(Arc::clone)
+    }
+
+    pub(crate) fn remember_greeting(&self, fingerprint: Fingerprint, parameters: Parameters) {
+        let mut greetings = self.greetings.lock();
+        if greetings.len() >= GREETINGS_MAX {
+            greetings.clear();
+        }
+        greetings.insert(fingerprint, parameters);
+    }
+
+    /// Forgets what servers have reported: it may have changed with them.
+    pub(crate) fn forget_greetings(&self) {
+        self.greetings.lock().clear();
+    }
+}
