@@ -7,6 +7,7 @@ use afterwrite_backend as backend;
 use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
+use afterwrite_net::{Endpoint, UNIX_MODE};
 use afterwrite_proxy::Settings;
 use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
@@ -74,7 +75,8 @@ pub(crate) fn proxy(config: &Config) -> Settings {
     let clients = &config.clients;
     let routing = &config.routing;
     Settings {
-        listen: config.listen.clone(),
+        listen: config.listen.iter().copied().map(Endpoint::Tcp).collect(),
+        unix_mode: UNIX_MODE,
         metrics_listen: config.metrics_listen,
         nodes: config.cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
         user: config.cluster.user.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
+use afterwrite_net::Address;
 use afterwrite_types::{
     Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
 };
@@ -63,7 +64,7 @@ pub struct Primary {
 pub struct NodeStatus {
     /// Its number.
     pub node: NodeId,
-    /// `host:port`.
+    /// `host:port`, or a Unix socket's path.
     pub address: String,
     /// What it said it was.
     pub role: Option<Role>,
@@ -116,7 +117,7 @@ impl Cluster {
         let login = Arc::new(login);
         let nodes: Vec<_> = (0..)
             .zip(addresses)
-            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), host.clone(), *port)))
+            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), Address::new(host, *port))))
             .collect();
         let limits = PoolLimits {
             size: settings.pool_size,
@@ -288,7 +289,7 @@ impl Cluster {
             .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
         let limit = self.settings.connect_timeout;
         let ask = async {
-            let mut messages = Messages::open(&node.host, node.port).await?;
+            let mut messages = Messages::open(&node.server).await?;
             connect::log_in(&mut messages, &self.login, None).await?;
             connect::process_is_gone(&mut messages, pid).await
         };

@@ -2,11 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::Proof;
+use afterwrite_net::{Address, Endpoint, Stream};
 use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 use afterwrite_types::{
     InsertPointer, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
@@ -22,11 +22,10 @@ use afterwrite_wire::server::{
 use afterwrite_wire::tags::server as tag;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::ConnectError;
-use crate::stream::{self, Messages};
+use crate::stream::Messages;
 
 /// Who logs in to the servers, and where to.
 #[derive(Debug)]
@@ -52,7 +51,7 @@ impl Login {
 #[derive(Debug)]
 pub struct Connection {
     /// The socket.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What is known of it, and what is owed on it.
     pub link: Link,
     /// The server process.
@@ -60,7 +59,7 @@ pub struct Connection {
     /// The key that cancels what it does.
     pub key: Vec<u8>,
     /// Where it leads to.
-    pub address: Option<SocketAddr>,
+    pub endpoint: Endpoint,
     /// Parameters the server reported at login.
     pub parameters: Arc<Vec<(String, String)>>,
     /// When it was opened.
@@ -115,13 +114,13 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
 /// asked for later counts as seen together with this connection.
 pub(crate) async fn open(
     node: NodeId,
-    address: (&str, u16),
+    server: &Address,
     login: &Login,
     expected: Role,
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let mut messages = Messages::open(address.0, address.1).await?;
+    let mut messages = Messages::open(server).await?;
     let greeting = log_in(&mut messages, login, Some(expected)).await?;
     let introduction = introduce(&mut messages).await?;
     let admitted = sequence.now();
@@ -136,14 +135,14 @@ pub(crate) async fn open(
         until_ready(&mut messages).await?;
     }
     let now = Instant::now();
-    let peer = stream::peer(&messages.stream);
+    let endpoint = messages.endpoint.clone();
     let link = Link::new(spec(node, &introduction, admitted, prepared_max));
     Ok(Connection {
         stream: messages.into_stream()?,
         link,
         pid: greeting.pid,
         key: greeting.key,
-        address: peer,
+        endpoint,
         parameters: Arc::new(greeting.parameters),
         opened: now,
         last_used: now,
@@ -364,6 +363,7 @@ impl Connection {
             let mut out = Vec::new();
             client::query(&mut out, "SELECT pg_catalog.pg_last_wal_replay_lsn()");
             self.stream.write_all(&out).await?;
+            self.stream.flush().await?;
             let mut buffer = Vec::new();
             let mut replayed = None;
             loop {

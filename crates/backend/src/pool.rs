@@ -154,10 +154,9 @@ impl Pool {
     async fn open(self: &Arc<Self>, mut place: Place) -> Result<Claimed, ConnectError> {
         let limit = self.limits.connect_timeout;
         let life = self.node.life.load(Ordering::SeqCst);
-        let address = (self.node.host.as_str(), self.node.port);
         let opening = connect::open(
             self.node.id,
-            address,
+            &self.node.server,
             &self.login,
             self.role,
             self.limits.prepared_max,

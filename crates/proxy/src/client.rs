@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use afterwrite_backend::Claimed;
+use afterwrite_net::Stream;
 use afterwrite_session::{Gathered, Progress, Session};
 use afterwrite_wire::server::{self, Report};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::debug;
 
@@ -24,7 +24,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// One client and everything it holds.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) session: Session,
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,

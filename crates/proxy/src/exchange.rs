@@ -103,12 +103,9 @@ impl Client {
 
     /// Cancel requests of the client hit this connection from now on.
     fn aim(&self, link: &Claimed) {
-        let target = link.address.map(|address| CancelTarget {
-            address,
-            pid: link.pid,
-            key: link.key.clone(),
-        });
-        self.cancel.slot.aim(target);
+        let target =
+            CancelTarget { endpoint: link.endpoint.clone(), pid: link.pid, key: link.key.clone() };
+        self.cancel.slot.aim(Some(target));
     }
 
     fn settle_doubts(&mut self) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use afterwrite_core::Reason;
 use afterwrite_frontend as frontend;
+use afterwrite_net::Stream;
 use afterwrite_session::{Answer, Fingerprint, Place, Progress, Session, Settings, answer};
 use afterwrite_sql::Command;
 use afterwrite_wire::server::{self, Report};
@@ -23,7 +24,7 @@ pub(crate) async fn greet(
     arrived: frontend::Client,
     shared: Arc<Shared>,
     place: Counted,
-) -> Result<Box<Client>, (tokio::net::TcpStream, Report)> {
+) -> Result<Box<Client>, (Stream, Report)> {
     let frontend::Client { stream, startup, ahead } = arrived;
     let (settings, ours) = match prepare(&startup) {
         Ok(prepared) => prepared,

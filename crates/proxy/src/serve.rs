@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::{Cluster, Login, NodeStatus};
-use afterwrite_frontend::{Arrival, LoginError, Users, listen, receive};
+use afterwrite_frontend::{Arrival, LoginError, Users, receive};
+use afterwrite_net::{Endpoint, KeepAlive, Listener, Peer, Stream};
 use afterwrite_types::Sequence;
 use afterwrite_wire::scram::ScramError;
 use afterwrite_wire::server::{self, Report};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
@@ -32,7 +32,7 @@ pub enum StartError {
     /// An address cannot be listened on.
     Listen {
         /// The address.
-        address: SocketAddr,
+        endpoint: Endpoint,
         /// Why not.
         error: io::Error,
     },
@@ -43,7 +43,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen { endpoint, error } => write!(f, "cannot listen on {endpoint}: {error}"),
             Self::Keys(error) => write!(f, "cannot make login keys: {error}"),
         }
     }
@@ -55,16 +55,19 @@ impl std::error::Error for StartError {}
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
-    metrics: Option<TcpListener>,
+    listeners: Vec<Listener>,
+    metrics: Option<Listener>,
 }
 
 impl Proxy {
     /// Listens on every address; nothing is accepted yet.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
-        let on = |address| listen(address).map_err(|error| StartError::Listen { address, error });
-        let listeners = settings.listen.iter().copied().map(on).collect::<Result<_, _>>()?;
-        let metrics = settings.metrics_listen.map(on).transpose()?;
+        let on = |endpoint: &Endpoint| {
+            Listener::bind(endpoint, settings.unix_mode)
+                .map_err(|error| StartError::Listen { endpoint: endpoint.clone(), error })
+        };
+        let listeners = settings.listen.iter().map(on).collect::<Result<_, _>>()?;
+        let metrics = settings.metrics_listen.map(|it| on(&it.into())).transpose()?;
         let users = Users::new(
             settings.auth,
             settings.user.clone(),
@@ -81,13 +84,13 @@ impl Proxy {
     }
 
     /// Where clients connect: with the ports that port 0 became.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
     }
 
     /// Where `/metrics` is served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.metrics.as_ref().and_then(|listener| listener.endpoint().tcp())
     }
 
     /// Serves until `stop` is done; then no client is accepted any more, and
@@ -123,7 +126,7 @@ impl Proxy {
 }
 
 /// Accepts clients until it is dropped. The clients' tasks live on without it.
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
@@ -140,8 +143,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Receives one connection, whatever it turns out to be.
-async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
-    if let Err(error) = keep_alive(&stream) {
+async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
+    if let Err(error) = stream.tune(&KeepAlive::CLIENTS) {
         debug!(%error, "keep-alive is not available");
     }
     let Some(_arriving) = Counted::within(&shared.arriving, ARRIVING_MAX) else {
@@ -188,15 +191,7 @@ async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
     }
 }
 
-/// Notices a client that is gone without a word.
-fn keep_alive(stream: &TcpStream) -> io::Result<()> {
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_mins(1))
-        .with_interval(Duration::from_secs(15));
-    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
-}
-
-async fn turn_away(mut stream: TcpStream, report: &Report) {
+async fn turn_away(mut stream: Stream, report: &Report) {
     let mut out = Vec::new();
     server::error(&mut out, report);
     let say = async {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use afterwrite_backend as backend;
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
+use afterwrite_net::Endpoint;
 use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
@@ -14,10 +15,12 @@ use afterwrite_wire::password::Secret;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where clients connect.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Endpoint>,
+    /// Who may connect to a Unix socket: the permissions of its file.
+    pub unix_mode: u32,
     /// Where `/metrics` is served, if it is.
     pub metrics_listen: Option<SocketAddr>,
-    /// The servers, by host and port.
+    /// The servers, by host (or a folder, for a Unix socket) and port.
     pub nodes: Vec<(String, u16)>,
     /// Who logs in to the servers, and who may log in here.
     pub user: String,
