@@ -6,6 +6,7 @@ use std::path::Path;
 use afterwrite_backend::NodeStatus;
 use afterwrite_cluster::{Cluster, ClusterError, Plan};
 use afterwrite_config::{Overlay, load};
+use afterwrite_net::Endpoint;
 use afterwrite_proxy::Proxy;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -38,7 +39,7 @@ fn explain(error: &ClusterError) -> Exit {
 /// A proxy in this process. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LocalProxy {
-    address: SocketAddr,
+    address: Endpoint,
     metrics: Option<SocketAddr>,
     login: String,
     database: String,
@@ -61,7 +62,7 @@ impl LocalProxy {
         let no_files = |path: &Path| std::fs::read_to_string(path);
         let config = load(None, [], &overlay, &no_files).map_err(Exit::failed)?;
         let proxy = Proxy::bind(settings::proxy(&config)).map_err(Exit::failed)?;
-        let address = proxy.addresses().first().copied();
+        let address = proxy.endpoints().into_iter().next();
         let address = address.ok_or_else(|| Exit::failed("the proxy listens nowhere"))?;
         let metrics = proxy.metrics_address();
         let (tell, told) = oneshot::channel();

@@ -18,8 +18,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Exit> {
     runtime.block_on(async {
         let trust = config.clients.auth == ClientAuth::Trust;
         let proxy = Proxy::bind(settings::proxy(&config)).map_err(Exit::failed)?;
-        for address in proxy.addresses() {
-            info!(%address, "listening for clients");
+        for endpoint in proxy.endpoints() {
+            info!(address = %endpoint, "listening for clients");
         }
         if let Some(address) = proxy.metrics_address() {
             info!("metrics at http://{address}/metrics");

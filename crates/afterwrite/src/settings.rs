@@ -9,6 +9,7 @@ use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
+use afterwrite_net::{Endpoint, UNIX_MODE};
 use afterwrite_proxy::{
     AdminSettings, ClientSettings, ClusterSettings, DatabaseSettings, PoolMode, Settings,
 };
@@ -86,7 +87,8 @@ pub(crate) fn proxy(config: &Config) -> Settings {
         watch: watch(config),
     };
     Settings {
-        listen: config.listen.clone(),
+        listen: config.listen.iter().copied().map(Endpoint::Tcp).collect(),
+        unix_mode: UNIX_MODE,
         metrics_listen: config.metrics_listen,
         clients: ClientSettings {
             auth: match clients.auth {

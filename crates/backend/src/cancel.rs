@@ -1,11 +1,10 @@
 //! Asks a server to cancel what one of its processes is doing.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use afterwrite_net::Endpoint;
 use afterwrite_wire::client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::ConnectError;
@@ -14,7 +13,7 @@ use crate::error::ConnectError;
 #[derive(Clone, Debug)]
 pub struct CancelTarget {
     /// Where its server listens.
-    pub address: SocketAddr,
+    pub endpoint: Endpoint,
     /// The process.
     pub pid: i32,
     /// The key that proves the right to.
@@ -26,10 +25,11 @@ pub struct CancelTarget {
 /// connection must not be given to another client.
 pub async fn cancel(target: &CancelTarget, limit: Duration) -> Result<(), ConnectError> {
     let send = async {
-        let mut stream = TcpStream::connect(target.address).await?;
+        let mut stream = target.endpoint.connect().await?;
         let mut out = Vec::new();
         client::cancel(&mut out, target.pid, &target.key);
         stream.write_all(&out).await?;
+        stream.flush().await?;
         let mut rest = [0; 16];
         while stream.read(&mut rest).await? > 0 {}
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
+use afterwrite_net::Address;
 use afterwrite_types::{
     Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
 };
@@ -52,7 +53,7 @@ pub struct Primary {
 pub struct NodeStatus {
     /// Its number.
     pub node: NodeId,
-    /// `host:port`.
+    /// `host:port`, or a Unix socket's path.
     pub address: String,
     /// What it said it was.
     pub role: Option<Role>,
@@ -103,7 +104,7 @@ impl Cluster {
     ) -> Arc<Self> {
         let nodes: Vec<_> = (0..)
             .zip(addresses)
-            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), host.clone(), *port)))
+            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), Address::new(host, *port))))
             .collect();
         Arc::new(Self {
             settings: Mutex::new(settings),
@@ -251,7 +252,7 @@ impl Cluster {
             .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
         let limit = self.settings().connect_timeout;
         let ask = async {
-            let mut messages = Messages::open(&node.host, node.port).await?;
+            let mut messages = Messages::open(&node.server).await?;
             connect::log_in(&mut messages, &self.login, None).await?;
             connect::process_is_gone(&mut messages, pid).await
         };

@@ -2,11 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::Proof;
+use afterwrite_net::{Endpoint, Stream};
 use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 use afterwrite_types::{
     InsertPointer, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
@@ -22,13 +22,12 @@ use afterwrite_wire::server::{
 use afterwrite_wire::tags::server as tag;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::pool::ServerCard;
-use crate::stream::{self, Messages};
+use crate::stream::Messages;
 
 /// Who logs in to the servers, and where to.
 #[derive(Debug)]
@@ -54,7 +53,7 @@ impl Login {
 #[derive(Debug)]
 pub struct Connection {
     /// The socket.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What is known of it, and what is owed on it.
     pub link: Link,
     /// The server process.
@@ -62,7 +61,7 @@ pub struct Connection {
     /// The key that cancels what it does.
     pub key: Vec<u8>,
     /// Where it leads to.
-    pub address: Option<SocketAddr>,
+    pub endpoint: Endpoint,
     /// Parameters the server reported at login.
     pub parameters: Arc<Vec<(String, String)>>,
     /// When it was opened.
@@ -126,7 +125,7 @@ pub(crate) async fn open(
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let mut messages = Messages::open(&node.host, node.port).await?;
+    let mut messages = Messages::open(&node.server).await?;
     let greeting = log_in(&mut messages, login, Some(expected)).await?;
     let introduction = introduce(&mut messages).await?;
     let admitted = sequence.now();
@@ -141,22 +140,23 @@ pub(crate) async fn open(
         until_ready(&mut messages).await?;
     }
     let now = Instant::now();
-    let peer = stream::peer(&messages.stream);
-    let local = messages.stream.local_addr().ok();
+    let endpoint = messages.endpoint.clone();
+    let local = messages.stream.local();
+    let card = ServerCard::new(greeting.pid, endpoint.clone(), local, String::new());
     let link = Link::new(spec(node.id, &introduction, admitted, prepared_max));
     Ok(Connection {
         stream: messages.into_stream()?,
         link,
         pid: greeting.pid,
         key: greeting.key,
-        address: peer,
+        endpoint,
         parameters: Arc::new(greeting.parameters),
         opened: now,
         last_used: now,
         server: introduction.server,
         life: 0,
         era: 0,
-        card: ServerCard::new(greeting.pid, peer, local, String::new()),
+        card,
     })
 }
 
@@ -389,6 +389,7 @@ impl Connection {
             let mut out = Vec::new();
             client::query(&mut out, sql);
             self.stream.write_all(&out).await?;
+            self.stream.flush().await?;
             self.read_answer().await
         };
         let answer = timeout(limit, asking).await.map_err(|_| ConnectError::TimedOut(limit))?;

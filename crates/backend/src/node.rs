@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{Lag, Observed, ReplicaView};
+use afterwrite_net::Address;
 use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -44,10 +45,8 @@ pub struct NodeState {
 pub struct Node {
     /// Its number.
     pub id: NodeId,
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
+    /// Where it is.
+    pub server: Address,
     /// Statements under way on it.
     pub in_flight: AtomicU32,
     /// Counts the times it was found to be gone: connections of an earlier life
@@ -59,11 +58,10 @@ pub struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, host: String, port: u16) -> Self {
+    pub(crate) fn new(id: NodeId, server: Address) -> Self {
         Self {
             id,
-            host,
-            port,
+            server,
             in_flight: AtomicU32::new(0),
             life: AtomicU64::new(0),
             state: Mutex::new(NodeState::default()),
@@ -72,13 +70,9 @@ impl Node {
         }
     }
 
-    /// `host:port`.
+    /// `host:port`, or a Unix socket's path.
     pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        self.server.to_string()
     }
 
     /// Waits until the node is given up, beginning now.

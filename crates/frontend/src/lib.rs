@@ -5,10 +5,8 @@
 
 mod auth;
 mod error;
-mod listener;
 mod login;
 
 pub use auth::{Auth, Users};
 pub use error::LoginError;
-pub use listener::listen;
 pub use login::{Arrival, Client, receive};

@@ -3,11 +3,11 @@
 use std::io;
 use std::time::Duration;
 
+use afterwrite_net::Stream;
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
 use afterwrite_wire::startup::{Opening, Startup, opening};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::auth::Users;
@@ -36,7 +36,7 @@ pub enum Arrival {
 #[derive(Debug)]
 pub struct Client {
     /// Its socket.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What it asked for.
     pub startup: Startup,
     /// Bytes it sent ahead.
@@ -48,11 +48,10 @@ pub struct Client {
 ///
 /// Cancel-safe: dropped, the connection closes.
 pub async fn receive(
-    stream: TcpStream,
+    stream: Stream,
     users: &Users,
     limit: Duration,
 ) -> Result<Arrival, LoginError> {
-    let _ = stream.set_nodelay(true);
     let mut wire = Wire { stream, buffer: Vec::new() };
     let result = match timeout(limit, greet(&mut wire, users)).await {
         Ok(result) => result,
@@ -114,13 +113,14 @@ async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
 
 /// A client's socket before its login, read a message at a time.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
 }
 
 impl Wire {
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), LoginError> {
-        Ok(self.stream.write_all(bytes).await?)
+        self.stream.write_all(bytes).await?;
+        Ok(self.stream.flush().await?)
     }
 
     async fn fill(&mut self) -> Result<usize, LoginError> {

@@ -11,11 +11,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What the product is made of, from the bottom.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["types"],
     &["wire", "sql", "core"],
     &["session"],
     // The I/O line: the layers up to here never wait.
+    &["net"],
     &["frontend", "backend"],
     &["proxy"],
     &["afterwrite"],
@@ -44,7 +45,7 @@ const MACHINE: &[&str] = &["types", "wire", "sql", "core", "session"];
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] =
-    &["types", "wire", "sql", "core", "session", "frontend", "backend", "proxy", "config"];
+    &["types", "wire", "sql", "core", "session", "net", "frontend", "backend", "proxy", "config"];
 
 /// A test above the I/O line may start real servers.
 const REAL_SERVERS: &str = "cluster";
@@ -184,6 +185,8 @@ fn the_rule_tells_arrows_apart() {
     check("wire", "types", None);
     check("session", "types", None);
     check("proxy", "backend", None);
+    check("frontend", "net", None);
+    check("net", "tokio", None);
     check("afterwrite", "proxy", None);
     check("afterwrite", "config", None);
     check("sim", "session", None);
@@ -196,6 +199,8 @@ fn the_rule_tells_arrows_apart() {
     check("frontend", "backend", Some("does not point down"));
     check("backend", "frontend", Some("does not point down"));
     check("session", "proxy", Some("does not point down"));
+    check("session", "net", Some("does not point down"));
+    check("net", "backend", Some("does not point down"));
     check("proxy", "config", Some("leaves the layers"));
     check("backend", "cluster", Some("leaves the layers"));
     check("afterwrite", "sim", Some("leaves the layers"));

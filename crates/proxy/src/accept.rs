@@ -1,14 +1,12 @@
 //! From an accepted connection to a client's task.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_frontend::{Arrival, LoginError, receive};
+use afterwrite_net::{KeepAlive, Listener, Peer, Stream};
 use afterwrite_wire::server::{self, Report};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -19,7 +17,7 @@ use crate::shared::{Counted, Shared};
 const ARRIVING_MAX: usize = 2048;
 
 /// Accepts clients until it is dropped. The clients' tasks live on without it.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
@@ -36,8 +34,8 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Receives one connection, whatever it turns out to be.
-async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
-    if let Err(error) = keep_alive(&stream) {
+async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
+    if let Err(error) = stream.tune(&KeepAlive::CLIENTS) {
         debug!(%error, "keep-alive is not available");
     }
     let Some(_arriving) = Counted::within(&shared.arriving, ARRIVING_MAX) else {
@@ -97,15 +95,7 @@ async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
     }
 }
 
-/// Notices a client that is gone without a word.
-fn keep_alive(stream: &TcpStream) -> io::Result<()> {
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_mins(1))
-        .with_interval(Duration::from_secs(15));
-    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
-}
-
-async fn turn_away(mut stream: TcpStream, report: &Report) {
+async fn turn_away(mut stream: Stream, report: &Report) {
     let mut out = Vec::new();
     server::error(&mut out, report);
     let say = async {

@@ -7,8 +7,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use afterwrite_net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Bytes of a lent buffer.
 pub(crate) const LENT: usize = 16 * 1024;
@@ -86,7 +86,7 @@ impl Inbox {
     /// `Ok(None)` if it is full.
     pub(crate) fn poll_fill(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut Stream,
         context: &mut Context<'_>,
         max: usize,
     ) -> Poll<io::Result<Option<usize>>> {
@@ -126,6 +126,8 @@ pub(crate) struct Outbox {
     start: usize,
     /// Bytes written since they were last counted.
     written: u64,
+    /// The socket took bytes that it may still hold itself, as one with TLS does.
+    unflushed: bool,
 }
 
 impl Outbox {
@@ -138,14 +140,17 @@ impl Outbox {
         &mut self.data
     }
 
+    /// Bytes that the socket has not taken.
     pub(crate) fn len(&self) -> usize {
         self.data.len() - self.start
     }
 
+    /// Whether everything is on its way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.data.len()
+        self.len() == 0 && !self.unflushed
     }
 
+    /// Forgets what the socket has not taken.
     pub(crate) fn clear(&mut self) {
         self.data.clear();
         self.start = 0;
@@ -164,13 +169,13 @@ impl Outbox {
         }
     }
 
-    /// Writes what the socket takes.
+    /// Writes what the socket takes; ready once everything is on its way.
     pub(crate) fn poll_flush(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut Stream,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
+        while self.start < self.data.len() {
             let rest = self.data.get(self.start..).unwrap_or_default();
             let count = ready!(Pin::new(&mut *stream).poll_write(context, rest))?;
             if count == 0 {
@@ -178,9 +183,14 @@ impl Outbox {
             }
             self.start += count;
             self.written += count as u64;
+            self.unflushed = true;
         }
         self.data.clear();
         self.start = 0;
+        if self.unflushed {
+            ready!(Pin::new(stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
         Poll::Ready(Ok(()))
     }
 }

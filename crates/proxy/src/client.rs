@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
+use afterwrite_net::Stream;
 use afterwrite_session::{Gathered, Progress, Session};
 use afterwrite_types::Moment;
 use afterwrite_wire::server::{self, Report};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::{debug, info};
 
@@ -28,7 +28,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// One client and everything it holds.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) session: Session,
     pub(crate) inbox: Inbox,
     pub(crate) outbox: Outbox,

@@ -156,13 +156,10 @@ impl Client {
 
     /// Cancel requests of the client hit this connection from now on.
     fn aim(&self, link: &Claimed) {
-        let target = link.address.map(|address| CancelTarget {
-            address,
-            pid: link.pid,
-            key: link.key.clone(),
-        });
+        let target =
+            CancelTarget { endpoint: link.endpoint.clone(), pid: link.pid, key: link.key.clone() };
         link.card.serve(self.registered.card.id);
-        self.registered.card.aim(link.card.id, target);
+        self.registered.card.aim(link.card.id, Some(target));
     }
 
     fn settle_doubts(&mut self) {

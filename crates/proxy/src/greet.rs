@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use afterwrite_core::Reason;
 use afterwrite_frontend as frontend;
+use afterwrite_net::Stream;
 use afterwrite_session::{
     Answer, Fingerprint, Place, Progress, Session, Settings as Theirs, answer,
 };
 use afterwrite_sql::Command;
 use afterwrite_wire::server::{self, Report};
 use afterwrite_wire::startup::Startup;
-use tokio::net::TcpStream;
 
 use crate::buffer::{Inbox, Outbox};
 use crate::client::Client;
@@ -34,7 +34,7 @@ pub(crate) async fn greet(
     arrived: frontend::Client,
     shared: Arc<Shared>,
     place: Counted,
-) -> Result<Box<Client>, (TcpStream, Report)> {
+) -> Result<Box<Client>, (Stream, Report)> {
     let frontend::Client { stream, startup, ahead } = arrived;
     let admitted = match admit(&stream, &startup, &shared) {
         Ok(admitted) => admitted,
@@ -77,7 +77,7 @@ struct Admitted {
 }
 
 /// Finds the client's database and a place in it.
-fn admit(stream: &TcpStream, startup: &Startup, shared: &Arc<Shared>) -> Result<Admitted, Report> {
+fn admit(stream: &Stream, startup: &Startup, shared: &Arc<Shared>) -> Result<Admitted, Report> {
     let generation = shared.generation();
     let settings = shared.settings();
     let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
@@ -93,8 +93,8 @@ fn admit(stream: &TcpStream, startup: &Startup, shared: &Arc<Shared>) -> Result<
     take_ours(&ours, &mut session, shared, &tenant)?;
     let who = Who {
         tenant: Arc::clone(&tenant),
-        from: stream.peer_addr().ok(),
-        local: stream.local_addr().ok(),
+        from: stream.peer().ok(),
+        local: stream.local(),
         application: startup.get("application_name").unwrap_or_default().to_owned(),
         tls: String::new(),
         minor: startup.minor.min(MINOR_MAX),

@@ -100,7 +100,7 @@ impl Client {
             return Poll::Ready(Pumped::Lost("there is no server connection".into()));
         };
         let before = self.upstream.len();
-        if before > 0
+        if !self.upstream.is_empty()
             && let Poll::Ready(Err(error)) = self.upstream.poll_flush(&mut link.stream, context)
         {
             // The server's last words may still be there to be read.
@@ -121,7 +121,7 @@ impl Client {
         }
         let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
         let before = self.outbox.len();
-        if before == 0 || held_back {
+        if self.outbox.is_empty() || held_back {
             return Poll::Pending;
         }
         self.session.shown();

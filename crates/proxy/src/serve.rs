@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use afterwrite_backend::NodeStatus;
-use afterwrite_frontend::{Users, listen};
+use afterwrite_frontend::Users;
+use afterwrite_net::{Endpoint, Listener};
 use afterwrite_wire::scram::ScramError;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::info;
 
@@ -26,7 +26,7 @@ pub enum StartError {
     /// An address cannot be listened on.
     Listen {
         /// The address.
-        address: SocketAddr,
+        endpoint: Endpoint,
         /// Why not.
         error: io::Error,
     },
@@ -37,7 +37,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen { endpoint, error } => write!(f, "cannot listen on {endpoint}: {error}"),
             Self::Keys(error) => write!(f, "cannot make login keys: {error}"),
         }
     }
@@ -49,29 +49,32 @@ impl std::error::Error for StartError {}
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
-    metrics: Option<TcpListener>,
+    listeners: Vec<Listener>,
+    metrics: Option<Listener>,
 }
 
 impl Proxy {
     /// Listens on every address; nothing is accepted yet.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
-        let on = |address| listen(address).map_err(|error| StartError::Listen { address, error });
-        let listeners = settings.listen.iter().copied().map(on).collect::<Result<_, _>>()?;
-        let metrics = settings.metrics_listen.map(on).transpose()?;
+        let on = |endpoint: &Endpoint| {
+            Listener::bind(endpoint, settings.unix_mode)
+                .map_err(|error| StartError::Listen { endpoint: endpoint.clone(), error })
+        };
+        let listeners = settings.listen.iter().map(on).collect::<Result<_, _>>()?;
+        let metrics = settings.metrics_listen.map(|it| on(&it.into())).transpose()?;
         let users = users(&settings)?;
         let shared = Arc::new(Shared::new(settings, users));
         Ok(Self { shared, listeners, metrics })
     }
 
     /// Where clients connect: with the ports that port 0 became.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.listeners.iter().map(|listener| listener.endpoint().clone()).collect()
     }
 
     /// Where `/metrics` is served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.metrics.as_ref().and_then(|listener| listener.endpoint().tcp())
     }
 
     /// A handle to tell it things while it runs.

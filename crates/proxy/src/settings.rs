@@ -7,6 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{PoolSettings, WatchSettings};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
+use afterwrite_net::Endpoint;
 use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
@@ -20,7 +21,9 @@ pub const ANY: &str = "*";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Where clients connect.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Endpoint>,
+    /// Who may connect to a Unix socket: the permissions of its file.
+    pub unix_mode: u32,
     /// Where `/metrics` is served, if it is.
     pub metrics_listen: Option<SocketAddr>,
     /// What clients may do.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
+use afterwrite_net::Endpoint;
+
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// What is shown of a server connection, whoever holds it.
@@ -15,7 +17,7 @@ pub struct ServerCard {
     /// The server process.
     pub pid: i32,
     /// Where it leads to.
-    pub remote: Option<SocketAddr>,
+    pub remote: Endpoint,
     /// Where it comes from.
     pub local: Option<SocketAddr>,
     /// When it was opened.
@@ -35,7 +37,7 @@ pub struct ServerCard {
 impl ServerCard {
     pub(crate) fn new(
         pid: i32,
-        remote: Option<SocketAddr>,
+        remote: Endpoint,
         local: Option<SocketAddr>,
         tls: String,
     ) -> Arc<Self> {

@@ -7,6 +7,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use afterwrite_backend::{CancelTarget, cancel};
+use afterwrite_net::Peer;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
@@ -45,7 +46,7 @@ pub(crate) enum Errand {
 #[derive(Debug)]
 pub(crate) struct Who {
     pub(crate) tenant: Arc<Tenant>,
-    pub(crate) from: Option<SocketAddr>,
+    pub(crate) from: Option<Peer>,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) application: String,
     /// TLS version and cipher; empty for clear text.

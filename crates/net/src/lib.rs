@@ -1,0 +1,18 @@
+//! The sockets of both halves of the proxy.
+//!
+//! One [`Stream`] for TCP and Unix sockets, what listens for it and what connects
+//! it. It moves bytes and knows no PostgreSQL.
+
+mod address;
+mod connect;
+mod listen;
+mod peer;
+mod stream;
+mod tune;
+
+pub use address::{Address, Endpoint, UnixName};
+pub use connect::connect;
+pub use listen::{Listener, UNIX_MODE};
+pub use peer::Peer;
+pub use stream::Stream;
+pub use tune::KeepAlive;
