@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
-use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
+use afterwrite_config::{
+    Balance, ClientAuth, Config, Level, ListenAddress, Overlay, Problems, Threads, load,
+};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
 use afterwrite_proxy::{
@@ -86,13 +88,17 @@ pub(crate) fn proxy(config: &Config) -> Settings {
         watch: watch(config),
     };
     Settings {
-        listen: config.listen.clone(),
+        // Unix sockets are not listened on yet.
+        listen: config.listen.iter().filter_map(ListenAddress::tcp).collect(),
         metrics_listen: config.metrics_listen,
         clients: ClientSettings {
             auth: match clients.auth {
                 ClientAuth::Trust => Auth::Trust,
                 ClientAuth::Password => Auth::Password,
-                ClientAuth::ScramSha256 => Auth::Scram,
+                // The strictest, until each has its own.
+                ClientAuth::Md5 | ClientAuth::ScramSha256 | ClientAuth::Cert | ClientAuth::Hba => {
+                    Auth::Scram
+                }
             },
             user: config.cluster.user.clone(),
             password,
