@@ -386,3 +386,30 @@ impl Values {
         self.add("log.stats_interval", off(log.stats_interval.as_ref()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_compared_and_shown_in_the_order_of_the_list() {
+        let file = "[cluster]\nurl = \"postgres://u@h\"\n\
+                    [clusters.x]\nurl = \"postgres://u@g\"\n[databases.x]\n[users.x]\n\
+                    [clients]\nauth = \"trust\"";
+        let unread = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let config = crate::load(Some(("", file)), [], &crate::Overlay::default(), &unread);
+        let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+        let shown: Vec<_> = Values::of(&config)
+            .0
+            .into_iter()
+            .map(|value| value.key.replace(".x.", ".*."))
+            .collect();
+        // A URL is shown by its parts, a secret's file as the secret.
+        let is_said_otherwise = |path: &str| {
+            matches!(keys::split(path).1, "url" | "password_file" | "server_password_file")
+        };
+        let listed: Vec<_> =
+            keys::KEYS.iter().map(|key| key.path).filter(|path| !is_said_otherwise(path)).collect();
+        assert_eq!(shown, listed);
+    }
+}

@@ -342,6 +342,49 @@ fn unknown_variables_and_settings_are_refused() {
 #[test]
 fn each_key_refuses_what_cannot_be_its_value() {
     for key in [
+        "unix_socket_mode",
+        "restart_socket",
+        "cluster.tls.mode",
+        "cluster.tls.negotiation",
+        "databases.shop.cluster",
+        "databases.shop.pool_mode",
+        "databases.shop.pool_size",
+        "databases.shop.min_size",
+        "databases.shop.connections_max",
+        "databases.shop.client_connections_max",
+        "databases.shop.level",
+        "databases.shop.wait_max",
+        "databases.shop.disabled",
+        "users.app.password",
+        "users.app.server_password_file",
+        "users.app.pool_size",
+        "clients.users_file",
+        "clients.hba_file",
+        "clients.auth_query",
+        "clients.auth_user",
+        "clients.connections_per_user_max",
+        "clients.idle_timeout",
+        "clients.idle_transaction_timeout",
+        "clients.transaction_timeout",
+        "clients.query_timeout",
+        "clients.application_name_add_host",
+        "clients.tls.mode",
+        "clients.tls.certificate",
+        "clients.tls.min_version",
+        "pool.mode",
+        "pool.min_size",
+        "pool.reserve_size",
+        "pool.reserve_timeout",
+        "pool.fallback_size",
+        "pool.user_connections_max",
+        "pool.database_connections_max",
+        "pool.queue_max",
+        "pool.login_retry",
+        "pool.check_after",
+        "pool.order",
+        "shutdown.drain_timeout",
+        "log.connections",
+        "log.stats_interval",
         "clients.auth",
         "clients.connections_max",
         "clients.login_timeout",
@@ -368,9 +411,16 @@ fn each_key_refuses_what_cannot_be_its_value() {
         "log.level",
         "log.decisions",
     ] {
-        let (section, name) = key.split_once('.').unwrap();
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let head = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
         for value in ["2020-01-01", "\"\"", "-1", "1.5", "{}", "[]", "99999999999999999999999"] {
-            let text = load_file(&format!("{MINIMAL}[{section}]\n{name} = {value}"));
+            let line = format!("{name} = {value}\n");
+            let text = if section == "cluster" || section.is_empty() {
+                format!("{line}{MINIMAL}")
+            } else {
+                format!("{MINIMAL}{head}{line}")
+            };
+            let text = load_file(&text);
             let problems = text.err().unwrap_or_else(|| panic!("{key} = {value} is taken"));
             assert!(
                 problems.iter().any(|problem| problem.key == key || problem.key == "(syntax)"),
