@@ -6,10 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
-use afterwrite_config::{Balance, ClientAuth, Config, Level, Overlay, Problems, Threads, load};
+use afterwrite_config::{
+    Balance, ClientAuth, Config, Level, ListenAddress, Overlay, Problems, Threads, load,
+};
 use afterwrite_core::Policy;
 use afterwrite_frontend::Auth;
-use afterwrite_net::{Endpoint, UNIX_MODE};
+use afterwrite_net::{Endpoint, UnixName};
 use afterwrite_proxy::{
     AdminSettings, ClientSettings, ClusterSettings, DatabaseSettings, PoolMode, Settings,
 };
@@ -87,14 +89,17 @@ pub(crate) fn proxy(config: &Config) -> Settings {
         watch: watch(config),
     };
     Settings {
-        listen: config.listen.iter().copied().map(Endpoint::Tcp).collect(),
-        unix_mode: UNIX_MODE,
+        listen: config.listen.iter().map(endpoint).collect(),
+        unix_mode: config.unix_socket_mode,
         metrics_listen: config.metrics_listen,
         clients: ClientSettings {
             auth: match clients.auth {
                 ClientAuth::Trust => Auth::Trust,
                 ClientAuth::Password => Auth::Password,
-                ClientAuth::ScramSha256 => Auth::Scram,
+                // The strictest, until each has its own.
+                ClientAuth::Md5 | ClientAuth::ScramSha256 | ClientAuth::Cert | ClientAuth::Hba => {
+                    Auth::Scram
+                }
             },
             user: config.cluster.user.clone(),
             password,
@@ -130,6 +135,13 @@ pub(crate) fn proxy(config: &Config) -> Settings {
         log_connections: false,
         log_disconnections: false,
         drain_timeout: Duration::from_secs(10),
+    }
+}
+
+fn endpoint(address: &ListenAddress) -> Endpoint {
+    match address {
+        ListenAddress::Tcp(address) => Endpoint::Tcp(*address),
+        ListenAddress::Unix(path) => Endpoint::Unix(UnixName::new(path)),
     }
 }
 

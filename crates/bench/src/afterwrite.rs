@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(config.cluster.nodes.len(), 1 + replicas.len());
         assert_eq!(config.pool.size, 20);
         assert_eq!(config.clients.auth, ClientAuth::Trust);
-        assert_eq!(config.listen[0].port(), 6432);
+        assert_eq!(config.listen[0].tcp().unwrap().port(), 6432);
     }
 
     #[test]

@@ -1,46 +1,61 @@
-//! The `[cluster]` section: servers and login, from a URL, from keys, or both.
+//! The `[cluster]` section and those like it: servers and login, from a URL, from
+//! keys, or both.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::check::{Checked, Checker, Refusal, items, name};
+use crate::check::{Checked, Checker, Refusal, items, name, readable};
+use crate::config::DEFAULT_CLUSTER;
 use crate::problem::{Place, Problem};
+use crate::secret::secrets;
 use crate::source::{Entry, Value, rank};
-use crate::url::{
-    ClusterUrl, NODES_MAX, UrlError, looks_like_url, parse_multi_host, parse_node, quoted,
-};
-use crate::{ClusterConfig, Secret};
+use crate::url::{ClusterUrl, NODES_MAX, UrlError, looks_like_url, parse_multi_host, parse_node};
+use crate::{ClusterConfig, RootCa, ServerTls, SslMode, TlsNegotiation, keys};
 
-const URL: &str = "cluster.url";
-const NODES: &str = "cluster.nodes";
-const EXPECTED_CLUSTER: &str = "cluster.url, or cluster.nodes with one server or more";
+/// Reads `[cluster]`. `None` when something is wrong, which is then reported.
+pub(crate) fn read(checker: &mut Checker<'_>) -> Option<ClusterConfig> {
+    read_at(checker, "cluster")
+}
 
-/// How the caller's files are read.
-pub(crate) type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+/// Reads `[clusters.NAME]`. `None` as above.
+pub(crate) fn read_named(checker: &mut Checker<'_>, name: &str) -> Option<ClusterConfig> {
+    let at = keys::named("clusters", name);
+    if name == DEFAULT_CLUSTER {
+        checker.report(Problem {
+            key: at,
+            place: checker.place_in(&keys::named("clusters", name)),
+            found: "another cluster of this name".to_owned(),
+            expected: "a name of its own: [cluster] is the one named default".to_owned(),
+            hint: None,
+        });
+        return None;
+    }
+    read_at(checker, &at)
+}
 
-/// Reads the section. `None` when something is wrong, which is then reported.
-pub(crate) fn read(checker: &mut Checker, read_file: ReadFile<'_>) -> Option<ClusterConfig> {
-    let named = named_cluster(checker);
-    let user = checker.all("cluster.user", "a name that is not empty", name);
-    let database = checker.all("cluster.database", "a name that is not empty", name);
-    let password = passwords(checker, read_file);
+fn read_at(checker: &mut Checker<'_>, at: &str) -> Option<ClusterConfig> {
+    let key = |name: &str| keys::join(at, name);
+    let named = named_cluster(checker, at);
+    let user = checker.all(&key("user"), "a name that is not empty", name);
+    let database = checker.all(&key("database"), "a name that is not empty", name);
+    let password = secrets(checker, &key("password"));
+    let tls = read_tls(checker, &key("tls"), named.as_ref());
 
     let named = named?;
     let part =
         |value: Option<String>| value.map(|value| Checked { value, place: named.place.clone() });
     let of_url = named.value;
-    let user = winning(checker, "cluster.user", part(of_url.user), user);
-    let database = winning(checker, "cluster.database", part(of_url.database), database);
+    let user = winning(checker, &key("user"), part(of_url.user), user);
+    let database = winning(checker, &key("database"), part(of_url.database), database);
     let of_url_password =
         of_url.password.map(|value| Checked { value, place: named.place.clone() });
-    let password = winning(checker, "cluster.password", of_url_password, password);
+    let password = winning(checker, &key("password"), of_url_password, password);
 
-    if user.is_none() && checker.are_good(&["cluster.user"]) {
+    if user.is_none() && checker.are_good(&[&key("user")]) {
         checker.report(Problem {
-            key: "cluster.user".to_owned(),
+            key: key("user"),
             place: None,
             found: "nothing that says who to log in as".to_owned(),
-            expected: "a user in the URL, or cluster.user".to_owned(),
+            expected: format!("a user in the URL, or {}", key("user")),
             hint: Some("postgres://user:password@host1,host2/database".to_owned()),
         });
     }
@@ -50,29 +65,102 @@ pub(crate) fn read(checker: &mut Checker, read_file: ReadFile<'_>) -> Option<Clu
         database: database.unwrap_or_else(|| user.clone()),
         user,
         password,
-        sslmode: of_url.sslmode.unwrap_or_default(),
+        tls,
         application_name: of_url.application_name,
     })
 }
 
+/// TLS, from the keys and from what the URL says of it.
+fn read_tls(checker: &mut Checker<'_>, at: &str, named: Option<&Checked<ClusterUrl>>) -> ServerTls {
+    let key = |name: &str| keys::join(at, name);
+    let mode = checker.choices(&key("mode"), SslMode::WORDS);
+    let of_url = named.and_then(|named| {
+        Some(Checked { value: named.value.sslmode?, place: named.place.clone() })
+    });
+    let mode = winning(checker, &key("mode"), of_url, mode).unwrap_or_default();
+    let read_file = checker.read_file;
+    let root_ca = checker.one(&key("root_ca"), "the path of a file, or \"system\"", |entry| {
+        match &entry.value {
+            Value::Text(text) if text == "system" => Ok(RootCa::System),
+            _ => readable(entry, read_file).map(RootCa::File),
+        }
+    });
+    let tls = ServerTls {
+        mode,
+        root_ca,
+        certificate: checker.file_if_any(&key("certificate")),
+        key: checker.file_if_any(&key("key")),
+        negotiation: checker.choice(&key("negotiation"), TlsNegotiation::WORDS).unwrap_or_default(),
+    };
+    certificate_has_key(checker, at, tls.certificate.as_deref(), tls.key.as_deref());
+    let checks = matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull);
+    if checks && tls.root_ca.is_none() && checker.are_good(&[&key("mode"), &key("root_ca")]) {
+        checker.report(Problem {
+            place: checker.place_of(&key("mode")),
+            key: key("root_ca"),
+            found: "nothing to check the servers' certificates with".to_owned(),
+            expected: "the file with the certificate of who signs them, or \"system\"".to_owned(),
+            hint: None,
+        });
+    }
+    let is_direct = tls.negotiation == TlsNegotiation::Direct;
+    if is_direct && mode < SslMode::Require && checker.are_good(&[&key("mode")]) {
+        checker.report(Problem {
+            place: checker.place_of(&key("negotiation")),
+            key: key("negotiation"),
+            found: format!("\"direct\", with {} {mode}", key("mode")),
+            expected: format!("{} require, verify-ca or verify-full", key("mode")),
+            hint: Some("a server without TLS cannot be asked in this way".to_owned()),
+        });
+    }
+    tls
+}
+
+/// One is of no use without the other.
+pub(crate) fn certificate_has_key(
+    checker: &mut Checker<'_>,
+    at: &str,
+    certificate: Option<&Path>,
+    key: Option<&Path>,
+) {
+    let (has, lacks) = match (certificate, key) {
+        (Some(_), None) => ("certificate", "key"),
+        (None, Some(_)) => ("key", "certificate"),
+        (Some(_), Some(_)) | (None, None) => return,
+    };
+    let (has, lacks) = (keys::join(at, has), keys::join(at, lacks));
+    if checker.are_good(&[&has, &lacks]) {
+        checker.report(Problem {
+            place: checker.place_of(&has),
+            found: format!("nothing, beside {has}"),
+            expected: "both, or neither".to_owned(),
+            key: lacks,
+            hint: None,
+        });
+    }
+}
+
 /// The URL or the list that wins.
-fn named_cluster(checker: &mut Checker) -> Option<Checked<ClusterUrl>> {
+fn named_cluster(checker: &mut Checker<'_>, at: &str) -> Option<Checked<ClusterUrl>> {
+    let (url_key, nodes_key) = (keys::join(at, "url"), keys::join(at, "nodes"));
+    let expected = format!("{url_key}, or {nodes_key} with one server or more");
     let entries = &checker.sources.entries;
-    let is_named = entries.contains_key(URL) || entries.contains_key(NODES);
+    let is_named = entries.contains_key(&url_key) || entries.contains_key(&nodes_key);
     // In a torn file the cluster may be named where it could not be read.
     let is_torn = checker.sources.is_torn;
     if !is_named
         && !is_torn
+        && at == "cluster"
         && let Some(entry) = checker.sources.database_url.take()
     {
-        checker.sources.entries.insert(URL, vec![entry]);
+        checker.sources.entries.insert(url_key.clone(), vec![entry]);
     } else if !is_named {
         if !is_torn {
             checker.report(Problem {
-                key: "cluster".to_owned(),
+                key: at.to_owned(),
                 place: None,
                 found: "nothing that names a server".to_owned(),
-                expected: EXPECTED_CLUSTER.to_owned(),
+                expected,
                 hint: Some(
                     "[cluster] nodes = [\"postgres://user:password@host1/database\", \"host2\"]"
                         .to_owned(),
@@ -81,16 +169,16 @@ fn named_cluster(checker: &mut Checker) -> Option<Checked<ClusterUrl>> {
         }
         return None;
     }
-    let url = checker.all(URL, "a postgres:// URL", parse_url).pop();
-    let nodes = read_nodes(checker);
+    let url = checker.all(&url_key, "a postgres:// URL", parse_url).pop();
+    let nodes = read_nodes(checker, &nodes_key);
     match (url, nodes) {
         (Some(url), Some(nodes)) => {
             let (of_url, of_nodes) = (rank(&url.place), rank(&nodes.place));
             if of_url == of_nodes {
                 checker.report(Problem {
-                    key: NODES.to_owned(),
+                    found: format!("both {nodes_key} and {url_key}"),
+                    key: nodes_key,
                     place: Some(nodes.place),
-                    found: format!("both {NODES} and {URL}"),
                     expected: "one of the two".to_owned(),
                     hint: None,
                 });
@@ -117,10 +205,10 @@ fn refusal(error: &UrlError) -> Refusal {
     }
 }
 
-/// `cluster.nodes` as if it were one URL; every source is checked.
-fn read_nodes(checker: &mut Checker) -> Option<Checked<ClusterUrl>> {
+/// `nodes` as if it were one URL; every source is checked.
+fn read_nodes(checker: &mut Checker<'_>, key: &str) -> Option<Checked<ClusterUrl>> {
     let expected = "an array of URLs, \"host\" or \"host:port\"";
-    let lists = checker.all(NODES, expected, |entry| match items(entry) {
+    let lists = checker.all(key, expected, |entry| match items(entry) {
         Some(list) if list.is_empty() => Err(Refusal::found("an empty array")),
         Some(list) if list.len() > NODES_MAX => Err(refusal(&UrlError::TooManyNodes)),
         Some(list) => Ok(list),
@@ -129,7 +217,7 @@ fn read_nodes(checker: &mut Checker) -> Option<Checked<ClusterUrl>> {
     let merged: Vec<_> = lists
         .into_iter()
         .filter_map(|list| {
-            let value = merge_nodes(checker, &list.value)?;
+            let value = merge_nodes(checker, key, &list.value)?;
             Some(Checked { value, place: list.place })
         })
         .collect();
@@ -138,7 +226,7 @@ fn read_nodes(checker: &mut Checker) -> Option<Checked<ClusterUrl>> {
 
 /// Puts the items of one list together; login and database are those of the
 /// first that has them.
-fn merge_nodes(checker: &mut Checker, list: &[Entry]) -> Option<ClusterUrl> {
+fn merge_nodes(checker: &mut Checker<'_>, key: &str, list: &[Entry]) -> Option<ClusterUrl> {
     let mut merged: Option<ClusterUrl> = None;
     let mut is_good = true;
     for (index, entry) in list.iter().enumerate() {
@@ -151,7 +239,7 @@ fn merge_nodes(checker: &mut Checker, list: &[Entry]) -> Option<ClusterUrl> {
         });
         if let Err(refusal) = result {
             let expected = "a postgres:// URL, \"host\" or \"host:port\"";
-            checker.refuse(&format!("{NODES}[{index}]"), entry, expected, refusal);
+            checker.refuse(&format!("{key}[{index}]"), entry, expected, refusal);
             is_good = false;
         }
     }
@@ -208,63 +296,10 @@ fn fill<T: PartialEq>(place: &mut Option<T>, value: Option<T>, part: &str) -> Re
     }
 }
 
-/// `cluster.password` and what `cluster.password_file` holds.
-fn passwords(checker: &mut Checker, read_file: ReadFile<'_>) -> Vec<Checked<Secret>> {
-    let mut passwords = checker.all("cluster.password", "a text that is not empty", |entry| {
-        name(entry).map(Secret::new).map_err(|_| Refusal::found(entry.value.kind()))
-    });
-    let of_files = checker.all(
-        "cluster.password_file",
-        "the path of a file that holds the password",
-        |entry| read_password(&path_of(entry)?, read_file),
-    );
-    for of_file in of_files {
-        let of_file_rank = rank(&of_file.place);
-        if passwords.iter().any(|password| rank(&password.place) == of_file_rank) {
-            checker.report(twice("cluster.password_file", of_file.place, "cluster.password"));
-        } else {
-            passwords.push(of_file);
-        }
-    }
-    passwords.sort_by_key(|password| rank(&password.place));
-    passwords
-}
-
-/// A path in the file is relative to the file, so that it means the same
-/// wherever the proxy is started; any other path is taken as it is.
-fn path_of(entry: &Entry) -> Result<PathBuf, Refusal> {
-    let path = PathBuf::from(name(entry)?);
-    match &entry.place {
-        Place::File { name, .. } => {
-            Ok(Path::new(name).parent().map_or_else(|| path.clone(), |folder| folder.join(&path)))
-        }
-        Place::Environment { .. } | Place::Flag { .. } => Ok(path),
-    }
-}
-
-fn read_password(path: &Path, read_file: ReadFile<'_>) -> Result<Secret, Refusal> {
-    let shown = quoted(&path.display().to_string());
-    let text = read_file(path)
-        .map_err(|error| Refusal::found(format!("{shown}, which cannot be read: {error}")))?;
-    // Editors end the last line; the password does not.
-    let password = text.strip_suffix('\n').unwrap_or(&text);
-    let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() {
-        return Err(Refusal::found(format!("{shown}, which is empty")));
-    }
-    if password.contains(['\0', '\n', '\r']) {
-        return Err(Refusal {
-            hint: Some("the file holds the password alone, on one line".to_owned()),
-            ..Refusal::found(format!("{shown}, which holds more than one line"))
-        });
-    }
-    Ok(Secret::new(password))
-}
-
 /// The winning one of what the URL says and what the key says.
 fn winning<T: PartialEq>(
-    checker: &mut Checker,
-    key: &'static str,
+    checker: &mut Checker<'_>,
+    key: &str,
     of_url: Option<Checked<T>>,
     of_key: Vec<Checked<T>>,
 ) -> Option<T> {
@@ -280,7 +315,7 @@ fn winning<T: PartialEq>(
     Some(higher.map_or(of_url.value, |checked| checked.value))
 }
 
-fn twice(key: &str, place: Place, other: &str) -> Problem {
+pub(crate) fn twice(key: &str, place: Place, other: &str) -> Problem {
     Problem {
         key: key.to_owned(),
         place: Some(place),

@@ -6,13 +6,15 @@
 //! bad value never hides another.
 //!
 //! Nothing here reads the environment, the clock, the network or the disk: the
-//! caller hands in what there is, and a function that reads a password file.
+//! caller hands in what there is, and a function that reads a file.
 
 mod check;
 mod cluster;
 mod config;
+mod entries;
 mod filter;
 mod keys;
+mod listen;
 mod load;
 mod problem;
 mod secret;
@@ -20,11 +22,16 @@ mod section;
 mod source;
 mod unit;
 pub mod url;
+mod words;
 
 pub use config::{
-    Balance, ClientAuth, ClientsConfig, ClusterConfig, Config, Level, LogConfig, LogFormat,
-    NodeAddress, PoolConfig, ProbeConfig, RoutingConfig, SslMode, Threads,
+    ANY_DATABASE, AdminConfig, AuthQuery, Balance, ClientAuth, ClientTls, ClientTlsMode,
+    ClientsConfig, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig, Level, Limit,
+    ListenAddress, LogConfig, LogFormat, NodeAddress, PoolConfig, PoolMode, PoolOrder,
+    PoolSettings, ProbeConfig, RootCa, RoutingConfig, ServerTls, ShutdownConfig, SslMode, Threads,
+    TlsNegotiation, TlsVersion, UserConfig,
 };
+pub use entries::{Changes, Entry, changes};
 pub use load::{Overlay, load};
 pub use problem::{Place, Problem, Problems};
 pub use secret::Secret;

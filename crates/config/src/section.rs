@@ -1,15 +1,25 @@
-//! The sections after `[cluster]`, key by key, with their defaults and ranges.
+//! The sections after the clusters, key by key, with their defaults and ranges.
 
-use std::net::SocketAddr;
+mod auth;
+mod clients;
+mod named;
+mod pool;
+
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub(crate) use auth::{check_secrets, check_users};
+pub(crate) use clients::read_clients;
+pub(crate) use named::{read_databases, read_users};
+pub(crate) use pool::read_pool;
+
 use crate::check::{Checker, Refusal};
+use crate::config::{
+    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+};
+use crate::filter;
 use crate::problem::Problem;
 use crate::source::Value;
-use crate::{
-    Balance, ClientAuth, ClientsConfig, ClusterConfig, Level, LogConfig, LogFormat, PoolConfig,
-    ProbeConfig, RoutingConfig, filter,
-};
 
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -22,129 +32,58 @@ const fn secs(seconds: u64) -> Duration {
 const HOUR: Duration = secs(3600);
 const DAY: Duration = secs(24 * 3600);
 
-pub(crate) fn read_clients(
-    checker: &mut Checker,
-    cluster: Option<&ClusterConfig>,
-    listen: &[SocketAddr],
-) -> ClientsConfig {
-    const GIB: usize = 1 << 30;
-    let clients = ClientsConfig {
-        auth: read_auth(checker, cluster, listen),
-        connections_max: checker.integer("clients.connections_max", 1..=1_000_000, 10_000),
-        login_timeout: checker.duration("clients.login_timeout", ms(100)..=secs(600), secs(15)),
-        message_max: checker.size("clients.message_max", 16 << 10..=GIB, GIB),
-        statement_buffer_max: checker.size(
-            "clients.statement_buffer_max",
-            1 << 10..=64 << 20,
-            1 << 20,
-        ),
-        write_timeout: checker.duration("clients.write_timeout", ms(100)..=DAY, secs(60)),
-        prepared_max: checker.integer("clients.prepared_max", 1..=1_000_000, 1_000),
-    };
-    let (buffer, message) = ("clients.statement_buffer_max", "clients.message_max");
-    if clients.statement_buffer_max > clients.message_max && checker.are_good(&[buffer, message]) {
+/// How long a read may be told to wait for a replica.
+const WAIT_MAX: RangeInclusive<Duration> = Duration::ZERO..=secs(60);
+
+/// The most connections of one pool.
+const POOL_MAX: usize = 10_000;
+
+/// The most connections that any limit can name.
+const CONNECTIONS_MAX: usize = 1_000_000;
+
+/// Reports a number that is over another one that bounds it.
+fn at_most(
+    checker: &mut Checker<'_>,
+    (key, value): (&str, usize),
+    (bound_key, bound): (&str, usize),
+) {
+    if value > bound && checker.are_good(&[key, bound_key]) {
         checker.report(Problem {
-            key: buffer.to_owned(),
-            place: checker.place_of(buffer).or_else(|| checker.place_of(message)),
-            found: format!("{} bytes", clients.statement_buffer_max),
-            expected: format!("at most {message}, which is {} bytes", clients.message_max),
+            key: key.to_owned(),
+            place: checker.place_of(key).or_else(|| checker.place_of(bound_key)),
+            found: value.to_string(),
+            expected: format!("at most {bound_key}, which is {bound}"),
             hint: None,
         });
     }
-    clients
 }
 
-/// How clients log in; refuses trust where strangers can connect.
-fn read_auth(
-    checker: &mut Checker,
-    cluster: Option<&ClusterConfig>,
-    listen: &[SocketAddr],
-) -> ClientAuth {
-    let key = "clients.auth";
-    let choices = [
-        ("trust", ClientAuth::Trust),
-        ("password", ClientAuth::Password),
-        ("scram-sha-256", ClientAuth::ScramSha256),
-    ];
-    let chosen = checker.choice(key, &choices);
-    // Without a cluster it is not known whether there is a password.
-    let password_keys =
-        ["cluster.url", "cluster.nodes", "cluster.password", "cluster.password_file"];
-    let has_password = cluster
-        .filter(|_| checker.are_good(&password_keys))
-        .map(|cluster| cluster.password.is_some());
-    let auth = match (chosen, has_password) {
-        (Some(auth), _) => auth,
-        (None, Some(false)) => ClientAuth::Trust,
-        (None, Some(true) | None) => ClientAuth::ScramSha256,
-    };
-    if !checker.are_good(&[key]) {
-        return auth;
-    }
-    let outside = listen.iter().find(|address| !address.ip().is_loopback());
-    match (auth, outside) {
-        (ClientAuth::Trust, Some(address)) => {
-            let found = match chosen {
-                Some(_) => format!("\"trust\", with {address} to listen on"),
-                None => {
-                    format!("no password, so that clients are trusted, with {address} to listen on")
-                }
-            };
-            checker.report(Problem {
-                key: key.to_owned(),
-                place: checker.place_of(key).or_else(|| checker.place_of("listen")),
-                found,
-                expected: "a password for clients, or loopback addresses only".to_owned(),
-                hint: Some(
-                    "with trust, whoever reaches the address is in the database without a password"
-                        .to_owned(),
-                ),
-            });
-        }
-        (ClientAuth::Password | ClientAuth::ScramSha256, _) if has_password == Some(false) => {
-            checker.report(Problem {
-                key: key.to_owned(),
-                place: checker.place_of(key),
-                found: "a login with a password, but no password".to_owned(),
-                expected: "a password in the URL, cluster.password or cluster.password_file"
-                    .to_owned(),
-                hint: None,
-            });
-        }
-        (ClientAuth::Trust | ClientAuth::Password | ClientAuth::ScramSha256, _) => {}
-    }
-    auth
-}
-
-pub(crate) fn read_pool(checker: &mut Checker) -> PoolConfig {
-    PoolConfig {
-        size: checker.integer("pool.size", 1..=10_000, 20),
-        wait_timeout: checker.duration("pool.wait_timeout", ms(1)..=HOUR, secs(10)),
-        connect_timeout: checker.duration("pool.connect_timeout", ms(1)..=secs(600), secs(5)),
-        idle_timeout: checker.duration("pool.idle_timeout", ms(100)..=DAY, secs(600)),
-        lifetime_max: checker.duration("pool.lifetime_max", secs(1)..=DAY, HOUR),
-        prepared_max: checker.integer("pool.prepared_max", 1..=100_000, 200),
-    }
-}
-
-pub(crate) fn read_routing(checker: &mut Checker) -> RoutingConfig {
-    let levels = [
-        ("eventual", Level::Eventual),
-        ("read_your_writes", Level::ReadYourWrites),
-        ("strong", Level::Strong),
-    ];
-    let balances =
-        [("least_in_flight", Balance::LeastInFlight), ("round_robin", Balance::RoundRobin)];
+pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
     RoutingConfig {
-        level: checker.choice("routing.level", &levels).unwrap_or(Level::ReadYourWrites),
-        wait_max: checker.duration("routing.wait_max", Duration::ZERO..=secs(60), ms(50)),
-        balance: checker.choice("routing.balance", &balances).unwrap_or(Balance::LeastInFlight),
+        level: checker.choice("routing.level", Level::WORDS).unwrap_or(Level::ReadYourWrites),
+        wait_max: checker.duration("routing.wait_max", WAIT_MAX, ms(50)),
+        balance: checker
+            .choice("routing.balance", Balance::WORDS)
+            .unwrap_or(Balance::LeastInFlight),
         keys_max: checker.integer("routing.keys_max", 1..=100_000_000, 1_000_000),
-        replica_lag_max: checker.duration_if_any("routing.replica_lag_max", ms(1)..=DAY),
+        replica_lag_max: checker.duration_or_off("routing.replica_lag_max", ms(1)..=DAY, None),
     }
 }
 
-pub(crate) fn read_probe(checker: &mut Checker) -> ProbeConfig {
+pub(crate) fn read_admin(checker: &mut Checker<'_>) -> AdminConfig {
+    AdminConfig {
+        users: checker.names("admin.users"),
+        stats_users: checker.names("admin.stats_users"),
+    }
+}
+
+pub(crate) fn read_shutdown(checker: &mut Checker<'_>) -> ShutdownConfig {
+    ShutdownConfig {
+        drain_timeout: checker.duration("shutdown.drain_timeout", Duration::ZERO..=DAY, secs(10)),
+    }
+}
+
+pub(crate) fn read_probe(checker: &mut Checker<'_>) -> ProbeConfig {
     let (idle, busy, waiting) =
         ("probe.idle_interval", "probe.busy_interval", "probe.waiting_interval");
     let probe = ProbeConfig {
@@ -170,10 +109,9 @@ pub(crate) fn read_probe(checker: &mut Checker) -> ProbeConfig {
     probe
 }
 
-pub(crate) fn read_log(checker: &mut Checker) -> LogConfig {
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+pub(crate) fn read_log(checker: &mut Checker<'_>) -> LogConfig {
     LogConfig {
-        format: checker.choice("log.format", &formats).unwrap_or(LogFormat::Text),
+        format: checker.choice("log.format", LogFormat::WORDS).unwrap_or(LogFormat::Text),
         level: checker
             .one("log.level", filter::EXPECTED, |entry| match &entry.value {
                 Value::Text(text) => filter::check(text).map(|()| text.clone()),
@@ -181,5 +119,13 @@ pub(crate) fn read_log(checker: &mut Checker) -> LogConfig {
             })
             .unwrap_or_else(|| "info".to_owned()),
         decisions: checker.boolean("log.decisions", false),
+        connections: checker.boolean("log.connections", false),
+        disconnections: checker.boolean("log.disconnections", false),
+        pooler_errors: checker.boolean("log.pooler_errors", true),
+        stats_interval: checker.duration_or_off(
+            "log.stats_interval",
+            secs(1)..=HOUR,
+            Some(secs(60)),
+        ),
     }
 }

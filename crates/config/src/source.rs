@@ -3,7 +3,7 @@
 
 mod file;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::Overlay;
 use crate::problem::{Place, Problem};
@@ -23,6 +23,11 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    /// The word that switches a limit off.
+    pub(crate) fn is_off(&self) -> bool {
+        matches!(self, Self::Text(text) if text == "off")
+    }
+
     /// For `Problem::found`.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -64,6 +69,10 @@ impl Entry {
         matches!(self.place, Place::File { .. })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(&self.value, Value::Text(text) if text.is_empty())
+    }
+
     /// The higher one wins.
     pub(crate) fn rank(&self) -> u8 {
         rank(&self.place)
@@ -86,7 +95,9 @@ pub(crate) fn rank(place: &Place) -> u8 {
 /// Everything that was written, by key; in each list the later wins.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
-    pub(crate) entries: BTreeMap<&'static str, Vec<Entry>>,
+    pub(crate) entries: BTreeMap<String, Vec<Entry>>,
+    /// The names in each section of named entries, also those with no key in them.
+    pub(crate) names: BTreeMap<&'static str, BTreeSet<String>>,
     /// `DATABASE_URL`, unless empty.
     pub(crate) database_url: Option<Entry>,
     pub(crate) problems: Vec<Problem>,
@@ -111,8 +122,17 @@ impl Sources {
         sources
     }
 
-    fn add(&mut self, key: &'static str, value: Value, place: Place) {
-        self.entries.entry(key).or_default().push(Entry { value, place });
+    fn add(&mut self, key: &str, value: Value, place: Place) {
+        self.entries.entry(key.to_owned()).or_default().push(Entry { value, place });
+    }
+
+    /// The names in a section of named entries, in order.
+    pub(crate) fn names(&self, section: &str) -> Vec<String> {
+        self.names.get(section).into_iter().flatten().cloned().collect()
+    }
+
+    fn add_name(&mut self, section: &'static str, name: &str) {
+        self.names.entry(section).or_default().insert(name.to_owned());
     }
 
     fn has_from(&self, key: &str, rank: u8) -> bool {
@@ -121,7 +141,7 @@ impl Sources {
 
     /// Takes the value of a mistyped key for the one that was meant, so that it
     /// is checked too and the key that was meant is not reported as missing.
-    fn add_meant(&mut self, key: &'static str, value: Value, place: Place) {
+    fn add_meant(&mut self, key: &str, value: Value, place: Place) {
         if !self.has_from(key, rank(&place)) {
             self.add(key, value, place);
         }
@@ -141,7 +161,11 @@ impl Sources {
         if !variable.starts_with("AFTERWRITE_") || variable == "AFTERWRITE_CONFIG" {
             return;
         }
-        let variables: Vec<_> = keys::KEYS.iter().map(|key| (*key, keys::variable(key))).collect();
+        if let Some((section, key)) = self.named_variable(variable) {
+            return self.add_named(section, &key, value, place);
+        }
+        let plain = keys::KEYS.iter().map(|key| key.path).filter(|path| !path.contains('*'));
+        let variables: Vec<_> = plain.map(|path| (path, keys::variable(path))).collect();
         if let Some((key, _)) = variables.iter().find(|(_, known)| known == variable) {
             self.add(key, value, place);
             return;
@@ -156,6 +180,58 @@ impl Sources {
         if let Some((key, _)) = variables.iter().find(|(_, known)| Some(known.as_str()) == near) {
             self.add_meant(key, value, place);
         }
+    }
+
+    /// `AFTERWRITE_DATABASES__SHOP__POOL_SIZE` as its section, name and key.
+    ///
+    /// Variables have capitals only: the name is that of the file's entry which
+    /// looks so in capitals, else it is in small letters.
+    fn named_variable(&self, variable: &str) -> Option<(&'static str, (String, &'static str))> {
+        let rest = variable.strip_prefix("AFTERWRITE_")?;
+        keys::NAMED.iter().find_map(|section| {
+            let rest = rest.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix("__")?;
+            // The longest: `TLS__KEY` rather than `KEY` of a name that ends in `TLS`.
+            let name_and_tail = |tail: &'static str| {
+                let written = tail.replace('.', "__").to_ascii_uppercase();
+                let name = rest.strip_suffix(&written)?.strip_suffix("__")?;
+                (!name.is_empty()).then_some((name, tail))
+            };
+            let (name, tail) = keys::tails(section)
+                .filter_map(name_and_tail)
+                .max_by_key(|(_, tail)| tail.len())?;
+            let of_file = self.names.get(section).into_iter().flatten();
+            let known = of_file.into_iter().find(|known| keys::name_in_variable(known) == name);
+            let name = known.cloned().unwrap_or_else(|| name.to_ascii_lowercase());
+            Some((*section, (name, tail)))
+        })
+    }
+
+    fn add_named(
+        &mut self,
+        section: &'static str,
+        (name, tail): &(String, &'static str),
+        value: Value,
+        place: Place,
+    ) {
+        self.add_name(section, name);
+        self.add(&keys::join(&keys::named(section, name), tail), value, place);
+    }
+
+    /// `databases.shop.pool_size` as its section, name and key; the name may have
+    /// dots of its own, and may stand in quotes.
+    fn named_path(path: &str) -> Option<(&'static str, (String, &'static str))> {
+        keys::NAMED.iter().find_map(|section| {
+            let rest = path.strip_prefix(section)?.strip_prefix('.')?;
+            let name_and_tail = |tail: &'static str| {
+                let name = rest.strip_suffix(tail)?.strip_suffix('.')?;
+                (!name.is_empty()).then_some((name, tail))
+            };
+            let (name, tail) = keys::tails(section)
+                .filter_map(name_and_tail)
+                .max_by_key(|(_, tail)| tail.len())?;
+            let inner = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+            Some((*section, (inner.unwrap_or(name).to_owned(), tail)))
+        })
     }
 
     fn add_flags(&mut self, flags: &Overlay) {
@@ -186,20 +262,23 @@ impl Sources {
 
     fn add_set(&mut self, path: &str, value: Value) {
         let place = Place::Flag { name: "--set".to_owned() };
-        if let Some(key) = keys::known(path) {
-            self.add(key, value, place);
+        if let Some((section, key)) = Self::named_path(path) {
+            return self.add_named(section, &key, value, place);
+        }
+        if let Some(key) = keys::known(path).filter(|key| !key.path.contains('*')) {
+            self.add(key.path, value, place);
             return;
         }
-        let (section, name) = path.split_once('.').unwrap_or(("", path));
+        let (section, name) = keys::split(path);
         let meant = keys::meant(section, name)
-            .or_else(|| keys::nearest(path, keys::KEYS.iter().copied()).and_then(keys::known));
+            .or_else(|| keys::nearest(path, keys::KEYS.iter().map(|key| key.path)));
         self.problems.push(problem::unknown_key(
             path,
             Some(place.clone()),
             "a key as in the file: pool.size, routing.wait_max".to_owned(),
-            meant,
+            meant.map(keys::shown).as_deref(),
         ));
-        if let Some(key) = meant {
+        if let Some(key) = meant.filter(|key| !key.contains('*')) {
             self.add_meant(key, value, place);
         }
     }

@@ -199,13 +199,8 @@ fn set_once<T>(
 }
 
 fn parse_sslmode(text: &str) -> Result<SslMode, UrlError> {
-    match text {
-        "disable" => Ok(SslMode::Disable),
-        "allow" => Ok(SslMode::Allow),
-        "prefer" => Ok(SslMode::Prefer),
-        "require" | "verify-ca" | "verify-full" => Err(UrlError::TlsToServers),
-        other => Err(UrlError::sslmode(other)),
-    }
+    let known = SslMode::WORDS.iter().find(|(word, _)| *word == text);
+    known.map(|(_, mode)| *mode).ok_or_else(|| UrlError::sslmode(text))
 }
 
 /// Decodes a part that may be left empty.
@@ -255,11 +250,6 @@ impl fmt::Display for ClusterUrl {
         }
         let mut separator = '?';
         if let Some(mode) = self.sslmode {
-            let mode = match mode {
-                SslMode::Disable => "disable",
-                SslMode::Allow => "allow",
-                SslMode::Prefer => "prefer",
-            };
             write!(f, "{separator}sslmode={mode}")?;
             separator = '&';
         }

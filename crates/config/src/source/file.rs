@@ -95,81 +95,169 @@ impl File<'_> {
         value: &Spanned<DeValue<'_>>,
     ) {
         let name: &str = key.get_ref();
-        let place = self.lines.place(key.span().start);
         let table = value.get_ref().as_table();
-        if let Some(section) = keys::SECTIONS.iter().find(|section| **section == name) {
-            match table {
-                Some(table) => self.read_section(sources, section, table),
-                None => sources.problems.push(Problem {
-                    key: name.to_owned(),
-                    place: Some(place),
-                    found: entry(&self.lines, value).value.kind().to_owned(),
-                    expected: format!("a section: [{section}] on a line of its own"),
-                    hint: None,
-                }),
-            }
-            return;
+        let section = keys::SECTIONS.iter().find(|section| **section == name);
+        if section.is_some() || table.is_none() || keys::known(name).is_some() {
+            return self.read_item(sources, &Section::TOP, root, key, value);
         }
-        let Some(table) = table.filter(|_| keys::known(name).is_none()) else {
-            self.read_key(sources, "", root, key, value);
-            return;
-        };
         if self.is_torn(key.span().start, key.span().end) {
             return;
         }
         let meant = keys::nearest(name, keys::SECTIONS.iter().copied());
         sources.problems.push(Problem {
             key: name.to_owned(),
-            place: Some(place),
+            place: Some(self.lines.place(key.span().start)),
             found: "an unknown section".to_owned(),
             expected: format!("one of {}", keys::SECTIONS.join(", ")),
             hint: meant.map(|section| format!("did you mean [{section}]?")),
         });
         // Read as what was meant, so that what is wrong inside is reported as well.
-        if let Some(section) = meant.filter(|section| !root.contains_key(*section)) {
-            self.read_section(sources, section, table);
+        let meant = meant.filter(|section| !root.contains_key(*section));
+        if let (Some(section), Some(table)) = (meant, table) {
+            self.read_table(sources, &Section::TOP.child(section), table);
         }
     }
 
-    fn read_section(&mut self, sources: &mut Sources, section: &str, table: &Table<'_>) {
+    /// Everything in a section, or the entries of a section of named ones.
+    fn read_table(&mut self, sources: &mut Sources, section: &Section, table: &Table<'_>) {
+        let named = keys::NAMED.iter().find(|named| **named == section.template);
         for (key, value) in table {
-            self.read_key(sources, section, table, key, value);
+            match named {
+                Some(named) => self.read_named(sources, named, key, value),
+                None => self.read_item(sources, section, table, key, value),
+            }
         }
     }
 
-    fn read_key(
+    /// One entry of a section of named ones: `[databases.shop]`.
+    fn read_named(
         &mut self,
         sources: &mut Sources,
-        section: &str,
+        section: &'static str,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let name: &str = key.get_ref();
+        let Some(table) = value.get_ref().as_table() else {
+            if !self.is_torn(key.span().start, value.span().end) {
+                let place = self.lines.place(key.span().start);
+                sources.problems.push(not_a_section(
+                    keys::named(section, name),
+                    place,
+                    entry(&self.lines, value).value.kind(),
+                ));
+            }
+            return;
+        };
+        // Such a name cannot reach us from a client.
+        if name.is_empty() || name.contains('\0') {
+            sources.problems.push(Problem {
+                key: keys::named(section, name),
+                place: Some(self.lines.place(key.span().start)),
+                found: "a name that is empty or has a zero byte".to_owned(),
+                expected: format!("a name, as in [{section}.shop]"),
+                hint: None,
+            });
+            return;
+        }
+        sources.add_name(section, name);
+        let section =
+            Section { template: format!("{section}.*"), path: keys::named(section, name) };
+        self.read_table(sources, &section, table);
+    }
+
+    /// A key with its value, or a section.
+    fn read_item(
+        &mut self,
+        sources: &mut Sources,
+        section: &Section,
         table: &Table<'_>,
         key: &Spanned<DeString<'_>>,
         value: &Spanned<DeValue<'_>>,
     ) {
         let name: &str = key.get_ref();
+        let child = section.child(name);
+        // A dot inside a quoted key is part of the name, not a path.
+        let is_plain = !name.contains(['.', '*']);
+        if is_plain && keys::is_section(&child.template) {
+            match value.get_ref().as_table() {
+                Some(table) => self.read_table(sources, &child, table),
+                None if self.is_torn(key.span().start, value.span().end) => {}
+                None => sources.problems.push(not_a_section(
+                    child.path,
+                    self.lines.place(key.span().start),
+                    entry(&self.lines, value).value.kind(),
+                )),
+            }
+            return;
+        }
         if self.is_torn(key.span().start, value.span().end) {
             return;
         }
-        let path = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
         let Entry { value, place } = entry(&self.lines, value);
-        // A dot inside a quoted key is part of the name, not a path.
-        if let Some(known) = keys::known(&path).filter(|_| !name.contains('.')) {
-            sources.add(known, value, place);
+        if is_plain && keys::known(&child.template).is_some() {
+            sources.add(&child.path, value, place);
             return;
         }
-        let meant = keys::meant(section, name);
-        let names: Vec<_> = keys::names_in(section).collect();
-        let expected = if section.is_empty() {
-            format!("one of {}, or a section", names.join(", "))
-        } else {
-            format!("one of {}", names.join(", "))
+        let meant = keys::meant(&section.template, name);
+        let same_section = meant.map(keys::split).filter(|(of, _)| *of == section.template);
+        let meant_path = match (same_section, meant) {
+            (Some((_, near)), _) => Some(section.child(near).path),
+            (None, meant) => meant.map(keys::shown),
         };
         let key_place = self.lines.place(key.span().start);
-        sources.problems.push(unknown_key(&path, Some(key_place), expected, meant));
-        let is_free = |known: &&'static str| {
-            known.rsplit('.').next().is_some_and(|name| !table.contains_key(name))
-        };
-        if let Some(known) = meant.filter(is_free) {
-            sources.add_meant(known, value, place);
+        sources.problems.push(unknown_key(
+            &child.path,
+            Some(key_place),
+            section.expected(),
+            meant_path.as_deref(),
+        ));
+        let Some(meant) = meant else { return };
+        let is_free = !table.contains_key(keys::split(meant).1);
+        if let Some(path) =
+            meant_path.filter(|_| is_free && (same_section.is_some() || !meant.contains('*')))
+        {
+            sources.add_meant(&path, value, place);
+        }
+    }
+}
+
+fn not_a_section(path: String, place: Place, found: &str) -> Problem {
+    Problem {
+        expected: format!("a section: [{path}] on a line of its own"),
+        key: path,
+        place: Some(place),
+        found: found.to_owned(),
+        hint: None,
+    }
+}
+
+/// A section of the file.
+struct Section {
+    /// As in the list of keys: `databases.*`.
+    template: String,
+    /// As written: `databases.shop`.
+    path: String,
+}
+
+impl Section {
+    const TOP: Self = Self { template: String::new(), path: String::new() };
+
+    fn child(&self, name: &str) -> Self {
+        Self { template: keys::join(&self.template, name), path: keys::join(&self.path, name) }
+    }
+
+    /// What may stand in it.
+    fn expected(&self) -> String {
+        let names: Vec<_> = keys::names_in(&self.template).collect();
+        let names = names.join(", ");
+        let tls = self.child("tls");
+        if self.template.is_empty() {
+            format!("one of {names}, or a section")
+        } else if keys::is_section(&tls.template) {
+            format!("one of {names}, or the section [{}]", tls.path)
+        } else {
+            format!("one of {names}")
         }
     }
 }

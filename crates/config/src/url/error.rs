@@ -72,8 +72,6 @@ pub enum UrlError {
         /// The parameter's name.
         name: &'static str,
     },
-    /// An `sslmode` that asks for encryption.
-    TlsToServers,
     /// An `sslmode` that does not exist.
     SslMode {
         /// As written, shortened.
@@ -131,9 +129,12 @@ impl UrlError {
             }
             "load_balance_hosts" => Some("set routing.balance"),
             "passfile" => Some("set cluster.password_file"),
-            "sslrootcert" | "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => {
-                Some("TLS to servers is not available yet")
-            }
+            "sslrootcert" => Some("set cluster.tls.root_ca"),
+            "sslcert" => Some("set cluster.tls.certificate"),
+            "sslkey" => Some("set cluster.tls.key"),
+            "sslnegotiation" => Some("set cluster.tls.negotiation"),
+            "sslpassword" => Some("the key's file must not have a password"),
+            "sslcrl" | "sslcrldir" => Some("revocation lists are not read"),
             _ => None,
         };
         Self::Parameter { name: quoted(name), instead }
@@ -166,8 +167,8 @@ impl UrlError {
                     .to_owned()
             }
             Self::Twice { .. } => "it once".to_owned(),
-            Self::TlsToServers | Self::SslMode { .. } => {
-                "sslmode=disable, allow or prefer".to_owned()
+            Self::SslMode { .. } => {
+                "sslmode=disable, allow, prefer, require, verify-ca or verify-full".to_owned()
             }
             Self::SessionAttrs { .. } => "target_session_attrs=any".to_owned(),
         }
@@ -179,7 +180,6 @@ impl UrlError {
             Self::BareAt => Some("write %40 for @, %2F for /, %3F for ? and %25 for %"),
             Self::Percent { .. } => Some("write %25 for a % that stands for itself"),
             Self::Socket => Some("servers are reached over TCP"),
-            Self::TlsToServers => Some("TLS to servers is not available yet"),
             Self::SessionAttrs { .. } => {
                 Some("name every node: which is the primary is found by asking them")
             }
@@ -222,7 +222,6 @@ impl fmt::Display for UrlError {
             Self::ZeroByte { part } => write!(f, "a zero byte in the {part}"),
             Self::Parameter { name, .. } => write!(f, "the parameter {name}"),
             Self::Twice { name } => write!(f, "{name} twice"),
-            Self::TlsToServers => write!(f, "an sslmode that requires TLS"),
             Self::SslMode { mode } => write!(f, "the sslmode {mode}"),
             Self::SessionAttrs { attrs } => write!(f, "target_session_attrs={attrs}"),
         }

@@ -1,5 +1,6 @@
 //! The example file tells the truth.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::load_file;
@@ -45,26 +46,79 @@ fn its_short_form_loads() {
     assert_eq!(config, load_file(&example).unwrap());
 }
 
+/// Each key of the example, written or commented out, with its section; what the
+/// user names is `x`.
+fn keys_of(example: &str) -> BTreeSet<String> {
+    let mut section = String::new();
+    let mut keys = BTreeSet::new();
+    // The short form at the top has three spaces.
+    let lines = example.lines().filter(|line| !line.starts_with("#   "));
+    for line in lines.map(|line| line.trim_start_matches(['#', ' '])) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let name = name.replace(".reports", ".x").replace(".shop", ".x").replace(".app", ".x");
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            keys.insert(format!("{section}{key}"));
+        }
+    }
+    keys
+}
+
 #[test]
 fn it_has_every_key() {
-    // A wrong section makes the loader name every section, a wrong key in each
-    // makes it name every key: its own list, not a copy of it.
-    let sections = "[cluster]\nqqqqqq=1\n[clients]\nqqqqqq=1\n[pool]\nqqqqqq=1\n[routing]\nqqqqqq=1\n\
-                    [probe]\nqqqqqq=1\n[log]\nqqqqqq=1\n";
-    let problems = load_file(&format!("qqqqqq=1\n{sections}")).unwrap_err();
-    let example = example();
+    // A wrong key in each section makes the loader name every key: its own list,
+    // not a copy of it.
+    let sections = [
+        "cluster",
+        "cluster.tls",
+        "clusters.x",
+        "clusters.x.tls",
+        "databases.x",
+        "users.x",
+        "clients",
+        "clients.tls",
+        "pool",
+        "routing",
+        "probe",
+        "admin",
+        "shutdown",
+        "log",
+    ];
+    let text: String =
+        sections.iter().flat_map(|section| ["[", section, "]\nqqqqqq=1\n"]).collect();
+    let problems = load_file(&format!("qqqqqq=1\n{text}")).unwrap_err();
+    let keys = keys_of(&example());
     let mut count = 0;
     for problem in problems.iter().filter(|problem| problem.found == "an unknown key") {
+        let section = problem.key.strip_suffix("qqqqqq").unwrap();
         let names = problem.expected.strip_prefix("one of ").unwrap();
-        for name in names.split(", ").filter(|name| *name != "or a section") {
-            let is_there = example.lines().any(|line| {
-                line.trim_start_matches(['#', ' '])
-                    .split_once(" =")
-                    .is_some_and(|(key, _)| key == name)
-            });
-            assert!(is_there, "{name} is missing, see {}", problem.key);
+        for name in names.split(", ").filter(|name| !name.starts_with("or ")) {
+            assert!(keys.contains(&format!("{section}{name}")), "{section}{name} is missing");
             count += 1;
         }
     }
-    assert_eq!(count, 34, "every key of every section was looked for");
+    assert_eq!(count, 117, "every key of every section was looked for");
+}
+
+#[test]
+fn what_it_shows_of_named_sections_loads() {
+    let example = example();
+    let start = example.find("# [clusters.reports]").unwrap();
+    let end = example.find("\n[clients]").unwrap();
+    // Without the two ways to say the same, and the files that are not there.
+    let is_kept = |line: &&str| {
+        let line = line.trim_start_matches("# ");
+        (line.starts_with('[') || line.contains(" = "))
+            && !line.starts_with("url")
+            && !line.contains("_file")
+            && !line.starts_with("certificate")
+            && !line.starts_with("key")
+    };
+    let named = example[start..end].lines().filter(is_kept);
+    let named: String = named.flat_map(|line| [line.trim_start_matches("# "), "\n"]).collect();
+    let config = load_file(&format!("{example}\n{named}"))
+        .unwrap_or_else(|problems| panic!("{named}\n{problems}"));
+    assert_eq!(config.clusters.len(), 1);
+    assert_eq!(config.databases["shop"].pool_size, Some(20));
+    assert_eq!(config.users["app"].pool_size, Some(5));
 }

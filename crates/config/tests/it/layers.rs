@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use afterwrite_config::{ClientAuth, Level, LogFormat, Overlay, SslMode, Threads};
+use afterwrite_config::{ClientAuth, Level, ListenAddress, LogFormat, Overlay, SslMode, Threads};
 
 use super::{MINIMAL, load_environment, load_file, load_with};
 
@@ -18,8 +18,8 @@ fn three_lines_give_everything_else_its_default() {
     assert_eq!(config.cluster.user, "app");
     assert_eq!(config.cluster.password.as_ref().unwrap().expose(), "secret");
     assert_eq!(config.cluster.database, "shop");
-    assert_eq!(config.cluster.sslmode, SslMode::Prefer);
-    assert_eq!(config.listen, ["127.0.0.1:6432".parse().unwrap()]);
+    assert_eq!(config.cluster.tls.mode, SslMode::Prefer);
+    assert_eq!(config.listen, [ListenAddress::Tcp("127.0.0.1:6432".parse().unwrap())]);
     assert_eq!(config.metrics_listen, Some("127.0.0.1:6433".parse().unwrap()));
     assert_eq!(config.threads, Threads::Auto);
     assert_eq!(config.clients.auth, ClientAuth::ScramSha256);
@@ -37,7 +37,7 @@ fn one_url_is_enough() {
     };
     let config = load_with(None, &[], &flags).unwrap();
     assert_eq!(config.cluster.nodes.len(), 3);
-    assert_eq!(config.cluster.sslmode, SslMode::Disable);
+    assert_eq!(config.cluster.tls.mode, SslMode::Disable);
     assert_eq!(config.listen.len(), 2);
 }
 
@@ -46,7 +46,7 @@ fn without_a_password_clients_are_trusted_and_the_user_names_the_database() {
     let config = load_environment(&[("DATABASE_URL", "postgresql://app@db")]).unwrap();
     assert_eq!(config.clients.auth, ClientAuth::Trust);
     assert_eq!(config.cluster.database, "app");
-    assert!(config.listen.iter().all(|address| address.ip().is_loopback()));
+    assert!(config.listen.iter().all(|address| address.tcp().unwrap().ip().is_loopback()));
 }
 
 #[test]

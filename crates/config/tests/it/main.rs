@@ -6,8 +6,11 @@
     reason = "a test that fails may panic"
 )]
 
+mod entries;
 mod example;
 mod layers;
+mod listen;
+mod named;
 mod problems;
 mod robust;
 mod url;
@@ -27,6 +30,7 @@ fn read_file(path: &Path) -> io::Result<String> {
         "other/password" => Ok("from another file".to_owned()),
         "etc/empty" => Ok("\n".to_owned()),
         "etc/lines" => Ok("one\ntwo\n".to_owned()),
+        "/run/folder" => Err(io::ErrorKind::IsADirectory.into()),
         _ => Err(io::ErrorKind::NotFound.into()),
     }
 }

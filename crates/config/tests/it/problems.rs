@@ -37,7 +37,7 @@ wait_max = \"2m\"
 
 listen[1] (etc/a.toml:1:29)
   found:    "everywhere"
-  expected: an address, such as "127.0.0.1:6432"
+  expected: an address, such as "127.0.0.1:6432", or the path of a Unix socket
 "#;
     assert!(problems.starts_with(expected), "{problems}");
     assert!(!problems.contains("hunter2"), "{problems}");
@@ -101,17 +101,14 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
              hint:     did you mean \"read_your_writes\"?",
         ),
         (
-            "[clients]\nmax_connections = 5",
-            "clients.max_connections (etc/a.toml:4:1)\n  found:    an unknown key\n  \
-             expected: one of auth, connections_max, login_timeout, message_max, \
-             statement_buffer_max, write_timeout, prepared_max\n  \
-             hint:     did you mean clients.connections_max?",
+            "[admin]\nuser = [\"app\"]",
+            "admin.user (etc/a.toml:4:1)\n  found:    an unknown key\n  \
+             expected: one of users, stats_users\n  hint:     did you mean admin.users?",
         ),
         (
-            "[pool]\nwait_max = \"1s\"",
-            "pool.wait_max (etc/a.toml:4:1)\n  found:    an unknown key\n  \
-             expected: one of size, wait_timeout, connect_timeout, idle_timeout, lifetime_max, \
-             prepared_max\n  hint:     did you mean routing.wait_max?",
+            "[shutdown]\nkeys_max = 5",
+            "shutdown.keys_max (etc/a.toml:4:1)\n  found:    an unknown key\n  \
+             expected: one of drain_timeout\n  hint:     did you mean routing.keys_max?",
         ),
         (
             "[[pool]]\nsize = 1",
@@ -121,12 +118,14 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
         (
             "[tls]\ncert = \"x\"",
             "tls (etc/a.toml:3:2)\n  found:    an unknown section\n  \
-             expected: one of cluster, clients, pool, routing, probe, log",
+             expected: one of cluster, clusters, databases, users, clients, pool, routing, probe, \
+             admin, shutdown, log",
         ),
         (
             "[clients]\nauth = \"password\"",
             "clients.auth (etc/a.toml:4:8)\n  found:    a login with a password, but no password\n  \
-             expected: a password in the URL, cluster.password or cluster.password_file",
+             expected: a password in the URL, cluster.password, [users], clients.users_file or \
+             clients.auth_user",
         ),
         (
             "[probe]\nidle_interval = \"5ms\"",
@@ -243,9 +242,9 @@ fn clusters_that_are_not_clear_are_refused() {
         ),
         (
             "",
-            "cluster.url",
-            "an sslmode that requires TLS",
-            "url = \"postgres://a@h?sslmode=require\"",
+            "cluster.tls.root_ca",
+            "nothing to check the servers' certificates with",
+            "url = \"postgres://a@h?sslmode=verify-full\"",
         ),
     ];
     for (hidden, key, found, cluster) in cases {
@@ -343,6 +342,49 @@ fn unknown_variables_and_settings_are_refused() {
 #[test]
 fn each_key_refuses_what_cannot_be_its_value() {
     for key in [
+        "unix_socket_mode",
+        "restart_socket",
+        "cluster.tls.mode",
+        "cluster.tls.negotiation",
+        "databases.shop.cluster",
+        "databases.shop.pool_mode",
+        "databases.shop.pool_size",
+        "databases.shop.min_size",
+        "databases.shop.connections_max",
+        "databases.shop.client_connections_max",
+        "databases.shop.level",
+        "databases.shop.wait_max",
+        "databases.shop.disabled",
+        "users.app.password",
+        "users.app.server_password_file",
+        "users.app.pool_size",
+        "clients.users_file",
+        "clients.hba_file",
+        "clients.auth_query",
+        "clients.auth_user",
+        "clients.connections_per_user_max",
+        "clients.idle_timeout",
+        "clients.idle_transaction_timeout",
+        "clients.transaction_timeout",
+        "clients.query_timeout",
+        "clients.application_name_add_host",
+        "clients.tls.mode",
+        "clients.tls.certificate",
+        "clients.tls.min_version",
+        "pool.mode",
+        "pool.min_size",
+        "pool.reserve_size",
+        "pool.reserve_timeout",
+        "pool.fallback_size",
+        "pool.user_connections_max",
+        "pool.database_connections_max",
+        "pool.queue_max",
+        "pool.login_retry",
+        "pool.check_after",
+        "pool.order",
+        "shutdown.drain_timeout",
+        "log.connections",
+        "log.stats_interval",
         "clients.auth",
         "clients.connections_max",
         "clients.login_timeout",
@@ -369,9 +411,16 @@ fn each_key_refuses_what_cannot_be_its_value() {
         "log.level",
         "log.decisions",
     ] {
-        let (section, name) = key.split_once('.').unwrap();
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+        let head = if section.is_empty() { String::new() } else { format!("[{section}]\n") };
         for value in ["2020-01-01", "\"\"", "-1", "1.5", "{}", "[]", "99999999999999999999999"] {
-            let text = load_file(&format!("{MINIMAL}[{section}]\n{name} = {value}"));
+            let line = format!("{name} = {value}\n");
+            let text = if section == "cluster" || section.is_empty() {
+                format!("{line}{MINIMAL}")
+            } else {
+                format!("{MINIMAL}{head}{line}")
+            };
+            let text = load_file(&text);
             let problems = text.err().unwrap_or_else(|| panic!("{key} = {value} is taken"));
             assert!(
                 problems.iter().any(|problem| problem.key == key || problem.key == "(syntax)"),
