@@ -13,18 +13,15 @@ use afterwrite_types::{
     WalGeometry,
 };
 use afterwrite_wire::client;
+use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
-use afterwrite_wire::password::Secret;
-use afterwrite_wire::scram::{self, ClientExchange, SaltedPassword};
-use afterwrite_wire::server::{
-    Authentication, BackendKeyData, DataRow, ErrorFields, ParameterStatus,
-};
+use afterwrite_wire::server::{BackendKeyData, DataRow, ErrorFields, ParameterStatus};
 use afterwrite_wire::tags::server as tag;
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::authenticate::{BindingPolicy, authenticate};
 use crate::error::ConnectError;
 use crate::stream::{self, Messages};
 
@@ -33,18 +30,19 @@ use crate::stream::{self, Messages};
 pub struct Login {
     /// The user.
     pub user: String,
-    /// Its password.
-    pub password: Option<Secret>,
+    /// What it logs in with. Keys derived from a password are kept in here.
+    pub credentials: Credentials,
     /// The database.
     pub database: String,
-    /// Deriving keys from a password is costly on purpose, so it is done once.
-    derived: Mutex<Option<SaltedPassword>>,
+    /// Whether the login is tied to its TLS connection.
+    pub channel_binding: BindingPolicy,
 }
 
 impl Login {
     /// A login with nothing derived yet.
-    pub fn new(user: String, password: Option<Secret>, database: String) -> Self {
-        Self { user, password, database, derived: Mutex::new(None) }
+    pub fn new(user: String, credentials: impl Into<Credentials>, database: String) -> Self {
+        let channel_binding = BindingPolicy::default();
+        Self { user, credentials: credentials.into(), database, channel_binding }
     }
 }
 
@@ -193,7 +191,7 @@ pub(crate) async fn log_in(
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
-    authenticate(messages, login).await?;
+    authenticate(messages, login, None).await?;
     let mut greeting = Greeting { pid: 0, key: Vec::new(), parameters: Vec::new() };
     loop {
         let (message, body) = messages.next().await?;
@@ -211,63 +209,6 @@ pub(crate) async fn log_in(
             other => return Err(unexpected(other, &body)),
         }
     }
-}
-
-async fn authenticate(messages: &mut Messages, login: &Login) -> Result<(), ConnectError> {
-    let mut exchange = None;
-    loop {
-        let (message, body) = messages.next().await?;
-        if message != tag::AUTHENTICATION {
-            return Err(unexpected(message, &body));
-        }
-        let mut out = Vec::new();
-        match Authentication::decode(&body)? {
-            Authentication::Ok => return Ok(()),
-            Authentication::CleartextPassword => {
-                client::password(&mut out, password(login)?.expose());
-            }
-            Authentication::Sasl { mechanisms } => {
-                if !mechanisms.contains(&scram::MECHANISM) {
-                    return Err(ConnectError::Unsupported(
-                        "a SASL mechanism other than SCRAM-SHA-256",
-                    ));
-                }
-                let cached = login.derived.lock().clone();
-                let started = ClientExchange::new(password(login)?.clone(), scram::nonce()?)
-                    .with_cache(cached);
-                let first = started.client_first();
-                client::sasl_initial(&mut out, scram::MECHANISM, &first);
-                exchange = Some(started);
-            }
-            Authentication::SaslContinue(server_first) => {
-                let Some(exchange) = exchange.as_mut() else {
-                    return Err(ConnectError::Protocol("SASL out of turn".into()));
-                };
-                let last = exchange.client_final(server_first)?;
-                client::sasl_response(&mut out, &last);
-            }
-            Authentication::SaslFinal(server_final) => {
-                let Some(exchange) = exchange.as_ref() else {
-                    return Err(ConnectError::Protocol("SASL out of turn".into()));
-                };
-                exchange.verify(server_final)?;
-                *login.derived.lock() = exchange.salted_password().cloned();
-            }
-            Authentication::Md5 { .. } => {
-                return Err(ConnectError::Unsupported("MD5 authentication"));
-            }
-            Authentication::Other(_) => {
-                return Err(ConnectError::Unsupported("another kind of authentication"));
-            }
-        }
-        if !out.is_empty() {
-            messages.send(&out).await?;
-        }
-    }
-}
-
-fn password(login: &Login) -> Result<&Secret, ConnectError> {
-    login.password.as_ref().ok_or(ConnectError::NoPassword)
 }
 
 /// Asks who the server is, by a simple query.

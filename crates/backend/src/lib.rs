@@ -3,6 +3,7 @@
 //! It opens and pools connections, asks every node who it is and how far it has
 //! replayed, and tells those who wait. It decides nothing and knows no client.
 
+mod authenticate;
 mod cancel;
 mod cluster;
 mod connect;
@@ -13,6 +14,7 @@ mod probe;
 mod stream;
 mod wait;
 
+pub use authenticate::BindingPolicy;
 pub use cancel::{CancelTarget, cancel};
 pub use cluster::{Cluster, NodeStatus, Primary, Settings};
 pub use connect::{Connection, Login, ServerId};
