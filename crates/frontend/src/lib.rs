@@ -8,7 +8,10 @@ mod error;
 mod listener;
 mod login;
 
-pub use auth::{Auth, Users};
-pub use error::LoginError;
+pub use auth::{
+    AUTH_QUERY, Auth, Databases, FileProblem, Gate, Hba, IdentMaps, Lookup, LookupError, Peer,
+    PeerAddress, PeerCertificate, PeerTls, Rules, Users, system_user,
+};
+pub use error::{Denial, LoginError};
 pub use listener::listen;
 pub use login::{Arrival, Client, receive};

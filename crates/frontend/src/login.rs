@@ -3,14 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
 use afterwrite_wire::startup::{Opening, Startup, opening};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::auth::Users;
+use crate::auth::{Gate, Peer};
 use crate::error::LoginError;
 
 /// Bytes of a password message at most.
@@ -18,9 +18,9 @@ const PASSWORD_MAX: usize = 8192;
 
 /// What a new connection turned out to be.
 #[derive(Debug)]
-pub enum Arrival {
+pub enum Arrival<S> {
     /// A client that has proven who it is; it has been told nothing yet.
-    Client(Client),
+    Client(Box<Client<S>>),
     /// A request to cancel what another client's statement is doing.
     Cancel {
         /// The process number that client was told.
@@ -34,33 +34,43 @@ pub enum Arrival {
 
 /// A client that has proven who it is.
 #[derive(Debug)]
-pub struct Client {
-    /// Its socket.
-    pub stream: TcpStream,
+pub struct Client<S> {
+    /// Its connection.
+    pub stream: S,
     /// What it asked for.
     pub startup: Startup,
     /// Bytes it sent ahead.
     pub ahead: Vec<u8>,
+    /// Who it is.
+    pub user: String,
+    /// The database it goes to; it is served.
+    pub database: String,
+    /// What a login to a server can be made with as this user.
+    pub credentials: Credentials,
+    /// Where it comes from.
+    pub peer: Peer,
 }
 
 /// Receives a new connection: answers what comes before the login, and lets the
 /// client prove who it is. A failed login has been reported to the client.
 ///
 /// Cancel-safe: dropped, the connection closes.
-pub async fn receive(
-    stream: TcpStream,
-    users: &Users,
+pub async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: Peer,
+    gate: &Gate,
     limit: Duration,
-) -> Result<Arrival, LoginError> {
-    let _ = stream.set_nodelay(true);
+) -> Result<Arrival<S>, LoginError> {
     let mut wire = Wire { stream, buffer: Vec::new() };
-    let result = match timeout(limit, greet(&mut wire, users)).await {
+    let result = match timeout(limit, greet(&mut wire, &peer, gate)).await {
         Ok(result) => result,
         Err(_) => Err(LoginError::TimedOut(limit)),
     };
     match result {
-        Ok(Greeted::Client(startup)) => {
-            Ok(Arrival::Client(Client { stream: wire.stream, startup, ahead: wire.buffer }))
+        Ok(Greeted::Client { startup, user, database, credentials }) => {
+            let Wire { stream, buffer: ahead } = wire;
+            let client = Client { stream, startup, ahead, user, database, credentials, peer };
+            Ok(Arrival::Client(Box::new(client)))
         }
         Ok(Greeted::Cancel { pid, key }) => Ok(Arrival::Cancel { pid, key }),
         Ok(Greeted::Nobody) => Ok(Arrival::Nobody),
@@ -77,12 +87,16 @@ pub async fn receive(
 }
 
 enum Greeted {
-    Client(Startup),
+    Client { startup: Startup, user: String, database: String, credentials: Credentials },
     Cancel { pid: i32, key: Vec<u8> },
     Nobody,
 }
 
-async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
+async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    peer: &Peer,
+    gate: &Gate,
+) -> Result<Greeted, LoginError> {
     let startup = loop {
         let opened = match opening(&wire.buffer)? {
             Some((opened, used)) => {
@@ -103,22 +117,22 @@ async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
         return Err(LoginError::Replication);
     }
     let user = startup.user().ok_or(LoginError::NoUser)?.to_owned();
-    users.authenticate(&user, wire).await?;
+    let database = startup.database().unwrap_or(&user).to_owned();
+    let credentials = gate.admit(&user, &database, peer, wire).await?;
     // Only who has proven who they are learns what is served here.
-    let database = startup.database().unwrap_or(&user);
-    if !users.serves(database) {
-        return Err(LoginError::UnknownDatabase(database.to_owned()));
+    if !gate.serves(&database) {
+        return Err(LoginError::UnknownDatabase(database));
     }
-    Ok(Greeted::Client(startup))
+    Ok(Greeted::Client { startup, user, database, credentials })
 }
 
 /// A client's socket before its login, read a message at a time.
-pub(crate) struct Wire {
-    stream: TcpStream,
+pub(crate) struct Wire<S> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
-impl Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), LoginError> {
         Ok(self.stream.write_all(bytes).await?)
     }

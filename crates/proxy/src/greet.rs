@@ -20,11 +20,11 @@ const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
 /// Makes a client of a proven user: its settings are checked on a server, and it
 /// is told what a server would tell it.
 pub(crate) async fn greet(
-    arrived: frontend::Client,
+    arrived: frontend::Client<tokio::net::TcpStream>,
     shared: Arc<Shared>,
     place: Counted,
 ) -> Result<Box<Client>, (tokio::net::TcpStream, Report)> {
-    let frontend::Client { stream, startup, ahead } = arrived;
+    let frontend::Client { stream, startup, ahead, .. } = arrived;
     let (settings, ours) = match prepare(&startup) {
         Ok(prepared) => prepared,
         Err(report) => return Err((stream, report)),

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::{Cluster, Login, NodeStatus};
-use afterwrite_frontend::{Arrival, LoginError, Users, listen, receive};
+use afterwrite_frontend::{Arrival, Gate, LoginError, Peer, listen, receive};
 use afterwrite_types::Sequence;
 use afterwrite_wire::scram::ScramError;
 use afterwrite_wire::server::{self, Report};
@@ -65,7 +65,7 @@ impl Proxy {
         let on = |address| listen(address).map_err(|error| StartError::Listen { address, error });
         let listeners = settings.listen.iter().copied().map(on).collect::<Result<_, _>>()?;
         let metrics = settings.metrics_listen.map(on).transpose()?;
-        let users = Users::new(
+        let gate = Gate::single(
             settings.auth,
             settings.user.clone(),
             settings.password.clone(),
@@ -76,7 +76,7 @@ impl Proxy {
         let login =
             Login::new(settings.user.clone(), settings.password.clone(), settings.database.clone());
         let cluster = Cluster::new(&settings.nodes, login, Arc::clone(&sequence), settings.backend);
-        let shared = Arc::new(Shared::new(settings, users, cluster, sequence));
+        let shared = Arc::new(Shared::new(settings, gate, cluster, sequence));
         Ok(Self { shared, listeners, metrics })
     }
 
@@ -151,8 +151,10 @@ async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
         turn_away(stream, &report).await;
         return;
     };
-    match receive(stream, &shared.users, shared.settings.login_timeout).await {
-        Ok(Arrival::Client(client)) => admit(client, &shared).await,
+    let _ = stream.set_nodelay(true);
+    let peer = Peer::tcp(from.ip());
+    match receive(stream, peer, &shared.gate, shared.settings.login_timeout).await {
+        Ok(Arrival::Client(client)) => admit(*client, &shared).await,
         Ok(Arrival::Cancel { pid, key }) => {
             if let Some(slot) = shared.cancels.find(pid, &key) {
                 slot.fire().await;
@@ -168,7 +170,7 @@ async fn arrive(stream: TcpStream, from: SocketAddr, shared: Arc<Shared>) {
 }
 
 /// Makes a client of a proven user, if there is room for one more.
-async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
+async fn admit(client: afterwrite_frontend::Client<TcpStream>, shared: &Arc<Shared>) {
     let max = shared.settings.connections_max;
     let Some(place) = Counted::within(&shared.clients, max) else {
         shared.metrics.refused.inc();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use afterwrite_backend::Cluster;
 use afterwrite_core::Keys;
-use afterwrite_frontend::Users;
+use afterwrite_frontend::Gate;
 use afterwrite_session::Fingerprint;
 use afterwrite_types::Sequence;
 use parking_lot::Mutex;
@@ -26,7 +26,7 @@ pub(crate) type Parameters = Arc<Vec<(String, String)>>;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) users: Users,
+    pub(crate) gate: Gate,
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) keys: Mutex<Keys>,
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         settings: Settings,
-        users: Users,
+        gate: Gate,
         cluster: Arc<Cluster>,
         sequence: Arc<Sequence>,
     ) -> Self {
@@ -54,7 +54,7 @@ impl Shared {
         let metrics = Metrics::new(cluster.nodes().len());
         Self {
             settings,
-            users,
+            gate,
             library: SharedLibrary::new(Arc::clone(&cluster)),
             cluster,
             sequence,
