@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
     let config = settings::configuration(arguments, Overlay::default())?;
     let pool_size = config.pool.size;
     let wait_max = config.routing.wait_max;
-    let settings = settings::proxy(&config);
+    let settings = settings::proxy(&config).map_err(Exit::Config)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Exit::failed)?;
     runtime.block_on(unless_stopped(async {

@@ -61,7 +61,8 @@ impl LocalProxy {
         };
         let no_files = |path: &Path| std::fs::read_to_string(path);
         let config = load(None, [], &overlay, &no_files).map_err(Exit::failed)?;
-        let proxy = Proxy::bind(settings::proxy(&config)).map_err(Exit::failed)?;
+        let proxy =
+            Proxy::bind(settings::proxy(&config).map_err(Exit::Config)?).map_err(Exit::failed)?;
         let address = proxy.endpoints().into_iter().next();
         let address = address.ok_or_else(|| Exit::failed("the proxy listens nowhere"))?;
         let metrics = proxy.metrics_address();

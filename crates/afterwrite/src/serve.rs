@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Exit> {
     let runtime = settings::runtime(config.threads).map_err(Exit::failed)?;
     runtime.block_on(async {
         let trust = config.clients.auth == ClientAuth::Trust;
-        let proxy = Proxy::bind(settings::proxy(&config)).map_err(Exit::failed)?;
+        let proxy =
+            Proxy::bind(settings::proxy(&config).map_err(Exit::Config)?).map_err(Exit::failed)?;
         for endpoint in proxy.endpoints() {
             info!(address = %endpoint, "listening for clients");
         }

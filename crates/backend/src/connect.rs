@@ -13,17 +13,14 @@ use afterwrite_types::{
     WalGeometry,
 };
 use afterwrite_wire::client;
+use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
-use afterwrite_wire::password::Secret;
-use afterwrite_wire::scram::{self, ClientExchange, SaltedPassword};
-use afterwrite_wire::server::{
-    Authentication, BackendKeyData, DataRow, ErrorFields, ParameterStatus,
-};
+use afterwrite_wire::server::{BackendKeyData, DataRow, ErrorFields, ParameterStatus};
 use afterwrite_wire::tags::server as tag;
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::authenticate::{BindingPolicy, authenticate};
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::pool::ServerCard;
@@ -34,18 +31,19 @@ use crate::stream::Messages;
 pub struct Login {
     /// The user.
     pub user: String,
-    /// Its password.
-    pub password: Option<Secret>,
+    /// What it logs in with. Keys derived from a password are kept in here.
+    pub credentials: Credentials,
     /// The database.
     pub database: String,
-    /// Deriving keys from a password is costly on purpose, so it is done once.
-    derived: Mutex<Option<SaltedPassword>>,
+    /// Whether the login is tied to its TLS connection.
+    pub channel_binding: BindingPolicy,
 }
 
 impl Login {
     /// A login with nothing derived yet.
-    pub fn new(user: String, password: Option<Secret>, database: String) -> Self {
-        Self { user, password, database, derived: Mutex::new(None) }
+    pub fn new(user: String, credentials: impl Into<Credentials>, database: String) -> Self {
+        let channel_binding = BindingPolicy::default();
+        Self { user, credentials: credentials.into(), database, channel_binding }
     }
 }
 
@@ -201,7 +199,7 @@ pub(crate) async fn log_in(
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
-    authenticate(messages, login).await?;
+    authenticate(messages, login, None).await?;
     let mut greeting = Greeting { pid: 0, key: Vec::new(), parameters: Vec::new() };
     loop {
         let (message, body) = messages.next().await?;
@@ -219,63 +217,6 @@ pub(crate) async fn log_in(
             other => return Err(unexpected(other, &body)),
         }
     }
-}
-
-async fn authenticate(messages: &mut Messages, login: &Login) -> Result<(), ConnectError> {
-    let mut exchange = None;
-    loop {
-        let (message, body) = messages.next().await?;
-        if message != tag::AUTHENTICATION {
-            return Err(unexpected(message, &body));
-        }
-        let mut out = Vec::new();
-        match Authentication::decode(&body)? {
-            Authentication::Ok => return Ok(()),
-            Authentication::CleartextPassword => {
-                client::password(&mut out, password(login)?.expose());
-            }
-            Authentication::Sasl { mechanisms } => {
-                if !mechanisms.contains(&scram::MECHANISM) {
-                    return Err(ConnectError::Unsupported(
-                        "a SASL mechanism other than SCRAM-SHA-256",
-                    ));
-                }
-                let cached = login.derived.lock().clone();
-                let started = ClientExchange::new(password(login)?.clone(), scram::nonce()?)
-                    .with_cache(cached);
-                let first = started.client_first();
-                client::sasl_initial(&mut out, scram::MECHANISM, &first);
-                exchange = Some(started);
-            }
-            Authentication::SaslContinue(server_first) => {
-                let Some(exchange) = exchange.as_mut() else {
-                    return Err(ConnectError::Protocol("SASL out of turn".into()));
-                };
-                let last = exchange.client_final(server_first)?;
-                client::sasl_response(&mut out, &last);
-            }
-            Authentication::SaslFinal(server_final) => {
-                let Some(exchange) = exchange.as_ref() else {
-                    return Err(ConnectError::Protocol("SASL out of turn".into()));
-                };
-                exchange.verify(server_final)?;
-                *login.derived.lock() = exchange.salted_password().cloned();
-            }
-            Authentication::Md5 { .. } => {
-                return Err(ConnectError::Unsupported("MD5 authentication"));
-            }
-            Authentication::Other(_) => {
-                return Err(ConnectError::Unsupported("another kind of authentication"));
-            }
-        }
-        if !out.is_empty() {
-            messages.send(&out).await?;
-        }
-    }
-}
-
-fn password(login: &Login) -> Result<&Secret, ConnectError> {
-    login.password.as_ref().ok_or(ConnectError::NoPassword)
 }
 
 /// Asks who the server is, by a simple query.
@@ -397,9 +338,48 @@ impl Connection {
         answer
     }
 
+    /// Asks with one parameter for at most one row of two texts.
+    ///
+    /// Not cancel-safe: dropped half-way, the connection must not be used again.
+    pub async fn ask_pair(
+        &mut self,
+        sql: &str,
+        parameter: &str,
+        limit: Duration,
+    ) -> Result<Option<(Option<String>, Option<String>)>, ConnectError> {
+        let asking = async {
+            let mut out = Vec::new();
+            client::parse(&mut out, "", sql, &[]);
+            client::bind(&mut out, "", "", &[Some(parameter.as_bytes())], &[], &[]);
+            client::execute(&mut out, "", 2);
+            client::sync(&mut out);
+            self.stream.write_all(&out).await?;
+            self.stream.flush().await?;
+            self.read_rows().await
+        };
+        let answer = timeout(limit, asking).await.map_err(|_| ConnectError::TimedOut(limit))?;
+        self.link.note_simple_query();
+        let mut rows = answer?.into_iter();
+        let row = rows.next();
+        if rows.next().is_some() {
+            return Err(ConnectError::Protocol("more than one row came back".into()));
+        }
+        Ok(row.map(|row| {
+            let mut columns = row.into_iter();
+            (columns.next().flatten(), columns.next().flatten())
+        }))
+    }
+
     async fn read_answer(&mut self) -> Result<Option<String>, ConnectError> {
+        let rows = self.read_rows().await?;
+        Ok(rows.into_iter().next_back().and_then(|row| row.into_iter().next().flatten()))
+    }
+
+    /// The rows of an answer of our own, up to "ready". An error of the server's is
+    /// an error.
+    async fn read_rows(&mut self) -> Result<Vec<Vec<Option<String>>>, ConnectError> {
         let mut buffer = Vec::new();
-        let (mut value, mut refused) = (None, None);
+        let (mut rows, mut refused) = (Vec::new(), None);
         loop {
             let Some((message, rest)) = frame::split(&buffer, ANSWER_MAX)? else {
                 if self.stream.read_buf(&mut buffer).await? == 0 {
@@ -408,15 +388,18 @@ impl Connection {
                 continue;
             };
             match message.tag {
-                tag::DATA_ROW => {
-                    let first = DataRow::decode(message.body)?.next().transpose()?.flatten();
-                    value = first.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                tag::DATA_ROW if rows.len() < ANSWER_ROWS_MAX => {
+                    let mut row = Vec::new();
+                    for value in DataRow::decode(message.body)? {
+                        row.push(value?.map(|it| String::from_utf8_lossy(it).into_owned()));
+                    }
+                    rows.push(row);
                 }
                 tag::ERROR => refused = Some(unexpected(tag::ERROR, message.body)),
                 tag::READY_FOR_QUERY if !rest.is_empty() => {
                     return Err(ConnectError::Protocol("unexpected bytes behind an answer".into()));
                 }
-                tag::READY_FOR_QUERY => return refused.map_or(Ok(value), Err),
+                tag::READY_FOR_QUERY => return refused.map_or(Ok(rows), Err),
                 _ => {}
             }
             let used = buffer.len() - rest.len();
@@ -424,6 +407,9 @@ impl Connection {
         }
     }
 }
+
+/// Rows of an answer of our own that are kept, at most.
+const ANSWER_ROWS_MAX: usize = 16;
 
 /// Bytes of one answer to a question of our own, at most.
 const ANSWER_MAX: usize = 64 * 1024;

@@ -26,8 +26,29 @@ pub enum ConnectError {
     Scram(ScramError),
     /// The server asks for a kind of authentication that we do not offer.
     Unsupported(&'static str),
-    /// A password is needed and none is configured.
-    NoPassword,
+    /// A password is needed and none is known.
+    NoPassword {
+        /// The user.
+        user: String,
+    },
+    /// Something is known of the user, and it is not what the server needs.
+    WrongKind {
+        /// The user.
+        user: String,
+        /// What the server asks for.
+        wanted: &'static str,
+        /// What is known instead.
+        known: &'static str,
+    },
+    /// The server does not take the SCRAM keys of the user's own login.
+    KeysRefused {
+        /// The user.
+        user: String,
+        /// What the server said.
+        message: String,
+    },
+    /// Channel binding is required, and this login would not have it.
+    NotBound,
     /// It is not what it was a moment ago.
     RoleChanged(Role),
     /// The server said something that makes no sense.
@@ -39,7 +60,12 @@ impl ConnectError {
     pub(crate) fn is_login_refused(&self) -> bool {
         match self {
             Self::Refused { code, .. } => code.starts_with("28") || code == "3D000",
-            Self::NoPassword | Self::Scram(_) | Self::Unsupported(_) => true,
+            Self::NoPassword { .. }
+            | Self::KeysRefused { .. }
+            | Self::WrongKind { .. }
+            | Self::NotBound
+            | Self::Scram(_)
+            | Self::Unsupported(_) => true,
             Self::Io(_) | Self::TimedOut(_) | Self::RoleChanged(_) | Self::Protocol(_) => false,
         }
     }
@@ -50,7 +76,14 @@ impl ConnectError {
             Self::Refused { code, message } => {
                 Self::Refused { code: code.clone(), message: message.clone() }
             }
-            Self::NoPassword => Self::NoPassword,
+            Self::NoPassword { user } => Self::NoPassword { user: user.clone() },
+            Self::KeysRefused { user, message } => {
+                Self::KeysRefused { user: user.clone(), message: message.clone() }
+            }
+            Self::WrongKind { user, wanted, known } => {
+                Self::WrongKind { user: user.clone(), wanted, known }
+            }
+            Self::NotBound => Self::NotBound,
             Self::Unsupported(what) => Self::Unsupported(what),
             Self::TimedOut(limit) => Self::TimedOut(*limit),
             Self::RoleChanged(role) => Self::RoleChanged(*role),
@@ -67,11 +100,26 @@ impl fmt::Display for ConnectError {
             Self::Refused { code, message } => write!(f, "{message} (SQLSTATE {code})"),
             Self::Scram(error) => write!(f, "{error}"),
             Self::Unsupported(what) => {
-                write!(f, "the server asks for {what}, which is not available yet")
+                write!(f, "the server asks for {what}, which is not supported")
             }
-            Self::NoPassword => {
-                f.write_str("the server asks for a password and none is configured")
-            }
+            Self::NoPassword { user } => write!(
+                f,
+                "the server wants a password for user \"{user}\" and none is known: \
+                 give it in [users.{user}]"
+            ),
+            Self::WrongKind { user, wanted, known } => write!(
+                f,
+                "the server wants {wanted} for user \"{user}\", and only {known} can be used: \
+                 give the password in [users.{user}]"
+            ),
+            Self::KeysRefused { user, message } => write!(
+                f,
+                "{message} (SQLSTATE 28P01): the user logged in here by a SCRAM secret that is \
+                 not the server's own; copy the server's, or give the password in [users.{user}]"
+            ),
+            Self::NotBound => f.write_str(
+                "channel binding is required, and the server or the connection does not have it",
+            ),
             Self::RoleChanged(role) => write!(f, "the server is a {} now", role.name()),
             Self::Protocol(what) => write!(f, "protocol error: {what}"),
         }

@@ -3,6 +3,7 @@
 //! It opens and pools connections, asks every node who it is and how far it has
 //! replayed, and tells those who wait. It decides nothing and knows no client.
 
+mod authenticate;
 mod cancel;
 mod cluster;
 mod connect;
@@ -15,6 +16,7 @@ mod quota;
 mod stream;
 mod wait;
 
+pub use authenticate::BindingPolicy;
 pub use cancel::{CancelTarget, cancel};
 pub use cluster::{Cluster, NodeStatus, Primary, WatchSettings};
 pub use connect::{Connection, Login, ServerId};

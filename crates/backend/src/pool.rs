@@ -13,7 +13,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use afterwrite_types::{Role, Sequence};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 use tracing::debug;
@@ -33,7 +33,7 @@ pub use settings::{Order, PoolSettings};
 pub struct Pool {
     node: Arc<Node>,
     role: Role,
-    login: Arc<Login>,
+    login: Arc<RwLock<Arc<Login>>>,
     sequence: Arc<Sequence>,
     limits: Limits,
     state: Mutex<State>,
@@ -73,7 +73,7 @@ impl Pool {
     pub(crate) fn new(
         node: Arc<Node>,
         role: Role,
-        login: Arc<Login>,
+        login: Arc<RwLock<Arc<Login>>>,
         sequence: Arc<Sequence>,
         limits: Limits,
         settings: Arc<PoolSettings>,
@@ -202,14 +202,10 @@ impl Pool {
         let limit = settings.connect_timeout;
         let life = self.node.life.load(Ordering::SeqCst);
         let opening = async {
-            let mut connection = connect::open(
-                &self.node,
-                &self.login,
-                self.role,
-                settings.prepared_max,
-                &self.sequence,
-            )
-            .await?;
+            let login = Arc::clone(&self.login.read());
+            let mut connection =
+                connect::open(&self.node, &login, self.role, settings.prepared_max, &self.sequence)
+                    .await?;
             if !settings.connect_query.is_empty() {
                 connection.ask(&settings.connect_query, limit).await?;
             }
@@ -337,6 +333,11 @@ impl Pool {
             self.forget_one(&mut state);
         }
         closed.is_some()
+    }
+
+    /// Forgets that a login was refused: the next one is made with something else.
+    pub(crate) fn try_login_again(&self) {
+        self.state.lock().refused = None;
     }
 
     /// Closes what is unused, and what is in use as it comes back.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use afterwrite_types::{NodeId, Role};
-use parking_lot::Mutex;
+use afterwrite_wire::credentials::Credentials;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -20,7 +21,7 @@ use crate::quota::{Limits, Quotas};
 #[derive(Debug)]
 pub struct Pools {
     cluster: Arc<Cluster>,
-    login: Arc<Login>,
+    login: Arc<RwLock<Arc<Login>>>,
     writers: Vec<Arc<Pool>>,
     readers: Vec<Arc<Pool>>,
     fallback: Arc<Semaphore>,
@@ -38,7 +39,7 @@ impl Pools {
         settings: PoolSettings,
         quotas: &[Arc<Quotas>],
     ) -> Arc<Self> {
-        let login = Arc::new(login);
+        let login = Arc::new(RwLock::new(Arc::new(login)));
         let fallback = Arc::new(Semaphore::new(fallback_size(cluster, &settings)));
         let settings = Arc::new(settings);
         let pools = |role| {
@@ -70,8 +71,21 @@ impl Pools {
     }
 
     /// Who logs in to the servers.
-    pub fn login(&self) -> &Arc<Login> {
-        &self.login
+    pub fn login(&self) -> Arc<Login> {
+        Arc::clone(&self.login.read())
+    }
+
+    /// From now on logs in with what a client has just proven itself with, if that
+    /// is something else: the password may have changed.
+    pub fn log_in_with(&self, credentials: &Credentials) {
+        let known = self.login();
+        if *credentials != Credentials::Nothing && known.credentials != *credentials {
+            let (user, database) = (known.user.clone(), known.database.clone());
+            *self.login.write() = Arc::new(Login::new(user, credentials.clone(), database));
+            for pool in self.all() {
+                pool.try_login_again();
+            }
+        }
     }
 
     /// How they behave.
@@ -225,7 +239,8 @@ impl Pools {
 
 impl Drop for Pools {
     fn drop(&mut self) {
-        debug!(user = %self.login.user, database = %self.login.database, "pools closed");
+        let login = self.login();
+        debug!(user = %login.user, database = %login.database, "pools closed");
     }
 }
 

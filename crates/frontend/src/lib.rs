@@ -7,6 +7,9 @@ mod auth;
 mod error;
 mod login;
 
-pub use auth::{Auth, Users};
-pub use error::LoginError;
+pub use auth::{
+    AUTH_QUERY, Auth, Databases, FileProblem, Gate, Hba, IdentMaps, Lookup, LookupError, Peer,
+    PeerAddress, PeerCertificate, PeerTls, Rules, Users, system_user,
+};
+pub use error::{Denial, LoginError};
 pub use login::{Arrival, Client, receive};

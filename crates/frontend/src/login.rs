@@ -4,13 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use afterwrite_net::Stream;
+use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
 use afterwrite_wire::startup::{Opening, Startup, opening};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::auth::Users;
+use crate::auth::{Gate, Peer};
 use crate::error::LoginError;
 
 /// Bytes of a password message at most.
@@ -20,7 +21,7 @@ const PASSWORD_MAX: usize = 8192;
 #[derive(Debug)]
 pub enum Arrival {
     /// A client that has proven who it is; it has been told nothing yet.
-    Client(Client),
+    Client(Box<Client>),
     /// A request to cancel what another client's statement is doing.
     Cancel {
         /// The process number that client was told.
@@ -41,6 +42,14 @@ pub struct Client {
     pub startup: Startup,
     /// Bytes it sent ahead.
     pub ahead: Vec<u8>,
+    /// Who it is.
+    pub user: String,
+    /// The database it goes to; it is served.
+    pub database: String,
+    /// What a login to a server can be made with as this user.
+    pub credentials: Credentials,
+    /// Where it comes from.
+    pub peer: Peer,
 }
 
 /// Receives a new connection: answers what comes before the login, and lets the
@@ -49,17 +58,20 @@ pub struct Client {
 /// Cancel-safe: dropped, the connection closes.
 pub async fn receive(
     stream: Stream,
-    users: &Users,
+    peer: Peer,
+    gate: &Gate,
     limit: Duration,
 ) -> Result<Arrival, LoginError> {
     let mut wire = Wire { stream, buffer: Vec::new() };
-    let result = match timeout(limit, greet(&mut wire, users)).await {
+    let result = match timeout(limit, greet(&mut wire, &peer, gate)).await {
         Ok(result) => result,
         Err(_) => Err(LoginError::TimedOut(limit)),
     };
     match result {
-        Ok(Greeted::Client(startup)) => {
-            Ok(Arrival::Client(Client { stream: wire.stream, startup, ahead: wire.buffer }))
+        Ok(Greeted::Client { startup, user, database, credentials }) => {
+            let Wire { stream, buffer: ahead } = wire;
+            let client = Client { stream, startup, ahead, user, database, credentials, peer };
+            Ok(Arrival::Client(Box::new(client)))
         }
         Ok(Greeted::Cancel { pid, key }) => Ok(Arrival::Cancel { pid, key }),
         Ok(Greeted::Nobody) => Ok(Arrival::Nobody),
@@ -76,12 +88,12 @@ pub async fn receive(
 }
 
 enum Greeted {
-    Client(Startup),
+    Client { startup: Startup, user: String, database: String, credentials: Credentials },
     Cancel { pid: i32, key: Vec<u8> },
     Nobody,
 }
 
-async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
+async fn greet(wire: &mut Wire, peer: &Peer, gate: &Gate) -> Result<Greeted, LoginError> {
     let startup = loop {
         let opened = match opening(&wire.buffer)? {
             Some((opened, used)) => {
@@ -101,14 +113,28 @@ async fn greet(wire: &mut Wire, users: &Users) -> Result<Greeted, LoginError> {
     if startup.replication().is_some() {
         return Err(LoginError::Replication);
     }
+    negotiate(wire, &startup).await?;
     let user = startup.user().ok_or(LoginError::NoUser)?.to_owned();
-    users.authenticate(&user, wire).await?;
+    let database = startup.database().unwrap_or(&user).to_owned();
+    let credentials = gate.admit(&user, &database, peer, wire).await?;
     // Only who has proven who they are learns what is served here.
-    let database = startup.database().unwrap_or(&user);
-    if !users.serves(database) {
-        return Err(LoginError::UnknownDatabase(database.to_owned()));
+    if !gate.serves(&database) {
+        return Err(LoginError::UnknownDatabase(database));
     }
-    Ok(Greeted::Client(startup))
+    Ok(Greeted::Client { startup, user, database, credentials })
+}
+
+/// Tells a client that asks for more than we speak what we do speak. As a server
+/// does it, before anything else is said.
+async fn negotiate(wire: &mut Wire, startup: &Startup) -> Result<(), LoginError> {
+    let spoken = startup.spoken_minor();
+    let unknown: Vec<_> = startup.protocol_options().collect();
+    if spoken == startup.minor && unknown.is_empty() {
+        return Ok(());
+    }
+    let mut out = Vec::new();
+    server::negotiate(&mut out, spoken, &unknown);
+    wire.send(&out).await
 }
 
 /// A client's socket before its login, read a message at a time.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_frontend::{Arrival, LoginError, receive};
+use afterwrite_frontend as frontend;
+use afterwrite_frontend::{Arrival, LoginError, receive, system_user};
 use afterwrite_net::{KeepAlive, Listener, Peer, Stream};
 use afterwrite_wire::server::{self, Report};
 use tokio::io::AsyncWriteExt;
@@ -45,9 +46,9 @@ async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
         turn_away(stream, &report).await;
         return;
     };
-    let (users, settings) = (shared.users(), shared.settings());
-    match receive(stream, &users, settings.clients.login_timeout).await {
-        Ok(Arrival::Client(client)) => admit(client, &shared).await,
+    let (gate, settings) = (shared.gate(), shared.settings());
+    match receive(stream, seen_from(from), &gate, settings.clients.login_timeout).await {
+        Ok(Arrival::Client(client)) => admit(*client, &shared).await,
         Ok(Arrival::Cancel { pid, key }) => {
             if let Some(card) = shared.roster.find(pid, &key) {
                 card.fire().await;
@@ -59,6 +60,14 @@ async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
             shared.metrics.refused.inc();
             warn!(%from, %error, "a login failed");
         }
+    }
+}
+
+/// What the gate looks at.
+fn seen_from(peer: Peer) -> frontend::Peer {
+    match peer {
+        Peer::Tcp(address) => frontend::Peer::tcp(address.ip()),
+        Peer::Unix { uid, .. } => frontend::Peer::local(system_user(uid)),
     }
 }
 

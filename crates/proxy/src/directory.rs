@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use afterwrite_backend::{Login, PoolSettings, Pools, Quotas};
 use afterwrite_types::Sequence;
+use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::server::Report;
 use parking_lot::Mutex;
@@ -180,7 +181,7 @@ impl Known {
     ) -> Option<Arc<Tenant>> {
         let settings = Arc::clone(self.settings.as_ref()?);
         let database = self.find_or_make(database, &settings)?;
-        let of_user = settings.users.get(user).cloned().unwrap_or_default();
+        let of_user = settings.users.get(user).unwrap_or(&settings.other_users).clone();
         let of_database = database.settings();
         let pool = pool_settings(&of_database, &of_user);
         let (login_user, password) = server_login(&settings, &of_database, user, &of_user);
@@ -189,21 +190,23 @@ impl Known {
         let quotas = counts.quotas_at(&database.site, of_user.connections_max);
         let reusable = before.map(|tenant| &tenant.pools).filter(|pools| {
             let login = pools.login();
+            let passes = password.is_none();
             Arc::ptr_eq(pools.cluster(), &database.site.cluster)
                 && login.user == login_user
                 && login.database == server_name
-                && login.password == password
+                && (passes || login.credentials == Credentials::from(password.clone()))
         });
         let pools = if let Some(pools) = reusable {
             pools.apply(pool);
             Arc::clone(pools)
         } else {
-            let login = Login::new(login_user, password, server_name);
+            let login = Login::new(login_user, password.clone(), server_name);
             let limits = [Arc::clone(&database.quotas), quotas];
             Pools::new(&database.site.cluster, login, pool, &limits)
         };
         let mode = of_user.mode.unwrap_or(of_database.mode);
-        Some(Tenant::new(user, database, pools, mode, of_user.level))
+        let passes_through = password.is_none() && of_database.user.is_none();
+        Some(Tenant::new(user, database, pools, mode, of_user.level, passes_through))
     }
 
     fn find_or_make(&mut self, name: &str, settings: &Settings) -> Option<Arc<Database>> {

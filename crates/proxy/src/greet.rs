@@ -22,8 +22,8 @@ use crate::shared::{Counted, Shared};
 use crate::stats::Tally;
 use crate::tenant::{Parameters, Tenant};
 
-/// The newest protocol that is spoken is 3.2.
-const MINOR_MAX: u16 = 2;
+/// Since protocol 3.2 the keys of cancel requests may be long.
+const LONG_KEYS: u16 = 2;
 
 /// Startup parameters that are not settings of the session.
 const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
@@ -35,16 +35,15 @@ pub(crate) async fn greet(
     shared: Arc<Shared>,
     place: Counted,
 ) -> Result<Box<Client>, (Stream, Report)> {
-    let frontend::Client { stream, startup, ahead } = arrived;
-    let admitted = match admit(&stream, &startup, &shared) {
+    let admitted = match admit(&arrived, &shared) {
         Ok(admitted) => admitted,
-        Err(report) => return Err((stream, report)),
+        Err(report) => return Err((arrived.stream, report)),
     };
     let fingerprint = admitted.session.settings().fingerprint();
     let mut client = Box::new(Client {
-        stream,
+        stream: arrived.stream,
         session: admitted.session,
-        inbox: Inbox::with(&ahead),
+        inbox: Inbox::with(&arrived.ahead),
         outbox: Outbox::default(),
         link: None,
         upstream: Outbox::default(),
@@ -77,12 +76,13 @@ struct Admitted {
 }
 
 /// Finds the client's database and a place in it.
-fn admit(stream: &Stream, startup: &Startup, shared: &Arc<Shared>) -> Result<Admitted, Report> {
+fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, Report> {
+    let frontend::Client { stream, startup, user, database, credentials, .. } = arrived;
     let generation = shared.generation();
     let settings = shared.settings();
     let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
-    let user = startup.user().unwrap_or_default();
-    let tenant = shared.directory.tenant(startup.database().unwrap_or(user), user)?;
+    let tenant = shared.directory.tenant(database, user)?;
+    tenant.note_login(credentials);
     if tenant.database.is_disabled() {
         let name = &tenant.database.name;
         return Err(Report::fatal("57P03", format!("database \"{name}\" is disabled"))
@@ -97,11 +97,11 @@ fn admit(stream: &Stream, startup: &Startup, shared: &Arc<Shared>) -> Result<Adm
         local: stream.local(),
         application: startup.get("application_name").unwrap_or_default().to_owned(),
         tls: String::new(),
-        minor: startup.minor.min(MINOR_MAX),
+        minor: startup.spoken_minor(),
     };
     let registered = shared
         .roster
-        .enter(who, startup.minor >= MINOR_MAX)
+        .enter(who, startup.spoken_minor() >= LONG_KEYS)
         .map_err(|error| Report::fatal("58000", format!("no random numbers: {error}")))?;
     Ok(Admitted { session, tenant, registered, places, generation })
 }
@@ -113,14 +113,13 @@ fn take_places(
     shared: &Shared,
 ) -> Result<(Counted, Counted), Report> {
     let database = &tenant.database;
-    let of_user = settings.users.get(&tenant.user).map_or(0, |user| user.clients_max);
-    let first_of = |own: usize, general: usize| if own > 0 { own } else { general };
-    let max = first_of(database.settings().clients_max, settings.clients.per_database_max);
+    let of_user = settings.users.get(&tenant.user).unwrap_or(&settings.other_users).clients_max;
+    let max = database.settings().clients_max;
     let in_database = Counted::within(&database.clients, max).ok_or_else(|| {
         Report::fatal("53300", format!("too many clients of database \"{}\"", database.name))
             .detail(format!("There may be {max}."))
     })?;
-    let max = first_of(of_user, settings.clients.per_user_max);
+    let max = of_user;
     let counts = shared.directory.user(&tenant.user);
     let of_user = Counted::within(&counts.clients, max).ok_or_else(|| {
         Report::fatal("53300", format!("too many clients of user \"{}\"", tenant.user))

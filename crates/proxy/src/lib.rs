@@ -9,6 +9,7 @@ mod database;
 mod directory;
 mod doubt;
 mod exchange;
+mod gate;
 mod greet;
 mod http;
 mod library;
@@ -26,6 +27,6 @@ mod tenant;
 pub use control::{Reloaded, Reread, Stop};
 pub use serve::{Handle, Proxy, StartError};
 pub use settings::{
-    ANY, AdminSettings, ClientSettings, ClusterSettings, DatabaseSettings, PoolMode, Settings,
-    UserSettings,
+    ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
+    DatabaseSettings, PoolMode, Settings, UserSettings,
 };

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use afterwrite_backend::NodeStatus;
-use afterwrite_frontend::Users;
 use afterwrite_net::{Endpoint, Listener};
 use afterwrite_wire::scram::ScramError;
 use tokio::task::JoinSet;
@@ -62,8 +61,8 @@ impl Proxy {
         };
         let listeners = settings.listen.iter().map(on).collect::<Result<_, _>>()?;
         let metrics = settings.metrics_listen.map(|it| on(&it.into())).transpose()?;
-        let users = users(&settings)?;
-        let shared = Arc::new(Shared::new(settings, users));
+        let shared = Shared::new(settings).map_err(StartError::Keys)?;
+        let shared = Arc::new(shared);
         Ok(Self { shared, listeners, metrics })
     }
 
@@ -137,12 +136,4 @@ async fn tidy(shared: Arc<Shared>) {
         tick.tick().await;
         shared.directory.tidy();
     }
-}
-
-/// Who may log in.
-pub(crate) fn users(settings: &Settings) -> Result<Users, StartError> {
-    let clients = &settings.clients;
-    let database = settings.databases.keys().next().cloned().unwrap_or_default();
-    Users::new(clients.auth, clients.user.clone(), clients.password.clone(), database)
-        .map_err(StartError::Keys)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use afterwrite_backend::{PoolSettings, WatchSettings};
 use afterwrite_core::Policy;
-use afterwrite_frontend::Auth;
+use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_session::Limits;
 use afterwrite_types::Level;
@@ -18,7 +18,7 @@ pub const ANY: &str = "*";
 /// What the proxy is told to do. Plain values, checked by whoever made them.
 ///
 /// All but the addresses may be replaced while it runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Where clients connect.
     pub listen: Vec<Endpoint>,
@@ -34,6 +34,8 @@ pub struct Settings {
     pub databases: BTreeMap<String, DatabaseSettings>,
     /// What holds for single users.
     pub users: BTreeMap<String, UserSettings>,
+    /// What holds for all others.
+    pub other_users: UserSettings,
     /// How replicas are chosen.
     pub policy: Policy,
     /// Keys whose floors are remembered, per cluster.
@@ -51,20 +53,12 @@ pub struct Settings {
 }
 
 /// What clients may do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// How clients prove who they are.
-    pub auth: Auth,
-    /// The only user there is, with its password, unless there are others.
-    pub user: String,
-    /// Its password.
-    pub password: Option<Secret>,
+    pub auth: AuthSettings,
     /// Clients at once.
     pub connections_max: usize,
-    /// Clients at once of one user; 0 for any number.
-    pub per_user_max: usize,
-    /// Clients at once of one database; 0 for any number.
-    pub per_database_max: usize,
     /// How long a login may take.
     pub login_timeout: Duration,
     /// After how long a client that takes nothing is closed.
@@ -81,6 +75,30 @@ pub struct ClientSettings {
     pub limits: Limits,
     /// Startup parameters that are not passed on to servers.
     pub ignore_startup_parameters: Vec<String>,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Debug)]
+pub struct AuthSettings {
+    /// By what.
+    pub method: Auth,
+    /// The users that are known.
+    pub users: Users,
+    /// The rules for [`Auth::Hba`].
+    pub hba: Hba,
+    /// How a server is asked for users that are not known.
+    pub query: Option<AuthQuerySettings>,
+}
+
+/// How a server is asked for a user's secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthQuerySettings {
+    /// Takes the user's name as `$1`; gives no row, or a name and a secret.
+    pub sql: String,
+    /// Who asks.
+    pub user: String,
+    /// Where; `None`: in the database that the client wants.
+    pub database: Option<String>,
 }
 
 /// A primary and its replicas.

@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use afterwrite_backend::NodeStatus;
-use afterwrite_frontend::Users;
+use afterwrite_frontend::Gate;
 use afterwrite_types::Sequence;
+use afterwrite_wire::scram::ScramError;
 use parking_lot::RwLock;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::control::{Control, Reloaded, Stop};
 use crate::directory::Directory;
+use crate::gate::gate;
 use crate::observe::Metrics;
 use crate::roster::{Errand, Roster};
-use crate::serve::users;
 use crate::settings::Settings;
 
 /// How long clients that are told to leave at once have to hear it.
@@ -25,10 +26,10 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Shared {
     settings: RwLock<Arc<Settings>>,
-    users: RwLock<Arc<Users>>,
+    gate: RwLock<Arc<Gate>>,
     /// Grows with each change of the settings: clients look whether it has.
     generation: AtomicU64,
-    pub(crate) directory: Directory,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) metrics: Metrics,
@@ -44,15 +45,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, users: Users) -> Self {
+    pub(crate) fn new(settings: Settings) -> Result<Self, ScramError> {
         let sequence = Arc::new(Sequence::default());
         let settings = Arc::new(settings);
         let metrics = Metrics::new();
-        let directory = Directory::new(Arc::clone(&sequence));
+        let directory = Arc::new(Directory::new(Arc::clone(&sequence)));
         directory.apply(&settings, &metrics);
-        Self {
+        let gate = gate(&settings, &directory, None)?;
+        Ok(Self {
             settings: RwLock::new(settings),
-            users: RwLock::new(Arc::new(users)),
+            gate: RwLock::new(Arc::new(gate)),
             generation: AtomicU64::new(0),
             directory,
             sequence,
@@ -64,7 +66,7 @@ impl Shared {
             arriving: Arc::default(),
             busy: Arc::default(),
             turns: AtomicU32::new(0),
-        }
+        })
     }
 
     /// What the proxy is told to do now.
@@ -73,8 +75,8 @@ impl Shared {
     }
 
     /// Who may log in now.
-    pub(crate) fn users(&self) -> Arc<Users> {
-        Arc::clone(&self.users.read())
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate.read())
     }
 
     /// Begins to watch all nodes; how they are once each was reached or has failed once.
@@ -94,8 +96,9 @@ impl Shared {
     /// Reads the configuration again and takes it up.
     pub(crate) fn reload(&self) -> Result<Vec<String>, String> {
         let Reloaded { settings, needs_restart } = self.control.reread()?;
-        let users = users(&settings).map_err(|error| error.to_string())?;
-        self.apply(settings, users);
+        let gate = gate(&settings, &self.directory, Some(&self.gate()))
+            .map_err(|error| error.to_string())?;
+        self.apply(settings, gate);
         for site in self.directory.sites() {
             site.start();
         }
@@ -144,10 +147,10 @@ impl Shared {
     }
 
     /// Takes up other settings: clients notice before their next exchange.
-    fn apply(&self, settings: Settings, users: Users) {
+    fn apply(&self, settings: Settings, gate: Gate) {
         let settings = Arc::new(settings);
         *self.settings.write() = Arc::clone(&settings);
-        *self.users.write() = Arc::new(users);
+        *self.gate.write() = Arc::new(gate);
         self.directory.apply(&settings, &self.metrics);
         self.generation.fetch_add(1, Ordering::SeqCst);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{Cluster, Pools};
 use afterwrite_session::Fingerprint;
 use afterwrite_types::Level;
+use afterwrite_wire::credentials::Credentials;
 use parking_lot::Mutex;
 
 use crate::database::Database;
@@ -28,6 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) mode: PoolMode,
     pub(crate) level: Level,
     pub(crate) wait_max: Duration,
+    /// Servers are logged in to with what clients prove themselves with.
+    passes_through: bool,
     greetings: Mutex<HashMap<Fingerprint, Parameters>>,
 }
 
@@ -38,6 +41,7 @@ impl Tenant {
         pools: Arc<Pools>,
         mode: PoolMode,
         level: Option<Level>,
+        passes_through: bool,
     ) -> Arc<Self> {
         let settings = database.settings();
         Arc::new(Self {
@@ -46,6 +50,7 @@ impl Tenant {
             mode,
             level: level.unwrap_or(settings.level),
             wait_max: settings.wait_max,
+            passes_through,
             greetings: Mutex::default(),
             database,
         })
@@ -54,6 +59,14 @@ impl Tenant {
     /// The cluster it reads and writes.
     pub(crate) fn cluster(&self) -> &Arc<Cluster> {
         &self.database.site.cluster
+    }
+
+    /// A client has proven that it is this user: with the same it may log in to
+    /// servers, unless they are to be logged in to with something else.
+    pub(crate) fn note_login(&self, credentials: &Credentials) {
+        if self.passes_through {
+            self.pools.log_in_with(credentials);
+        }
     }
 
     /// What clients of the same cluster share.

@@ -1,9 +1,9 @@
 //! The PostgreSQL wire protocol, version 3, in both directions.
 //!
 //! Bytes in, words out, and back. There is no socket and no clock here. The
-//! one touch of the outside is [`scram::nonce`] and [`scram::salt`], which ask
-//! the operating system for random bytes; the exchanges themselves are handed
-//! their nonce.
+//! one touch of the outside is [`scram::nonce`], [`scram::salt`] and [`md5::salt`],
+//! which ask the operating system for random bytes; the exchanges themselves are
+//! handed theirs.
 //!
 //! # Invariant: bytes cannot hurt us
 //!
@@ -18,11 +18,14 @@
 //! the tail of a value be read as the next message.
 
 pub mod client;
+pub mod credentials;
 mod encode;
 pub mod frame;
+pub mod md5;
 pub mod password;
 pub mod reader;
 pub mod scram;
+pub mod secret;
 pub mod server;
 pub mod startup;
 pub mod tags;

@@ -8,10 +8,17 @@
 //!   ClientExchange::verify  ◄────────────  v=SIGNATURE
 //! ```
 //!
-//! Channel binding (`SCRAM-SHA-256-PLUS`) comes with TLS. Its place is the gs2
-//! header: a server that offers it must also refuse `y`, by which a client says
-//! that it was not offered.
+//! With channel binding (`SCRAM-SHA-256-PLUS`, RFC 5929) the proof also covers
+//! the certificate of the TLS connection, so that nobody can sit in between. The
+//! header in front of the first message says how the client stands to it:
+//!
+//! | header | the client says | the server refuses it |
+//! | --- | --- | --- |
+//! | `n` | I do not do channel binding | under `-PLUS` |
+//! | `y` | I would, and was not offered it | under `-PLUS`; if it did offer it: somebody in between removed the offer |
+//! | `p=tls-server-end-point` | I do | without `-PLUS` |
 
+mod binding;
 mod client;
 mod digest;
 mod keys;
@@ -22,12 +29,17 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-pub use client::{ClientExchange, SaltedPassword};
+pub use binding::{ChannelBinding, ClientBinding, mechanisms};
+pub use client::ClientExchange;
 pub use keys::Keys;
+pub(crate) use keys::ProofKeys;
 pub use server::ServerExchange;
 
 /// The mechanism's name in SASL.
 pub const MECHANISM: &str = "SCRAM-SHA-256";
+
+/// The name of the mechanism with channel binding.
+pub const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
 
 /// The rounds for keys that we make, as in PostgreSQL.
 pub const ITERATIONS: u32 = 4096;
@@ -54,7 +66,8 @@ pub fn salt() -> Result<[u8; SALT_BYTES], ScramError> {
     random()
 }
 
-fn random<const N: usize>() -> Result<[u8; N], ScramError> {
+/// Random bytes from the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], ScramError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| ScramError::NoRandomness)?;
     Ok(bytes)
@@ -79,6 +92,11 @@ pub enum ScramError {
     WrongPassword,
     /// The server does not know the password either: it is not whom we meant.
     WrongServer,
+    /// The client says that it was not offered channel binding, and it was:
+    /// somebody in between changes messages.
+    Downgraded,
+    /// The two ends see different certificates: somebody is in between.
+    BindingDiffers,
     /// The server asks for no rounds at all, or more than [`ITERATIONS_MAX`].
     Iterations {
         /// What it asks for.
@@ -102,7 +120,9 @@ impl ScramError {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::WrongPassword => "28P01",
-            Self::WrongServer | Self::Refused { .. } => "28000",
+            Self::WrongServer | Self::Downgraded | Self::BindingDiffers | Self::Refused { .. } => {
+                "28000"
+            }
             Self::Unsupported { .. } => "0A000",
             Self::Malformed { .. } | Self::WrongNonce | Self::Iterations { .. } => "08P01",
             Self::BadVerifier | Self::OutOfTurn | Self::NoRandomness => "XX000",
@@ -118,6 +138,10 @@ impl fmt::Display for ScramError {
             Self::WrongNonce => f.write_str("SCRAM nonce is not the one of this login"),
             Self::WrongPassword => f.write_str("password authentication failed"),
             Self::WrongServer => f.write_str("server could not prove that it knows the password"),
+            Self::Downgraded => f.write_str(
+                "SCRAM channel binding was offered, and the client believes that it was not",
+            ),
+            Self::BindingDiffers => f.write_str("SCRAM channel binding check failed"),
             Self::Iterations { claimed } => write!(
                 f,
                 "server asks for {claimed} SCRAM iterations, expected 1 to {ITERATIONS_MAX}"

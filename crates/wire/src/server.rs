@@ -42,6 +42,11 @@ pub fn authentication_cleartext(out: &mut Vec<u8>) {
     Message::new(out, tags::AUTHENTICATION).u32(authentication::CLEARTEXT).finish();
 }
 
+/// Appends the demand for a password as MD5, to be hashed with `salt`.
+pub fn authentication_md5(out: &mut Vec<u8>, salt: [u8; 4]) {
+    Message::new(out, tags::AUTHENTICATION).u32(authentication::MD5).bytes(&salt).finish();
+}
+
 /// Appends the demand for a SASL login, with the mechanisms to choose from.
 pub fn authentication_sasl(out: &mut Vec<u8>, mechanisms: &[&str]) {
     Message::new(out, tags::AUTHENTICATION)

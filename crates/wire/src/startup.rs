@@ -155,6 +155,13 @@ impl Startup {
         self.parameters.iter().rev().find(|(sent, _)| sent == name).map(|(_, value)| value.as_str())
     }
 
+    /// The protocol that is spoken is 3.`spoken_minor`: 3.2 with whoever asks for
+    /// it or for a later one, else 3.0. (There never was a 3.1.)
+    pub fn spoken_minor(&self) -> u16 {
+        const NEWEST: u16 = 2;
+        if self.minor >= NEWEST { NEWEST } else { 0 }
+    }
+
     /// The user; `None` if it is missing or empty, which PostgreSQL refuses
     /// with 28000.
     pub fn user(&self) -> Option<&str> {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use base64::Engine;
+use subtle::ConstantTimeEq;
 
 use super::digest::{HASH_BYTES, Hash, hash, hmac, salted_password};
-use super::{BASE64, ITERATIONS, MECHANISM, SALT_BYTES, ScramError};
+use super::{BASE64, ITERATIONS, ITERATIONS_MAX, MECHANISM, SALT_BYTES, ScramError};
 
 /// What a server keeps of a password: enough to check a login and to prove
 /// itself, not enough to log in with. Still a secret: `Debug` leaves the keys
@@ -23,13 +24,8 @@ impl Keys {
     /// millisecond for [`ITERATIONS`]). Zero iterations count as one.
     pub fn derive(password: &str, salt: &[u8], iterations: u32) -> Self {
         let iterations = iterations.max(1);
-        let salted = salted_password(password, salt, iterations);
-        Self {
-            salt: salt.to_vec(),
-            iterations,
-            stored_key: hash(&hmac(&salted, b"Client Key")),
-            server_key: hmac(&salted, b"Server Key"),
-        }
+        let ProofKeys { client, server } = ProofKeys::derive(password, salt, iterations);
+        Self { salt: salt.to_vec(), iterations, stored_key: hash(&client), server_key: server }
     }
 
     /// Reads a verifier as PostgreSQL keeps it in `pg_authid`:
@@ -79,6 +75,23 @@ impl Keys {
         }
     }
 
+    /// The salt for a user's keys that we make ourselves: the one that
+    /// [`Keys::mock`] shows, so that having a password cannot be told from it.
+    pub fn salt_of(user: &str, seed: &[u8]) -> Vec<u8> {
+        Self::mock(user, seed).salt
+    }
+
+    /// Whether this is the password. As slow as [`Keys::derive`]. Keys with more
+    /// than [`ITERATIONS_MAX`] rounds have no password: it could not be found
+    /// out in any sensible time.
+    pub fn fit(&self, password: &str) -> bool {
+        if self.iterations > ITERATIONS_MAX {
+            return false;
+        }
+        let derived = Self::derive(password, &self.salt, self.iterations);
+        derived.stored_key.ct_eq(&self.stored_key).into()
+    }
+
     /// The salt.
     pub fn salt(&self) -> &[u8] {
         &self.salt
@@ -92,6 +105,21 @@ impl Keys {
     /// What the server proves itself with: a secret.
     pub fn server_key(&self) -> [u8; HASH_BYTES] {
         self.server_key
+    }
+}
+
+/// The keys that two ends of a login prove themselves with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProofKeys {
+    pub(crate) client: Hash,
+    pub(crate) server: Hash,
+}
+
+impl ProofKeys {
+    /// Slow: as many HMACs as there are iterations.
+    pub(crate) fn derive(password: &str, salt: &[u8], iterations: u32) -> Self {
+        let salted = salted_password(password, salt, iterations);
+        Self { client: hmac(&salted, b"Client Key"), server: hmac(&salted, b"Server Key") }
     }
 }
 

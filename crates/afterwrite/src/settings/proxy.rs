@@ -1,0 +1,244 @@
+//! From the configuration's words to the proxy's settings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use afterwrite_backend::{Order, PoolSettings, WatchSettings};
+use afterwrite_config::{
+    Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Level, ListenAddress, PoolOrder,
+    UserConfig,
+};
+use afterwrite_core::Policy;
+use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
+use afterwrite_net::{Endpoint, UnixName};
+use afterwrite_proxy::{
+    AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
+    DatabaseSettings, PoolMode, Settings, UserSettings,
+};
+use afterwrite_session::Limits;
+use afterwrite_wire::password::Secret;
+use afterwrite_wire::secret::StoredSecret;
+
+/// The proxy's settings; what is wrong with the files that they name otherwise.
+pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
+    let routing = &config.routing;
+    Ok(Settings {
+        listen: config.listen.iter().map(endpoint).collect(),
+        unix_mode: config.unix_socket_mode,
+        metrics_listen: config.metrics_listen,
+        clients: clients(config)?,
+        clusters: config
+            .clusters()
+            .map(|(name, cluster)| (name.to_owned(), self::cluster(config, cluster)))
+            .collect(),
+        databases: config
+            .databases
+            .iter()
+            .map(|(name, database)| (name.clone(), self::database(config, name, database)))
+            .collect(),
+        users: users(config),
+        other_users: UserSettings {
+            connections_max: config.user_connections_max("").unwrap_or(0),
+            clients_max: config.user_clients_max("").unwrap_or(0),
+            ..UserSettings::default()
+        },
+        policy: Policy {
+            balance: match routing.balance {
+                Balance::LeastInFlight => afterwrite_core::Balance::LeastInFlight,
+                Balance::RoundRobin => afterwrite_core::Balance::RoundRobin,
+            },
+            lag_max: routing.replica_lag_max,
+        },
+        keys_max: routing.keys_max,
+        admin: AdminSettings {
+            users: config.admin.users.clone(),
+            stats_users: config.admin.stats_users.clone(),
+        },
+        log_decisions: config.log.decisions,
+        log_connections: config.log.connections,
+        log_disconnections: config.log.disconnections,
+        drain_timeout: config.shutdown.drain_timeout,
+    })
+}
+
+fn endpoint(address: &ListenAddress) -> Endpoint {
+    match address {
+        ListenAddress::Tcp(address) => Endpoint::Tcp(*address),
+        ListenAddress::Unix(path) => Endpoint::Unix(UnixName::new(path)),
+    }
+}
+
+fn clients(config: &Config) -> Result<ClientSettings, String> {
+    let clients = &config.clients;
+    let or_never = |limit: Option<Duration>| limit.unwrap_or(Duration::ZERO);
+    Ok(ClientSettings {
+        auth: auth(config)?,
+        connections_max: clients.connections_max,
+        login_timeout: clients.login_timeout,
+        write_timeout: clients.write_timeout,
+        idle_timeout: or_never(clients.idle_timeout),
+        idle_transaction_timeout: or_never(clients.idle_transaction_timeout),
+        transaction_timeout: or_never(clients.transaction_timeout),
+        query_timeout: or_never(clients.query_timeout),
+        limits: Limits {
+            message_max: clients.message_max,
+            held_max: clients.statement_buffer_max,
+            prepared_max: clients.prepared_max,
+        },
+        ignore_startup_parameters: clients.ignore_startup_parameters.clone(),
+    })
+}
+
+/// How clients prove who they are, with what the named files say.
+fn auth(config: &Config) -> Result<AuthSettings, String> {
+    let clients = &config.clients;
+    let mut users = Users::default();
+    let told = |path: &std::path::Path, problems: Vec<FileProblem>| {
+        let tell = |problem: FileProblem| format!("{}: {problem}", path.display());
+        problems.into_iter().map(tell).collect::<Vec<_>>().join("\n")
+    };
+    if let Some(path) = &clients.users_file {
+        users.read(path).map_err(|problems| told(path, problems))?;
+    }
+    let own = config.cluster.password.as_ref().map_or(StoredSecret::Nothing, |password| {
+        StoredSecret::Plain(Secret::new(password.expose()).into())
+    });
+    if !users.knows(&config.cluster.user) {
+        users.add(config.cluster.user.clone(), own);
+    }
+    for (name, user) in &config.users {
+        match &user.password {
+            Some(secret) => users.add(name.clone(), StoredSecret::parse(secret.expose())),
+            None if users.knows(name) => {}
+            None => users.add(name.clone(), StoredSecret::Nothing),
+        }
+    }
+    let hba = match &clients.hba_file {
+        None => Hba::default(),
+        Some(path) => {
+            let maps = match &clients.ident_file {
+                None => IdentMaps::default(),
+                Some(path) => IdentMaps::read(path).map_err(|problems| told(path, problems))?,
+            };
+            Hba::read(path, maps).map_err(|problems| told(path, problems))?
+        }
+    };
+    Ok(AuthSettings {
+        method: match clients.auth {
+            ClientAuth::Trust => Auth::Trust,
+            ClientAuth::Password => Auth::Password,
+            ClientAuth::Md5 => Auth::Md5,
+            ClientAuth::ScramSha256 => Auth::Scram,
+            ClientAuth::Cert => Auth::Cert,
+            ClientAuth::Hba => Auth::Hba,
+        },
+        users,
+        hba,
+        query: clients.auth_query.as_ref().map(|query| AuthQuerySettings {
+            sql: query.query.clone(),
+            user: query.user.clone(),
+            database: query.database.clone(),
+        }),
+    })
+}
+
+fn cluster(config: &Config, cluster: &ClusterConfig) -> ClusterSettings {
+    let (pool, probe) = (&config.pool, &config.probe);
+    ClusterSettings {
+        nodes: cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
+        user: cluster.user.clone(),
+        password: cluster.password.as_ref().map(|password| Secret::new(password.expose())),
+        database: cluster.database.clone(),
+        watch: WatchSettings {
+            connect_timeout: pool.connect_timeout,
+            idle_interval: probe.idle_interval,
+            busy_interval: probe.busy_interval,
+            waiting_interval: probe.waiting_interval,
+            probe_timeout: probe.timeout,
+        },
+    }
+}
+
+/// What holds for one database, and for all its users unless they have their own.
+fn database(config: &Config, name: &str, database: &DatabaseConfig) -> DatabaseSettings {
+    // No user has an empty name: this asks what holds for nobody in particular.
+    let of_pool = config.pool_settings(name, "");
+    let cluster = config.cluster_named(&database.cluster);
+    let single = config.is_single_user().then_some(cluster).flatten();
+    let user = database.user.clone().or(single.map(|cluster| cluster.user.clone()));
+    let known = cluster.filter(|cluster| Some(&cluster.user) == user.as_ref());
+    let known = known.and_then(|cluster| cluster.password.as_ref());
+    let password = database.password.as_ref().or(known);
+    let pool = &config.pool;
+    DatabaseSettings {
+        cluster: database.cluster.clone(),
+        server_name: database.database.clone(),
+        password: password.filter(|_| user.is_some()).map(|it| Secret::new(it.expose())),
+        user,
+        mode: mode(of_pool.mode),
+        pool: PoolSettings {
+            size: of_pool.size,
+            min_size: of_pool.min_size,
+            reserve_size: of_pool.reserve_size,
+            reserve_timeout: pool.reserve_timeout,
+            fallback_size: of_pool.fallback_size,
+            queue_max: pool.queue_max,
+            wait_timeout: pool.wait_timeout,
+            connect_timeout: pool.connect_timeout,
+            login_retry: pool.login_retry,
+            idle_timeout: pool.idle_timeout,
+            lifetime_max: pool.lifetime_max,
+            check_after: pool.check_after.unwrap_or(Duration::MAX),
+            check_query: pool.check_query.clone().unwrap_or_else(|| ";".to_owned()),
+            connect_query: of_pool.connect_query.unwrap_or_default().to_owned(),
+            order: match pool.order {
+                PoolOrder::Lifo => Order::Lifo,
+                PoolOrder::Fifo => Order::Fifo,
+            },
+            prepared_max: pool.prepared_max,
+        },
+        connections_max: config.database_connections_max(name).unwrap_or(0),
+        clients_max: config.database_clients_max(name).unwrap_or(0),
+        level: level(of_pool.level),
+        wait_max: of_pool.wait_max,
+        reset_query: pool.reset_query.clone().unwrap_or_default(),
+        disabled: database.disabled,
+    }
+}
+
+/// What holds for single users.
+fn users(config: &Config) -> BTreeMap<String, UserSettings> {
+    config.users.iter().map(|(name, user)| (name.clone(), self::user(config, name, user))).collect()
+}
+
+/// Whoever's password is known may log in to servers with it, unless there is
+/// another one for that.
+fn user(config: &Config, name: &str, user: &UserConfig) -> UserSettings {
+    let own = user.password.as_ref().map(|secret| StoredSecret::parse(secret.expose()));
+    let plain = matches!(own, Some(StoredSecret::Plain(_)));
+    let password = user.server_password.as_ref().or(user.password.as_ref().filter(|_| plain));
+    UserSettings {
+        server_password: password.map(|secret| Secret::new(secret.expose())),
+        mode: user.pool_mode.map(mode),
+        pool_size: user.pool_size,
+        connections_max: config.user_connections_max(name).unwrap_or(0),
+        clients_max: config.user_clients_max(name).unwrap_or(0),
+        level: user.level.map(level),
+    }
+}
+
+fn mode(mode: afterwrite_config::PoolMode) -> PoolMode {
+    match mode {
+        afterwrite_config::PoolMode::Transaction => PoolMode::Transaction,
+        afterwrite_config::PoolMode::Session => PoolMode::Session,
+        afterwrite_config::PoolMode::Statement => PoolMode::Statement,
+    }
+}
+
+fn level(level: Level) -> afterwrite_types::Level {
+    match level {
+        Level::Eventual => afterwrite_types::Level::Eventual,
+        Level::ReadYourWrites => afterwrite_types::Level::ReadYourWrites,
+        Level::Strong => afterwrite_types::Level::Strong,
+    }
+}
