@@ -10,7 +10,6 @@ use afterwrite_wire::scram::{self, Keys, ScramError, ServerExchange};
 use afterwrite_wire::secret::StoredSecret;
 use afterwrite_wire::server;
 use afterwrite_wire::tags::client as tag;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::gate::{Found, Gate};
 use super::peer::Peer;

@@ -10,7 +10,6 @@ use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::scram::{self, ScramError};
 use afterwrite_wire::secret::StoredSecret;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::exchange::Asking;
 use super::hba::{Hba, Proof};

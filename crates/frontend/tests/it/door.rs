@@ -10,7 +10,7 @@ use afterwrite_wire::secret::StoredSecret;
 use afterwrite_wire::{frame, server};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -102,7 +102,7 @@ pub(crate) fn as_if_from(gate: Arc<Gate>, disguise: fn(Peer) -> Peer) -> Door {
 }
 
 /// Answers every query with who the client is taken for.
-async fn serve(client: Client<TcpStream>) {
+async fn serve(client: Client) {
     let Client { mut stream, ahead, user, database, credentials, .. } = client;
     let mut out = Vec::new();
     server::authentication_ok(&mut out);
