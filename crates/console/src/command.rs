@@ -27,10 +27,14 @@ pub(crate) enum Meaning {
     Setting(Known),
     /// `SHOW afterwrite.columns`.
     ShownColumns,
-    /// `SET` or `RESET` of a session's setting.
+    /// `SET` of a session's setting; `None` is its default.
     Set(Known, Option<String>),
-    /// `SET` or `RESET` of the columns that a session sees.
+    /// `RESET` of a session's setting.
+    Reset(Known),
+    /// `SET` of the columns that a session sees.
     SetColumns(Columns),
+    /// `RESET` of the columns that a session sees.
+    ResetColumns,
     /// `RESET ALL` and `DISCARD ALL`.
     ResetAll(&'static str),
     /// `SELECT` without a table.
@@ -67,7 +71,9 @@ impl Command {
             | Meaning::Setting(_)
             | Meaning::ShownColumns
             | Meaning::Set(..)
+            | Meaning::Reset(_)
             | Meaning::SetColumns(_)
+            | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Select(_)
             | Meaning::Habit(_) => None,
@@ -83,7 +89,9 @@ impl Command {
             | Meaning::Setting(_)
             | Meaning::ShownColumns
             | Meaning::Set(..)
+            | Meaning::Reset(_)
             | Meaning::SetColumns(_)
+            | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Select(_)
             | Meaning::Habit(_) => None,
@@ -100,7 +108,9 @@ impl Command {
             | Meaning::Setting(_)
             | Meaning::ShownColumns
             | Meaning::Set(..)
+            | Meaning::Reset(_)
             | Meaning::SetColumns(_)
+            | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Habit(_) => "SHOW".to_owned(),
         }
@@ -120,7 +130,9 @@ impl Command {
             Meaning::Help
             | Meaning::Do(_)
             | Meaning::Set(..)
+            | Meaning::Reset(_)
             | Meaning::SetColumns(_)
+            | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Habit(_) => None,
         }
@@ -275,8 +287,8 @@ fn value(tokens: &[Token]) -> Option<String> {
 fn reset(rest: &[Token]) -> Option<Meaning> {
     match rest {
         [all] if all.is("all") => Some(Meaning::ResetAll("RESET")),
-        [one] if one.is(Columns::SETTING) => Some(Meaning::SetColumns(Columns::default())),
-        [one] => Some(Meaning::Set(Known::find(one.name()?)?, None)),
+        [one] if one.is(Columns::SETTING) => Some(Meaning::ResetColumns),
+        [one] => Some(Meaning::Reset(Known::find(one.name()?)?)),
         _ => None,
     }
 }

@@ -384,6 +384,14 @@ impl Console {
                 self.settings.set(*known, value.as_deref());
                 Outcome::Tag("SET".to_owned())
             }
+            Meaning::Reset(known) => {
+                self.settings.set(*known, None);
+                Outcome::Tag("RESET".to_owned())
+            }
+            Meaning::ResetColumns => {
+                self.columns = Columns::default();
+                Outcome::Tag("RESET".to_owned())
+            }
             Meaning::SetColumns(columns) => {
                 self.columns = *columns;
                 Outcome::Tag("SET".to_owned())
