@@ -12,24 +12,27 @@
 //!   └──────────────────────────────────────────────────────────┘
 //! ```
 
+mod batch;
+mod carry_out;
+
 use std::collections::VecDeque;
 
-use afterwrite_wire::client::{Bind, Execute, PORTAL, Parse, Target, query_text};
+use afterwrite_wire::client::{Bind, Execute, Parse, Target, query_text};
 use afterwrite_wire::frame::{self, Frame, Malformed};
 use afterwrite_wire::server::{self, Report};
 use afterwrite_wire::tags::client as tags;
 
 use crate::action::Action;
-use crate::command::{Command, Meaning};
-use crate::portal::{Held, Prepared, Progress};
+use crate::command::Command;
+use crate::portal::Held;
+use crate::refusal;
 use crate::settings::{Columns, Known, Settings};
 use crate::show::Show;
 use crate::snapshot::Snapshot;
 use crate::table::{self, Table};
-use crate::{help, is_admin_database, refusal, small_talk};
 
-/// Bytes of a message at most. No command is a hundredth of that.
-const MESSAGE_MAX: usize = 64 * 1024;
+/// Bytes of a message at most. No command needs a tenth of that.
+const MESSAGE_MAX: usize = 16 * 1024;
 
 /// Bytes to be sent after which no further message is read until they are taken.
 const UNSENT_MAX: usize = 64 * 1024;
@@ -160,7 +163,7 @@ impl Console {
     /// Stops where the driver must do something first: take the steps from
     /// [`next`](Self::next), then call this again with the rest. If it consumed
     /// nothing and there was no step, it needs more bytes, of which it never needs
-    /// more than 64 KiB and a head.
+    /// more than 16 KiB and a tag.
     pub fn receive(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while self.ask.is_none() && self.ending.is_none() && self.out.len() < UNSENT_MAX {
@@ -357,187 +360,5 @@ impl Console {
             }
             Outcome::Asked => {}
         }
-    }
-
-    /// Carries out a command, or asks the driver to.
-    fn begin(&mut self, command: &Command) -> Outcome {
-        match &command.0 {
-            Meaning::Show(show) if show.for_admins() && self.permission != Permission::Admin => {
-                Outcome::Failed(refusal::admin_access_needed())
-            }
-            Meaning::Show(show) => self.ask(What::Show(*show)),
-            Meaning::Help => {
-                server::notice(&mut self.out, &help::notice());
-                Outcome::Tag("SHOW".to_owned())
-            }
-            Meaning::Do(action) => match self.refuse(action) {
-                Some(report) => Outcome::Failed(report),
-                None => self.ask(What::Do(action.clone())),
-            },
-            Meaning::Setting(known) => {
-                Outcome::Table(Table::of_text(known.name(), self.setting(*known)))
-            }
-            Meaning::ShownColumns => {
-                Outcome::Table(Table::of_text(Columns::SETTING, self.columns.name()))
-            }
-            Meaning::Set(known, value) => {
-                self.settings.set(*known, value.as_deref());
-                Outcome::Tag("SET".to_owned())
-            }
-            Meaning::Reset(known) => {
-                self.settings.set(*known, None);
-                Outcome::Tag("RESET".to_owned())
-            }
-            Meaning::ResetColumns => {
-                self.columns = Columns::default();
-                Outcome::Tag("RESET".to_owned())
-            }
-            Meaning::SetColumns(columns) => {
-                self.columns = *columns;
-                Outcome::Tag("SET".to_owned())
-            }
-            Meaning::ResetAll(tag) => {
-                self.settings.reset();
-                if *tag == "DISCARD ALL" {
-                    self.held.forget_statements();
-                }
-                Outcome::Tag((*tag).to_owned())
-            }
-            Meaning::Select(selected) => {
-                let setting = |known| self.setting(known);
-                Outcome::Table(small_talk::answer(selected, &self.user, setting))
-            }
-            Meaning::Habit(tag) => {
-                if *tag == "DEALLOCATE ALL" {
-                    self.held.forget_statements();
-                }
-                Outcome::Tag((*tag).to_owned())
-            }
-        }
-    }
-
-    fn ask(&mut self, what: What) -> Outcome {
-        self.ask = Some(Ask { what, told: false });
-        Outcome::Asked
-    }
-
-    /// Why an action is not even tried.
-    fn refuse(&self, action: &Action) -> Option<Report> {
-        if self.permission != Permission::Admin {
-            return Some(refusal::admin_access_needed());
-        }
-        let (verb, name) = action.database()?;
-        is_admin_database(name).then(|| refusal::admin_database(verb, name))
-    }
-
-    fn setting(&self, known: Known) -> String {
-        let value = self.settings.get(known);
-        if value.is_empty() && known.name() == "session_authorization" {
-            return self.user.clone();
-        }
-        value.to_owned()
-    }
-
-    fn parse(&mut self, parse: &Parse<'_>) -> Result<(), Report> {
-        let command = Command::parse(&String::from_utf8_lossy(parse.sql))?;
-        let columns = command.as_ref().and_then(|command| command.columns(self.columns));
-        self.held.prepare(parse.name, Prepared { command, columns })?;
-        server::parse_complete(&mut self.out);
-        Ok(())
-    }
-
-    fn describe(&mut self, target: Target<'_>) -> Result<(), Report> {
-        let (columns, formats) = if target.kind == PORTAL {
-            let portal = self.held.portal(target.name)?;
-            (portal.prepared.columns.clone(), portal.formats.clone())
-        } else {
-            let columns = self.held.statement(target.name)?.columns.clone();
-            server::parameter_description(&mut self.out, &[]);
-            (columns, Vec::new())
-        };
-        match columns {
-            Some(columns) => table::describe(&mut self.out, &columns, &formats),
-            None => server::no_data(&mut self.out),
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, target: Target<'_>) {
-        if target.kind == PORTAL {
-            self.held.close_portal(target.name);
-        } else {
-            self.held.close_statement(target.name);
-        }
-        server::close_complete(&mut self.out);
-    }
-
-    fn execute(&mut self, execute: Execute<'_>) -> Result<(), Report> {
-        let rows_max = usize::try_from(execute.max_rows).unwrap_or(0);
-        let rows_max = if rows_max == 0 { usize::MAX } else { rows_max };
-        let portal = self.held.portal(execute.portal)?;
-        let is_new = match &portal.progress {
-            Progress::New => true,
-            Progress::Rows(_) => false,
-            Progress::Spent => return Err(refusal::portal_spent(execute.portal)),
-        };
-        let Some(command) = portal.prepared.command.clone() else {
-            server::empty_query(&mut self.out);
-            return Ok(());
-        };
-        self.work = Work::Portal { name: execute.portal.to_vec(), rows_max };
-        if !is_new {
-            return self.send_portal();
-        }
-        match self.begin(&command) {
-            Outcome::Asked => Ok(()),
-            outcome => self.finish_portal(outcome),
-        }
-    }
-
-    fn finish_portal(&mut self, outcome: Outcome) -> Result<(), Report> {
-        let Work::Portal { name, .. } = &self.work else { return Ok(()) };
-        let name = name.clone();
-        // `DISCARD ALL` and its like forget statements, never the portal they run in.
-        let portal = self.held.portal(&name)?;
-        match outcome {
-            Outcome::Table(table) => {
-                portal.progress = Progress::Rows(table.rows.into());
-                self.send_portal()
-            }
-            Outcome::Tag(tag) => {
-                portal.progress = Progress::Spent;
-                self.work = Work::Nothing;
-                server::command_complete(&mut self.out, &tag);
-                Ok(())
-            }
-            Outcome::Failed(report) => {
-                portal.progress = Progress::Spent;
-                self.work = Work::Nothing;
-                Err(report)
-            }
-            Outcome::Asked => Ok(()),
-        }
-    }
-
-    /// Sends as many of a portal's rows as its Execute asked for.
-    fn send_portal(&mut self) -> Result<(), Report> {
-        let Work::Portal { name, rows_max } = std::mem::replace(&mut self.work, Work::Nothing)
-        else {
-            return Ok(());
-        };
-        let portal = self.held.portal(&name)?;
-        let columns = portal.prepared.columns.as_deref().unwrap_or_default();
-        let Progress::Rows(rows) = &mut portal.progress else { return Ok(()) };
-        let count = rows.len().min(rows_max);
-        for row in rows.drain(..count) {
-            table::send_row(&mut self.out, columns, &portal.formats, &row);
-        }
-        // As PostgreSQL: the limit was reached, whether or not there are more rows.
-        if count == rows_max {
-            server::portal_suspended(&mut self.out);
-        } else if let Some(command) = &portal.prepared.command {
-            server::command_complete(&mut self.out, &command.tag_of_rows(count));
-        }
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@
 //! use afterwrite_console::{Console, Permission, Snapshot, Step};
 //!
 //! let mut console = Console::new(Permission::Stats, "grafana");
-//! let consumed = console.receive(b"Q\0\0\0\x10SHOW POOLS\0");
+//! let consumed = console.receive(b"Q\0\0\0\x0fSHOW POOLS\0");
 //! assert_eq!(consumed, 16);
 //! while let Some(step) = console.next() {
 //!     match step {

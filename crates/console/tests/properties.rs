@@ -1,5 +1,5 @@
 //! No bytes and no text do harm.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use afterwrite_console::{Command, Console, Permission, Snapshot, Step};
 use afterwrite_wire::client;

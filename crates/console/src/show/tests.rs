@@ -103,10 +103,12 @@ fn every_value_is_of_its_columns_type() {
             assert_eq!(row.len(), table.columns.len(), "{show:?}");
             for (column, value) in table.columns.iter().zip(row) {
                 let fits = match (column.kind, value) {
-                    (_, Value::Null) | (Kind::Text, Value::Text(_)) => true,
                     (Kind::Int4, Value::Int(number)) => i32::try_from(*number).is_ok(),
-                    (Kind::Int8, Value::Int(_)) => true,
-                    (Kind::Numeric, Value::Numeric(_)) | (Kind::Float8, Value::Float(_)) => true,
+                    (_, Value::Null)
+                    | (Kind::Text, Value::Text(_))
+                    | (Kind::Int8, Value::Int(_))
+                    | (Kind::Numeric, Value::Numeric(_))
+                    | (Kind::Float8, Value::Float(_)) => true,
                     _ => false,
                 };
                 assert!(fits, "{show:?} {}: {value:?}", column.name);
