@@ -14,7 +14,7 @@ use serde_json::Value;
 const LAYERS: [&[&str]; 7] = [
     &["types"],
     &["wire", "sql", "core"],
-    &["session"],
+    &["session", "console"],
     // The I/O line: the layers up to here never wait.
     &["net"],
     &["frontend", "backend"],
@@ -44,8 +44,10 @@ const SESSION: usize = 2;
 const MACHINE: &[&str] = &["types", "wire", "sql", "core", "session"];
 
 /// The whole proxy, to be run by a test in its own process.
-const PROXY: &[&str] =
-    &["types", "wire", "sql", "core", "session", "net", "frontend", "backend", "proxy", "config"];
+const PROXY: &[&str] = &[
+    "types", "wire", "sql", "core", "session", "console", "net", "frontend", "backend", "proxy",
+    "config",
+];
 
 /// A test above the I/O line may start real servers.
 const REAL_SERVERS: &str = "cluster";
@@ -184,6 +186,8 @@ fn check_in_tests(from: &str, to: &str, expected: Option<&str>) {
 fn the_rule_tells_arrows_apart() {
     check("wire", "types", None);
     check("session", "types", None);
+    check("console", "wire", None);
+    check("proxy", "console", None);
     check("proxy", "backend", None);
     check("frontend", "net", None);
     check("net", "tokio", None);
@@ -201,6 +205,7 @@ fn the_rule_tells_arrows_apart() {
     check("session", "proxy", Some("does not point down"));
     check("session", "net", Some("does not point down"));
     check("net", "backend", Some("does not point down"));
+    check("session", "console", Some("does not point down"));
     check("proxy", "config", Some("leaves the layers"));
     check("backend", "cluster", Some("leaves the layers"));
     check("afterwrite", "sim", Some("leaves the layers"));
@@ -208,6 +213,7 @@ fn the_rule_tells_arrows_apart() {
     check("config", "cluster", Some("is not in the side crate's list"));
     check("verify", "proxy", Some("is not in the side crate's list"));
     check("session", "tokio", Some("waits, below the I/O line"));
+    check("console", "tokio", Some("waits, below the I/O line"));
     check("sim", "tokio", Some("waits, below the I/O line"));
     check("new", "types", Some("starts at a crate without a place"));
     check("new", "tokio", Some("starts at a crate without a place"));

@@ -122,23 +122,43 @@ pub fn negotiate(out: &mut Vec<u8>, minor: u16, unknown: &[&str]) {
         .finish();
 }
 
+/// One column of a result that is of no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type's OID.
+    pub type_oid: u32,
+    /// Its type's width in bytes; -1 if it varies.
+    pub width: i16,
+    /// How its values are sent: 0 for text, 1 for binary.
+    pub format: i16,
+}
+
 /// Appends a result's columns: names and type OIDs, sent as text, of no table.
 pub fn row_description(out: &mut Vec<u8>, columns: &[(&str, u32)]) {
+    const ANY_WIDTH: i16 = -1;
+    const AS_TEXT: i16 = 0;
+    let field =
+        |&(name, type_oid): &(_, _)| Field { name, type_oid, width: ANY_WIDTH, format: AS_TEXT };
+    fields(out, columns.iter().map(field));
+}
+
+/// Appends a result's columns, of no table.
+pub fn fields<'a>(out: &mut Vec<u8>, fields: impl ExactSizeIterator<Item = Field<'a>>) {
     const OF_NO_TABLE: u32 = 0;
     const OF_NO_COLUMN: i16 = 0;
-    const ANY_WIDTH: i16 = -1;
     const NO_MODIFIER: i32 = -1;
-    const AS_TEXT: i16 = 0;
     Message::new(out, tags::ROW_DESCRIPTION)
-        .count(columns.len())
-        .each(columns, |m, &(name, type_oid)| {
-            m.cstr(name.as_bytes())
+        .count(fields.len())
+        .each(fields, |m, field| {
+            m.cstr(field.name.as_bytes())
                 .u32(OF_NO_TABLE)
                 .i16(OF_NO_COLUMN)
-                .u32(type_oid)
-                .i16(ANY_WIDTH)
+                .u32(field.type_oid)
+                .i16(field.width)
                 .i32(NO_MODIFIER)
-                .i16(AS_TEXT)
+                .i16(field.format)
         })
         .finish();
 }
@@ -149,6 +169,11 @@ pub fn parameter_description(out: &mut Vec<u8>, types: &[u32]) {
         .count(types.len())
         .each(types, |m, &oid| m.u32(oid))
         .finish();
+}
+
+/// Appends the end of an Execute that has more rows than it may send.
+pub fn portal_suspended(out: &mut Vec<u8>) {
+    Message::new(out, tags::PORTAL_SUSPENDED).finish();
 }
 
 /// Appends a row; `None` is NULL.
