@@ -218,6 +218,7 @@ impl Pool {
         let mut connection = opened.inspect_err(|error| self.note_refusal(error, &settings))?;
         connection.life = life;
         connection.era = era;
+        connection.card.era.store(era, Ordering::Relaxed);
         place.use_up();
         let mut state = self.state.lock();
         state.refused = None;
@@ -388,6 +389,16 @@ impl Pool {
             Place::taken(self)
         };
         self.open(place).await.map(Claimed::release)
+    }
+
+    /// Connections that are to be replaced and still open.
+    pub fn outdated(&self) -> usize {
+        self.cards().iter().filter(|card| self.is_outdated(card)).count()
+    }
+
+    /// Whether a connection is to be replaced.
+    pub fn is_outdated(&self, card: &ServerCard) -> bool {
+        card.era.load(Ordering::Relaxed) < self.state.lock().era
     }
 
     /// Nobody uses it, and nothing is open.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use afterwrite_console::is_admin_database;
 use afterwrite_frontend as frontend;
 use afterwrite_frontend::{Arrival, LoginError, receive, system_user};
 use afterwrite_net::{KeepAlive, Listener, Peer, Stream};
@@ -11,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::console;
 use crate::greet::greet;
 use crate::shared::{Counted, Shared};
 
@@ -48,6 +50,9 @@ async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
     };
     let (gate, settings) = (shared.gate(), shared.settings());
     match receive(stream, seen_from(from), &gate, settings.clients.login_timeout).await {
+        Ok(Arrival::Client(client)) if is_admin_database(&client.database) => {
+            drop(tokio::spawn(console::serve(*client, shared)));
+        }
         Ok(Arrival::Client(client)) => admit(*client, &shared).await,
         Ok(Arrival::Cancel { pid, key }) => {
             if let Some(card) = shared.roster.find(pid, &key) {

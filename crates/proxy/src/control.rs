@@ -22,7 +22,9 @@ pub enum Stop {
 }
 
 /// Reads the configuration again; what is wrong with it otherwise.
-pub type Reread = dyn Fn() -> Result<Reloaded, String> + Send + Sync;
+///
+/// It is given keys with values that win over all that is configured.
+pub type Reread = dyn Fn(&[(String, String)]) -> Result<Reloaded, String> + Send + Sync;
 
 /// A configuration that was read again.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub(crate) struct Control {
     changed: Notify,
     stopping: AtomicBool,
     reread: Mutex<Option<Arc<Reread>>>,
+    /// What the console has set, until the next reload.
+    overrides: Mutex<Vec<(String, String)>>,
 }
 
 impl fmt::Debug for Control {
@@ -80,11 +84,28 @@ impl Control {
         *self.reread.lock() = Some(reread);
     }
 
+    /// Sets a key until the next reload; gives back what was set before.
+    pub(crate) fn override_key(&self, key: String, value: String) -> Vec<(String, String)> {
+        let mut overrides = self.overrides.lock();
+        let before = overrides.clone();
+        overrides.retain(|(known, _)| *known != key);
+        overrides.push((key, value));
+        before
+    }
+
+    pub(crate) fn restore_overrides(&self, before: Vec<(String, String)>) {
+        *self.overrides.lock() = before;
+    }
+
+    pub(crate) fn forget_overrides(&self) {
+        self.overrides.lock().clear();
+    }
+
     /// Reads the configuration again.
     pub(crate) fn reread(&self) -> Result<Reloaded, String> {
         let reread = self.reread.lock().as_ref().map(Arc::clone);
         match reread {
-            Some(reread) => reread(),
+            Some(reread) => reread(&self.overrides.lock().clone()),
             None => Err("there is no configuration to read again".to_owned()),
         }
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use afterwrite_backend::Quotas;
-use parking_lot::RwLock;
+use afterwrite_console::{Averages, Meter};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -24,6 +25,7 @@ pub(crate) struct Database {
     pub(crate) clients: Arc<AtomicUsize>,
     /// It stands for a name that was not configured.
     pub(crate) wild: bool,
+    meter: Mutex<Meter>,
     paused: AtomicBool,
     disabled: AtomicBool,
     resumed: Notify,
@@ -44,6 +46,7 @@ impl Database {
             quotas: Arc::new(Quotas::new(nodes, settings.connections_max)),
             clients: Arc::default(),
             wild,
+            meter: Mutex::default(),
             paused: AtomicBool::new(false),
             disabled: AtomicBool::new(settings.disabled),
             resumed: Notify::new(),
@@ -69,6 +72,16 @@ impl Database {
     /// Its name on the servers.
     pub(crate) fn server_name(&self) -> String {
         self.settings().server_name.clone().unwrap_or_else(|| self.name.clone())
+    }
+
+    /// What was counted in the last period.
+    pub(crate) fn averages(&self) -> Averages {
+        self.meter.lock().averages()
+    }
+
+    /// Ends a period; `now` is the time since the proxy started.
+    pub(crate) fn tick_stats(&self, now: Duration) {
+        self.meter.lock().tick(now, &self.stats.total());
     }
 
     pub(crate) fn is_paused(&self) -> bool {

@@ -146,6 +146,11 @@ impl Client {
         let reason = place.reason();
         self.session.remember_decision(name, reason.name());
         if route == Route::Read {
+            match place {
+                Place::Replica(_) => self.tally.replica_reads += 1,
+                Place::Primary(_) => self.tally.primary_reads += 1,
+            }
+            self.tally.fallbacks += u64::from(reason.is_fallback());
             self.shared.metrics.read(&self.tenant.site().reads, usize::from(node), reason);
         } else {
             self.shared.metrics.writes.inc();

@@ -4,15 +4,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use afterwrite_console::is_admin_database;
 use afterwrite_frontend::{Gate, Lookup, LookupError, Rules};
 use afterwrite_wire::scram::ScramError;
 use afterwrite_wire::secret::StoredSecret;
 
 use crate::directory::Directory;
 use crate::settings::{AuthQuerySettings, Settings};
-
-/// The names of the console's database.
-pub(crate) const CONSOLE: [&str; 2] = ["afterwrite", "pgbouncer"];
 
 /// A gate by these settings, in the place of `previous`.
 pub(crate) fn gate(
@@ -31,7 +29,7 @@ pub(crate) fn gate(
         users: auth.users.clone(),
         hba: auth.hba.clone(),
         lookup,
-        databases: Arc::new(move |name: &str| CONSOLE.contains(&name) || served.serves(name)),
+        databases: Arc::new(move |name: &str| is_admin_database(name) || served.serves(name)),
     };
     Gate::new(rules, previous)
 }
@@ -56,7 +54,7 @@ impl Lookup for Asking {
 
 impl Asking {
     async fn ask(&self, database: &str, user: &str) -> Result<Option<StoredSecret>, String> {
-        if CONSOLE.contains(&database) || !self.directory.serves(database) {
+        if is_admin_database(database) || !self.directory.serves(database) {
             // Who asks for what is not there is told so once the user is proven; that
             // cannot be found out here.
             return Err(format!("database \"{database}\" cannot be asked for users"));

@@ -83,6 +83,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
     let tenant = shared.directory.tenant(database, user)?;
     tenant.note_login(credentials);
+    tenant.database.stats.note_login();
     if tenant.database.is_disabled() {
         let name = &tenant.database.name;
         return Err(Report::fatal("57P03", format!("database \"{name}\" is disabled"))

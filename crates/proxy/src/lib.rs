@@ -4,6 +4,7 @@
 mod accept;
 mod buffer;
 mod client;
+mod console;
 mod control;
 mod database;
 mod directory;
@@ -28,5 +29,5 @@ pub use control::{Reloaded, Reread, Stop};
 pub use serve::{Handle, Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
 };

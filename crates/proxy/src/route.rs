@@ -73,6 +73,7 @@ impl Client {
                     let start = Instant::now();
                     self.tenant.cluster().wait_for_replay(need, at_most).await;
                     self.shared.metrics.waited(start.elapsed());
+                    self.tally.replay_waits += u64::from(!waited);
                     if waited && start.elapsed() < PAUSE {
                         // One that has replayed it and may not be used: look again later.
                         sleep(PAUSE).await;

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use afterwrite_backend::NodeStatus;
 use afterwrite_net::{Endpoint, Listener};
@@ -132,8 +132,13 @@ impl Handle {
 /// Once a second: forgets what belongs to users that are gone.
 async fn tidy(shared: Arc<Shared>) {
     let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut last = Instant::now();
     loop {
         tick.tick().await;
         shared.directory.tidy();
+        if last.elapsed() >= shared.settings().stats_period {
+            shared.tick_stats();
+            last = Instant::now();
+        }
     }
 }

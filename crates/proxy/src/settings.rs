@@ -48,8 +48,25 @@ pub struct Settings {
     pub log_connections: bool,
     /// Whether each client that leaves is logged.
     pub log_disconnections: bool,
+    /// Every key with its value, to be shown: secrets are left out.
+    pub entries: Vec<Entry>,
+    /// Over what the console's averages are taken.
+    pub stats_period: Duration,
     /// How long exchanges under way may take once the proxy is told to stop.
     pub drain_timeout: Duration,
+}
+
+/// One key of the configuration, to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub key: String,
+    /// Its value; empty for none.
+    pub value: String,
+    /// Its value if nothing is said; empty for none.
+    pub default: String,
+    /// Whether it may change while the proxy runs.
+    pub changeable: bool,
 }
 
 /// What clients may do.

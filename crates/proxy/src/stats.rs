@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use afterwrite_console::Counters;
+
 /// What clients of a database have done since the proxy started.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
@@ -15,6 +17,11 @@ pub(crate) struct Stats {
     query_time: AtomicU64,
     wait_time: AtomicU64,
     assignments: AtomicU64,
+    logins: AtomicU64,
+    replica_reads: AtomicU64,
+    primary_reads: AtomicU64,
+    fallbacks: AtomicU64,
+    replay_waits: AtomicU64,
 }
 
 /// One client's part, since it was last added up.
@@ -28,6 +35,10 @@ pub(crate) struct Tally {
     pub(crate) query_time: Duration,
     pub(crate) wait_time: Duration,
     pub(crate) assignments: u64,
+    pub(crate) replica_reads: u64,
+    pub(crate) primary_reads: u64,
+    pub(crate) fallbacks: u64,
+    pub(crate) replay_waits: u64,
 }
 
 impl Stats {
@@ -45,22 +56,36 @@ impl Stats {
         add(&self.query_time, micros(tally.query_time));
         add(&self.wait_time, micros(tally.wait_time));
         add(&self.assignments, tally.assignments);
+        add(&self.replica_reads, tally.replica_reads);
+        add(&self.primary_reads, tally.primary_reads);
+        add(&self.fallbacks, tally.fallbacks);
+        add(&self.replay_waits, tally.replay_waits);
     }
 
     /// Everything so far.
-    pub(crate) fn total(&self) -> Tally {
+    pub(crate) fn total(&self) -> Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let time = |counter: &AtomicU64| Duration::from_micros(read(counter));
-        Tally {
+        Counters {
+            server_assignments: read(&self.assignments),
             transactions: read(&self.transactions),
             queries: read(&self.queries),
-            received: read(&self.received),
-            sent: read(&self.sent),
-            transaction_time: time(&self.transaction_time),
-            query_time: time(&self.query_time),
-            wait_time: time(&self.wait_time),
-            assignments: read(&self.assignments),
+            bytes_received: read(&self.received),
+            bytes_sent: read(&self.sent),
+            transaction_us: read(&self.transaction_time),
+            query_us: read(&self.query_time),
+            wait_us: read(&self.wait_time),
+            client_logins: read(&self.logins),
+            replica_reads: read(&self.replica_reads),
+            primary_reads: read(&self.primary_reads),
+            fallbacks: read(&self.fallbacks),
+            replay_waits: read(&self.replay_waits),
+            ..Counters::default()
         }
+    }
+
+    /// Counts a client that has logged in.
+    pub(crate) fn note_login(&self) {
+        self.logins.fetch_add(1, Ordering::Relaxed);
     }
 }
 

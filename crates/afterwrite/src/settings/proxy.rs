@@ -13,11 +13,14 @@ use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
 use afterwrite_net::{Endpoint, UnixName};
 use afterwrite_proxy::{
     AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
 };
 use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
+
+/// Over what averages are taken unless said otherwise, as in PgBouncer.
+const STATS_PERIOD: Duration = Duration::from_mins(1);
 
 /// The proxy's settings; what is wrong with the files that they name otherwise.
 pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
@@ -57,6 +60,17 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         log_decisions: config.log.decisions,
         log_connections: config.log.connections,
         log_disconnections: config.log.disconnections,
+        entries: config
+            .entries()
+            .into_iter()
+            .map(|entry| Entry {
+                key: entry.key,
+                value: entry.value,
+                default: entry.default,
+                changeable: entry.changeable,
+            })
+            .collect(),
+        stats_period: config.log.stats_interval.unwrap_or(STATS_PERIOD),
         drain_timeout: config.shutdown.drain_timeout,
     })
 }

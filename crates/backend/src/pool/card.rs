@@ -32,6 +32,7 @@ pub struct ServerCard {
     pub(crate) claimed: AtomicU64,
     pub(crate) began: Instant,
     pub(crate) prepared: AtomicU32,
+    pub(crate) era: AtomicU64,
 }
 
 impl ServerCard {
@@ -53,6 +54,7 @@ impl ServerCard {
             claimed: AtomicU64::new(0),
             began: Instant::now(),
             prepared: AtomicU32::new(0),
+            era: AtomicU64::new(0),
         })
     }
 
