@@ -39,6 +39,10 @@ pub(crate) enum Meaning {
     ResetAll(&'static str),
     /// `SELECT` without a table.
     Select(Vec<Selected>),
+    /// The beginning of a transaction, which here only keeps portals: the tag.
+    Begin(&'static str),
+    /// The end of a transaction: the tag.
+    End(&'static str),
     /// What a driver says by habit and that has no meaning here: the tag it expects.
     Habit(&'static str),
 }
@@ -76,6 +80,8 @@ impl Command {
             | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Select(_)
+            | Meaning::Begin(_)
+            | Meaning::End(_)
             | Meaning::Habit(_) => None,
         }
     }
@@ -94,6 +100,8 @@ impl Command {
             | Meaning::ResetColumns
             | Meaning::ResetAll(_)
             | Meaning::Select(_)
+            | Meaning::Begin(_)
+            | Meaning::End(_)
             | Meaning::Habit(_) => None,
         }
     }
@@ -112,6 +120,8 @@ impl Command {
             | Meaning::SetColumns(_)
             | Meaning::ResetColumns
             | Meaning::ResetAll(_)
+            | Meaning::Begin(_)
+            | Meaning::End(_)
             | Meaning::Habit(_) => "SHOW".to_owned(),
         }
     }
@@ -134,6 +144,8 @@ impl Command {
             | Meaning::SetColumns(_)
             | Meaning::ResetColumns
             | Meaning::ResetAll(_)
+            | Meaning::Begin(_)
+            | Meaning::End(_)
             | Meaning::Habit(_) => None,
         }
     }
@@ -293,15 +305,18 @@ fn reset(rest: &[Token]) -> Option<Meaning> {
     }
 }
 
-/// Statements around transactions and session state. There is neither here, so they
-/// have happened as soon as they are said.
+/// Statements around transactions and session state. Nothing of either is kept here
+/// but a transaction's portals, so they have happened as soon as they are said.
 fn habit(verb: &str, rest: &[Token]) -> Option<Meaning> {
     let all_words = rest.iter().all(|token| token.name().is_some() || *token == Token::Symbol(','));
     let tag = match verb {
-        "begin" if all_words => "BEGIN",
-        "start" if all_words && rest.first()?.is("transaction") => "START TRANSACTION",
-        "commit" | "end" if all_words => "COMMIT",
-        "rollback" | "abort" if all_words => "ROLLBACK",
+        "begin" if all_words => return Some(Meaning::Begin("BEGIN")),
+        "start" if all_words && rest.first()?.is("transaction") => {
+            return Some(Meaning::Begin("START TRANSACTION"));
+        }
+        "rollback" if all_words && rest.iter().any(|token| token.is("to")) => "ROLLBACK",
+        "rollback" | "abort" if all_words => return Some(Meaning::End("ROLLBACK")),
+        "commit" | "end" if all_words => return Some(Meaning::End("COMMIT")),
         "savepoint" if all_words => "SAVEPOINT",
         "release" if all_words => "RELEASE",
         "discard" if matches!(rest, [what] if what.is("all")) => {

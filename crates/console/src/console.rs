@@ -87,6 +87,8 @@ pub struct Console {
     ask: Option<Ask>,
     /// After an error in a batch of the extended protocol, until its Sync.
     skipping: bool,
+    /// After a BEGIN: portals are kept, as drivers that fetch in parts expect.
+    in_transaction: bool,
     out: Vec<u8>,
     ending: Option<Ending>,
 }
@@ -141,6 +143,7 @@ impl Console {
             work: Work::Nothing,
             ask: None,
             skipping: false,
+            in_transaction: false,
             out: Vec::new(),
             ending: None,
         }
@@ -234,7 +237,6 @@ impl Console {
             tags::TERMINATE => self.ending = Some(Ending::Goodbye),
             tags::SYNC => {
                 self.skipping = false;
-                self.held.end_transaction();
                 self.ready();
             }
             tags::QUERY
@@ -278,7 +280,12 @@ impl Console {
     }
 
     fn ready(&mut self) {
-        server::ready(&mut self.out, server::IDLE);
+        if self.in_transaction {
+            server::ready(&mut self.out, server::IN_TRANSACTION);
+        } else {
+            self.held.end_transaction();
+            server::ready(&mut self.out, server::IDLE);
+        }
     }
 
     /// A step of a batch: after an error, the rest of it is skipped.
@@ -290,8 +297,6 @@ impl Console {
     }
 
     fn query(&mut self, text: &[u8]) {
-        // A simple Query ends the unnamed portal's transaction too.
-        self.held.end_transaction();
         match Command::script(&String::from_utf8_lossy(text)) {
             Ok(commands) if commands.is_empty() => {
                 server::empty_query(&mut self.out);

@@ -11,8 +11,11 @@ use crate::command::Command;
 use crate::refusal;
 use crate::table::{Column, Format, Value};
 
-/// Prepared statements, and portals, that a client may have at once.
-const HELD_MAX: usize = 256;
+/// Prepared statements that a client may have at once.
+const STATEMENTS_MAX: usize = 256;
+
+/// Portals that a client may have at once. Each may keep the rows of a whole table.
+const PORTALS_MAX: usize = 16;
 
 /// A prepared statement.
 #[derive(Clone, Debug)]
@@ -56,8 +59,8 @@ impl Held {
         if known && !name.is_empty() {
             return Err(refusal::name_taken("prepared statement", "42P05", name));
         }
-        if !known && self.statements.len() >= HELD_MAX {
-            return Err(refusal::too_many("prepared statements", HELD_MAX));
+        if !known && self.statements.len() >= STATEMENTS_MAX {
+            return Err(refusal::too_many("prepared statements", STATEMENTS_MAX));
         }
         self.statements.insert(name.to_vec(), prepared);
         Ok(())
@@ -88,8 +91,8 @@ impl Held {
         if known && !bind.portal.is_empty() {
             return Err(refusal::name_taken("portal", "42P03", bind.portal));
         }
-        if !known && self.portals.len() >= HELD_MAX {
-            return Err(refusal::too_many("portals", HELD_MAX));
+        if !known && self.portals.len() >= PORTALS_MAX {
+            return Err(refusal::too_many("portals", PORTALS_MAX));
         }
         let portal = Portal { prepared, formats, progress: Progress::New };
         self.portals.insert(bind.portal.to_vec(), portal);
@@ -108,8 +111,8 @@ impl Held {
         self.portals.remove(name);
     }
 
-    /// Forgets all portals: they live no longer than their transaction, and each
-    /// Sync ends one.
+    /// Forgets all portals: they live no longer than their transaction, and outside
+    /// of one each ReadyForQuery ends theirs.
     pub(crate) fn end_transaction(&mut self) {
         self.portals.clear();
     }

@@ -28,7 +28,7 @@ pub fn invalid_command(text: &str) -> Report {
 /// A stats user asked for what only an admin may have.
 pub fn admin_access_needed() -> Report {
     Report::error(PGBOUNCER_CODE, "admin access needed")
-        .hint("This user may use SHOW only; see console.admin_users in the configuration.")
+        .hint("This user may use SHOW only; see admin.users in the configuration.")
 }
 
 /// A database that is not served.

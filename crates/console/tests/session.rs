@@ -117,6 +117,7 @@ fn short(tag: u8, body: &[u8]) -> String {
             }
             format!("{name}({said})")
         }
+        b'Z' if body == b"T" => "ZT".to_owned(),
         _ => name.to_string(),
     }
 }
@@ -274,9 +275,7 @@ fn drivers_may_say_what_they_say_to_every_server() {
         ("set session statement_timeout to default", "SET"),
         ("RESET ALL", "RESET"),
         ("RESET application_name", "RESET"),
-        ("BEGIN", "BEGIN"),
-        ("begin isolation level serializable, read only", "BEGIN"),
-        ("START TRANSACTION READ ONLY", "START TRANSACTION"),
+        ("rollback to savepoint a", "ROLLBACK"),
         ("COMMIT", "COMMIT"),
         ("ROLLBACK;", "ROLLBACK"),
         ("DISCARD ALL", "DISCARD ALL"),
@@ -430,6 +429,36 @@ fn jdbc_fetches_in_parts() {
     assert_eq!(talk.done, [Action::Reload], "once");
 }
 
+/// JDBC without autocommit: the portal is fetched from after its Sync.
+#[test]
+fn portals_live_as_long_as_their_transaction() {
+    let mut talk = Talk::new(Permission::Stats);
+    assert_eq!(talk.query("begin isolation level serializable, read only"), "C(BEGIN) ZT");
+    let mut bytes = Vec::new();
+    client::parse(&mut bytes, "", "SHOW STATE", &[]);
+    client::bind(&mut bytes, "C_1", "", &[], &[], &[]);
+    client::execute(&mut bytes, "C_1", 1);
+    client::sync(&mut bytes);
+    assert_eq!(talk.send(&bytes), "1 2 D(active,yes) s ZT");
+    let mut bytes = Vec::new();
+    client::execute(&mut bytes, "C_1", 0);
+    client::parse(&mut bytes, "", "COMMIT", &[]);
+    client::bind(&mut bytes, "", "", &[], &[], &[]);
+    client::execute(&mut bytes, "", 0);
+    client::sync(&mut bytes);
+    client::execute(&mut bytes, "C_1", 0);
+    client::sync(&mut bytes);
+    assert_eq!(
+        talk.send(&bytes),
+        "D(paused,no) D(suspended,no) C(SHOW) 1 2 C(COMMIT) Z \
+         E(34000 portal \"C_1\" does not exist) Z"
+    );
+    assert_eq!(talk.query("START TRANSACTION"), "C(START TRANSACTION) ZT");
+    assert_eq!(talk.query("rollback to savepoint a"), "C(ROLLBACK) ZT");
+    assert_eq!(talk.query("show nothing").rsplit(' ').next(), Some("ZT"));
+    assert_eq!(talk.query("abort"), "C(ROLLBACK) Z");
+}
+
 #[test]
 fn an_error_in_a_batch_skips_to_its_sync() {
     let mut talk = Talk::new(Permission::Admin);
@@ -511,6 +540,13 @@ fn what_is_held_for_a_client_is_bounded() {
         };
         assert_eq!(talk.send(&bytes), expected);
     }
+    let mut bytes = Vec::new();
+    for at in 0..17 {
+        client::bind(&mut bytes, format!("p{at}"), "s0", &[], &[], &[]);
+    }
+    client::sync(&mut bytes);
+    let full = "E(54000 too many portals: the admin console keeps at most 16) Z";
+    assert_eq!(talk.send(&bytes), format!("{}{full}", "2 ".repeat(16)));
     assert_eq!(talk.query("deallocate all"), "C(DEALLOCATE ALL) Z");
     let mut bytes = Vec::new();
     client::parse(&mut bytes, "s0", "show lists", &[]);

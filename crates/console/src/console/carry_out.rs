@@ -58,6 +58,14 @@ impl Console {
                 let setting = |known| self.setting(known);
                 Outcome::Table(small_talk::answer(selected, &self.user, setting))
             }
+            Meaning::Begin(tag) => {
+                self.in_transaction = true;
+                Outcome::Tag((*tag).to_owned())
+            }
+            Meaning::End(tag) => {
+                self.in_transaction = false;
+                Outcome::Tag((*tag).to_owned())
+            }
             Meaning::Habit(tag) => {
                 if *tag == "DEALLOCATE ALL" {
                     self.held.forget_statements();
