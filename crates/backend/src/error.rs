@@ -182,6 +182,19 @@ pub enum ClaimError {
 }
 
 impl ClaimError {
+    /// The code and the words by which the server has refused the login.
+    pub fn refused(&self) -> Option<(&str, String)> {
+        match self {
+            Self::Connect(ConnectError::Refused { code, message })
+                if code.starts_with("28") || code == "3D000" =>
+            {
+                Some((code, message.clone()))
+            }
+            Self::Connect(error) if error.is_login_refused() => Some(("28P01", error.to_string())),
+            _ => None,
+        }
+    }
+
     /// The code the client sees.
     pub fn sqlstate(&self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use afterwrite_backend::ClaimError;
 use afterwrite_core::Reason;
 use afterwrite_frontend as frontend;
 use afterwrite_net::Stream;
@@ -180,6 +181,16 @@ fn take_ours(
     Ok(())
 }
 
+/// The server does not let this user in: waiting will not help.
+fn refusal(error: &ClaimError) -> Option<Report> {
+    let (code, message) = error.refused()?;
+    Some(
+        Report::fatal(code.to_owned(), message.to_owned())
+            .detail("The server refused the proxy's login as this user.")
+            .hint("the user may need another password there: users.<name>.server_password"),
+    )
+}
+
 impl Client {
     /// Tells the client what a server would tell it, or why it cannot come in.
     async fn welcome(&mut self, fingerprint: Fingerprint) {
@@ -219,7 +230,7 @@ impl Client {
             Ok(link) => link,
             Err(error) => match self.tenant.pools.claim_any_replica().await {
                 Some(link) => link,
-                None => return Err(unavailable(error.to_string())),
+                None => return Err(refusal(&error).unwrap_or_else(|| unavailable(error.to_string()))),
             },
         };
         let mut parameters = (*link.parameters).clone();
