@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Check a configuration, and ask every node for what the guarantee needs
     Check(ConfigArguments),
+    /// Make a configuration of another pooler's: pgbouncer.ini or pgcat.toml
+    Import(ImportArguments),
     /// A real local PostgreSQL cluster: one primary, streaming replicas
     Cluster(ClusterArguments),
     /// See it work: a real cluster that lags, and four ways to route its reads
@@ -66,6 +68,34 @@ pub(crate) struct ServeArguments {
     /// Log every decision with its reason
     #[arg(long)]
     pub(crate) log_decisions: bool,
+}
+
+/// What `afterwrite import` takes.
+///
+/// Ends with 0 when it is made, 78 when the file is not such a configuration, and
+/// 1 when a file cannot be read or written.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArguments {
+    /// The other pooler's configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Whose it is (default: guessed from the sections in it)
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<ImportFormat>,
+    /// Write it to this file, which must not exist, instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Whose configuration is imported.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// pgbouncer.ini
+    #[value(name = "pgbouncer")]
+    PgBouncer,
+    /// pgcat.toml
+    #[value(name = "pgcat")]
+    PgCat,
 }
 
 /// What `afterwrite cluster` takes.

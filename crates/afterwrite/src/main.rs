@@ -5,6 +5,7 @@ mod cli;
 mod cluster;
 mod demo;
 mod exit;
+mod import;
 mod local;
 mod log;
 mod progress;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Cluster(arguments) => cluster::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),

@@ -13,6 +13,7 @@ mod cluster;
 mod config;
 mod entries;
 mod filter;
+pub mod import;
 mod keys;
 mod listen;
 mod load;

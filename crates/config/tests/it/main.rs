@@ -8,6 +8,7 @@
 
 mod entries;
 mod example;
+mod import;
 mod layers;
 mod listen;
 mod named;
