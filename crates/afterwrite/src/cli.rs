@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// Check a configuration, and ask every node for what the guarantee needs
     Check(ConfigArguments),
     /// Make a configuration of another pooler's: pgbouncer.ini or pgcat.toml
+    #[command(after_help = "Ends with 0 when it is made, whatever is left to decide; with 78 \
+                            when the file is not such a configuration; with 1 when a file cannot \
+                            be read or written.")]
     Import(ImportArguments),
     /// A real local PostgreSQL cluster: one primary, streaming replicas
     Cluster(ClusterArguments),
@@ -71,9 +74,6 @@ pub(crate) struct ServeArguments {
 }
 
 /// What `afterwrite import` takes.
-///
-/// Ends with 0 when it is made, 78 when the file is not such a configuration, and
-/// 1 when a file cannot be read or written.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArguments {
     /// The other pooler's configuration file

@@ -270,6 +270,38 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_has_every_key() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/configuration.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        // Paths and names between backticks; of a line, each counts with the section
+        // of the path before it.
+        let mut said = std::collections::BTreeSet::new();
+        for line in guide.lines().filter(|line| line.starts_with('|')) {
+            let mut section = String::new();
+            let cell = line.split('|').nth(1).unwrap_or_default();
+            for word in cell.split('`').skip(1).step_by(2) {
+                if let Some((of, _)) = word.rsplit_once('.') {
+                    of.clone_into(&mut section);
+                    said.insert(word.to_owned());
+                } else {
+                    said.insert(join(&section, word));
+                }
+            }
+        }
+        for key in KEYS {
+            let (section, name) = split(key.path);
+            // Tables of their own, and what is said of one cluster holds for all.
+            let path = match section {
+                "databases.*" | "users.*" => name.to_owned(),
+                "clusters.*" => join("cluster", name),
+                "clusters.*.tls" => join("cluster.tls", name),
+                _ => key.path.to_owned(),
+            };
+            assert!(said.contains(&path), "{} is missing", key.path);
+        }
+    }
+
+    #[test]
     fn names_are_quoted_where_toml_would() {
         assert_eq!(named("databases", "shop"), "databases.shop");
         assert_eq!(named("databases", "*"), "databases.\"*\"");

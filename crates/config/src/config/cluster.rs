@@ -18,7 +18,8 @@ pub struct ClusterConfig {
     /// this one user (see [`Config::is_single_user`](crate::Config::is_single_user)),
     /// their statements run as it too.
     pub user: String,
-    /// What that user logs in with; never empty.
+    /// What that user logs in with; never empty. `None`: what `[users]` or the user
+    /// list say of it, if anything.
     pub password: Option<Secret>,
     /// The database the proxy itself connects to; the user's name unless said
     /// otherwise.

@@ -257,11 +257,11 @@ fn toml() -> impl Strategy<Value = String> {
     let body = proptest::collection::btree_map(key, value, 0..6);
     proptest::collection::btree_map(0..sections.len(), body, 1..6).prop_map(move |all| {
         let section = |(index, body): (usize, std::collections::BTreeMap<String, String>)| {
-            let lines: String =
-                body.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-            format!("[{}]\n{lines}", sections[index])
+            let head = format!("[{}]", sections.get(index).copied().unwrap_or_default());
+            let lines = body.iter().map(|(key, value)| format!("{key} = {value}"));
+            std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
         };
-        all.into_iter().map(section).collect()
+        all.into_iter().map(section).collect::<Vec<_>>().join("\n")
     })
 }
 
