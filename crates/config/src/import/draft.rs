@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Asks;
 use crate::keys;
 use crate::unit::show_duration;
+use crate::url::NODES_MAX;
 
 /// Where something stood: in a file that was included, or in the file itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,15 @@ impl Draft {
     pub(super) fn set_password(&mut self, section: &str, key: &str, value: &str) {
         self.has_passwords = true;
         self.set_text(section, key, value);
+    }
+
+    /// Writes the servers of a cluster, as many as one may have.
+    pub(super) fn set_nodes(&mut self, section: &str, at: &At, nodes: &[String]) {
+        if nodes.len() > NODES_MAX {
+            let text = format!("{} servers; a cluster has at most {NODES_MAX}.", nodes.len());
+            self.note(section, Asks::Decision, at, &text);
+        }
+        self.set_list(section, "nodes", nodes.get(..NODES_MAX).unwrap_or(nodes));
     }
 
     pub(super) fn set_list(&mut self, section: &str, key: &str, values: &[String]) {
@@ -272,6 +282,11 @@ pub(super) fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// Whether a text can be the name of a user or a database.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
 }
 
 /// The path of an entry of a named section, as TOML writes it.

@@ -5,7 +5,7 @@ mod login;
 mod servers;
 mod settings;
 
-use super::draft::{At, Draft};
+use super::draft::{At, Draft, is_name};
 use super::ini::{self, Line};
 use super::{Asks, Format, ImportError};
 use crate::check::ReadFile;
@@ -71,6 +71,10 @@ fn sort(draft: &mut Draft, lines: Vec<Line>) -> Source {
                 continue;
             }
         };
+        if !is_name(&key) {
+            draft.note("", Asks::Decision, &at, "a name with a zero byte; it was left out.");
+            continue;
+        }
         let setting = Setting { key, value, at };
         let list = match section.as_str() {
             "pgbouncer" => &mut source.settings,

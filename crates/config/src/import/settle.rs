@@ -1,11 +1,14 @@
 //! What was made is loaded before it is given out.
 
+use std::collections::BTreeMap;
+
 use super::draft::{Draft, comment};
 use super::{Asks, ImportError, Imported};
-use crate::{Overlay, Place, Problems, load};
+use crate::{Overlay, Place, Problem, Problems, load};
 
-/// How often something may be taken out; each time it is at least one line.
-const ROUNDS_MAX: usize = 200;
+/// How often something may be taken out: what is left may be refused for what is
+/// gone.
+const ROUNDS_MAX: usize = 20;
 
 /// Renders the draft, and takes out what our loader refuses, with its reason: what
 /// another pooler takes for a value may be none to us.
@@ -19,36 +22,38 @@ pub(super) fn settle(draft: Draft, name: &str) -> Result<Imported, ImportError> 
         let Err(problems) = load(Some(("", &toml)), [], &Overlay::default(), &anything) else {
             return Ok(Imported { toml, notes, has_passwords });
         };
-        let Some(less) = without_first(&toml, &problems) else {
+        let (less, count) = without_refused(&toml, &problems);
+        if count == 0 {
             return Err(ImportError::Unusable(problems.to_string()));
-        };
+        }
         toml = less;
-        notes.push(Asks::Decision);
+        notes.extend(std::iter::repeat_n(Asks::Decision, count));
     }
     Err(ImportError::Unusable("too much of it is refused".to_owned()))
 }
 
-/// The text with the first refused line taken out; `None` where none can be.
-fn without_first(toml: &str, problems: &Problems) -> Option<String> {
-    let (problem, refused) = problems.iter().find_map(|problem| match &problem.place {
-        Some(Place::File { line, .. }) => Some((problem, *line)),
-        Some(Place::Environment { .. } | Place::Flag { .. }) | None => None,
-    })?;
-    let line = toml.lines().nth(refused.checked_sub(1)?)?;
-    // Neither a section nor a comment can be taken out.
-    let (key, _) = line.split_once(" = ").filter(|(key, _)| !key.starts_with(['#', '[']))?;
-    let note = format!(
-        "DECIDE: {key} was left out. Found: {}; expected: {}.",
-        problem.found, problem.expected
-    );
-    let mut less = String::with_capacity(toml.len() + note.len());
+/// The text with the refused lines taken out, and how many they are.
+fn without_refused(toml: &str, problems: &Problems) -> (String, usize) {
+    let mut refused: BTreeMap<usize, &Problem> = BTreeMap::new();
+    for problem in problems {
+        if let Some(Place::File { line, .. }) = problem.place {
+            refused.entry(line).or_insert(problem);
+        }
+    }
+    let mut less = String::with_capacity(toml.len());
+    let mut count = 0;
     for (index, line) in toml.lines().enumerate() {
-        if index + 1 == refused {
+        // Neither a section nor a comment can be taken out.
+        let key = line.split_once(" = ").filter(|(key, _)| !key.starts_with(['#', '[']));
+        if let (Some((key, _)), Some(problem)) = (key, refused.get(&(index + 1))) {
+            let Problem { found, expected, .. } = problem;
+            let note = format!("DECIDE: {key} was left out. Found: {found}; expected: {expected}.");
             less.push_str(&comment(&note));
+            count += 1;
         } else {
             less.push_str(line);
             less.push('\n');
         }
     }
-    Some(less)
+    (less, count)
 }

@@ -169,6 +169,49 @@ fn no_key_of_pgbouncer_is_dropped_silently() {
 }
 
 #[test]
+fn no_key_of_pgcat_is_dropped_silently() {
+    const GENERAL: &str = "host port enable_prometheus_exporter prometheus_exporter_port \
+        connect_timeout idle_timeout server_lifetime healthcheck_timeout healthcheck_delay \
+        shutdown_timeout ban_time autoreload worker_threads tcp_keepalives_idle \
+        tcp_keepalives_count tcp_keepalives_interval tcp_user_timeout log_client_connections \
+        log_client_disconnections idle_client_in_transaction_timeout tls_certificate \
+        tls_private_key server_tls verify_server_certificate admin_username admin_password admin_auth_type auth_query \
+        auth_query_user auth_query_password dns_cache_enabled dns_max_ttl server_round_robin \
+        prepared_statements_cache_size validate_config";
+    const POOL: &str = "pool_mode load_balancing_mode default_role query_parser_enabled \
+        query_parser_max_length query_parser_read_write_splitting primary_reads_enabled \
+        sharding_function automatic_sharding_key sharding_key_regex shard_id_regex \
+        regex_search_limit default_shard idle_timeout connect_timeout server_lifetime auth_query \
+        auth_query_user auth_query_password plugins cleanup_server_connections \
+        log_client_parameter_status_changes prepared_statements_cache_size checkout_failure_limit";
+    const USER: &str = "password server_username server_password pool_size min_pool_size \
+        pool_mode statement_timeout server_lifetime auth_type";
+    const SHARD: &str = "database mirrors";
+    let file = |more: [&str; 4]| {
+        let [general, pool, user, shard] = more;
+        format!(
+            "[general]\n{general}\n[pools.p]\n{pool}\n[pools.p.users.0]\nusername = \"u\"\n\
+             {user}\n[pools.p.shards.0]\nservers = [[\"h\", 5432, \"primary\"]]\n{shard}\n"
+        )
+    };
+    let without = import_text(&file([""; 4])).unwrap().toml;
+    for (place, keys) in [GENERAL, POOL, USER, SHARD].into_iter().enumerate() {
+        for key in keys.split_whitespace() {
+            let is_told = ["7", "true", "\"session\"", "\"::1\""].iter().any(|value| {
+                let line = format!("{key} = {value}");
+                let mut more = [""; 4];
+                more[place] = &line;
+                let made = import_text(&file(more)).unwrap_or_else(|e| panic!("{line}: {e}"));
+                load_made(&made);
+                made.toml != without
+            });
+            // A port alone is that of an exporter that is off.
+            assert!(is_told || key == "prometheus_exporter_port", "{key} makes no difference");
+        }
+    }
+}
+
+#[test]
 fn what_is_unknown_is_told_with_its_line() {
     let ini = "[pgbouncer]\nauth_file = x\nfrobnicate = hunter2\n[odd]\na = b\nnonsense\n\
                [databases]\nd = host=h colour=hunter3";
@@ -192,6 +235,27 @@ fn what_is_unknown_is_told_with_its_line() {
         "# DECIDE (line 8): query is not known; it was left out.",
     ] {
         assert!(made.contains(told), "{told}\n{made}");
+    }
+}
+
+#[test]
+fn what_we_do_not_take_is_left_out_with_its_reason() {
+    let many: String =
+        (0..300).map(|n| ["d", &n.to_string(), " = host=h pool_mode=odd\n"].concat()).collect();
+    let hosts = (0..70).map(|n| format!("h{n}")).collect::<Vec<_>>().join(",");
+    let cases = [
+        "[pgbouncer]\nauth_user =\n[databases]\nd = host=a,b".to_owned(),
+        "[pgbouncer]\nauth_user = a\0b\n[databases]\nd = host=a user='\0'\n\"e\0\" = host=b"
+            .to_owned(),
+        format!("[pgbouncer]\nuser = x\n[databases]\n{many}"),
+        format!("[databases]\nd = host={hosts}"),
+        "[general]\nadmin_username = \"\"\n[pools.\"\".users.0]\nusername = \"a\"".to_owned(),
+        "[pools.p.users.0]\nusername = \"\"\n[pools.p.shards.0]\ndatabase = \"\"".to_owned(),
+    ];
+    for text in cases {
+        let imported = import_text(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        load_made(&imported);
+        assert!(imported.notes.contains(&Asks::Decision), "{}", imported.toml);
     }
 }
 

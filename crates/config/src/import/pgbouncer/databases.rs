@@ -1,7 +1,7 @@
 //! `[databases]` and `[users]`: one cluster per list of hosts.
 
 use super::super::Asks;
-use super::super::draft::{At, Draft, Target, Zero, named};
+use super::super::draft::{At, Draft, Target, Zero, is_name, named};
 use super::super::ini::pairs;
 use super::settings::POOL_SIZE;
 use super::{Setting, Source, servers};
@@ -38,7 +38,8 @@ pub(super) fn import(draft: &mut Draft, source: &Source) {
 }
 
 fn find<'a>(pairs: &'a [(String, String)], key: &str) -> Option<&'a str> {
-    pairs.iter().rev().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    let pair = pairs.iter().rev().find(|(known, _)| known == key);
+    pair.map(|(_, value)| value.as_str()).filter(|value| is_name(value))
 }
 
 fn import_database(
@@ -141,7 +142,7 @@ fn new_cluster(
     pairs: &[(String, String)],
 ) {
     let Setting { key: name, at, .. } = database;
-    draft.set_list(path, "nodes", nodes);
+    draft.set_nodes(path, at, nodes);
     if nodes.len() == 1 {
         let text =
             format!("database {name} has one host: add its replicas to nodes, in any order.");
@@ -153,8 +154,8 @@ fn new_cluster(
         );
         draft.note_on((path, "nodes"), Asks::Differs, at, &text);
     }
-    let auth_user =
-        find(pairs, "auth_user").or(source.find("auth_user").map(|it| it.value.as_str()));
+    let auth_user = find(pairs, "auth_user")
+        .or(source.find("auth_user").map(|it| it.value.as_str()).filter(|user| is_name(user)));
     match (find(pairs, "user"), auth_user) {
         (Some(user), _) => {
             draft.set_text(path, "user", user);

@@ -146,7 +146,7 @@ fn login(draft: &mut Draft, general: &Node) {
     let text = "PgCat asks for MD5 hashes. The passwords are here in clear, so that scram-sha-256 \
                 works too and is better.";
     draft.note_on(("clients", "auth"), Asks::Decision, &At::NOWHERE, text);
-    let text = |key: &str| general.child(key).and_then(Node::text);
+    let text = |key: &str| general.child(key).and_then(Node::name);
     if let Some(user) = text("admin_username") {
         draft.set_list("admin", "users", &[user.to_owned()]);
         let section = named("users", user);
@@ -154,6 +154,11 @@ fn login(draft: &mut Draft, general: &Node) {
         if let Some(password) = text("admin_password") {
             draft.set_password(&section, "password", password);
         }
+    } else if let Some(node) =
+        general.child("admin_username").or_else(|| general.child("admin_password"))
+    {
+        let text = "admin_username and admin_password go together; nobody may use the console.";
+        draft.note("clients", Asks::Decision, &node.at, text);
     }
     if let (Some(query), Some(user)) = (text("auth_query"), text("auth_query_user")) {
         draft.set_text("clients", "auth_query", query);
@@ -181,6 +186,11 @@ fn login(draft: &mut Draft, general: &Node) {
             let text = "tls_certificate and tls_private_key go together; TLS to clients is off.";
             draft.note("clients", Asks::Decision, &general.at, text);
         }
+    }
+    let is_plain = !general.child("server_tls").is_some_and(Node::is_on);
+    if let Some(node) = general.child("verify_server_certificate").filter(|_| is_plain) {
+        let text = "verify_server_certificate without server_tls: there is no certificate.";
+        draft.note("cluster.tls", Asks::Gone, &node.at, text);
     }
     let prepared = general.child("prepared_statements_cache_size");
     if let Some(size) = prepared.and_then(Node::number).filter(|size| *size > 0) {

@@ -1,7 +1,7 @@
 //! `[pools.NAME]`: their users, shards and servers.
 
 use super::super::Asks;
-use super::super::draft::{At, Draft, Target, Zero, named, quoted};
+use super::super::draft::{At, Draft, Target, Zero, is_name, named, quoted};
 use super::general::not_a_number;
 use super::tree::Node;
 use super::unknown;
@@ -41,6 +41,10 @@ pub(super) fn import(draft: &mut Draft, pools: &[(&str, &Node)], general: Option
 
 impl Importer<'_> {
     fn pool(&mut self, name: &str, pool: &Node) {
+        if !is_name(name) {
+            let text = "a pool without a name was left out.";
+            return self.draft.note("", Asks::Decision, &pool.at, text);
+        }
         let shards: Vec<_> = pool.child("shards").into_iter().flat_map(Node::children).collect();
         let users: Vec<_> = pool.child("users").into_iter().flat_map(Node::children).collect();
         let mut sections = Vec::new();
@@ -140,7 +144,7 @@ impl Importer<'_> {
             0 => "cluster".to_owned(),
             count => format!("clusters.cluster_{}", count + 1),
         };
-        self.draft.set_list(&path, "nodes", &nodes);
+        self.draft.set_nodes(&path, at, &nodes);
         let text = "which server is the primary is found by asking; the roles are not written.";
         self.draft.note_on((&path, "nodes"), Asks::Differs, at, text);
         if let Some((user, password)) = users.iter().find_map(|(_, user)| login(user)) {
@@ -276,7 +280,7 @@ impl Importer<'_> {
     }
 
     fn user(&mut self, sections: &[String], user: &Node, is_forced: bool) {
-        let Some(name) = user.child("username").and_then(Node::text) else {
+        let Some(name) = user.child("username").and_then(Node::name) else {
             let text = "a user without a username was left out.";
             return self.draft.note("", Asks::Decision, &user.at, text);
         };
@@ -366,7 +370,7 @@ impl Importer<'_> {
 }
 
 fn login(user: &Node) -> Option<Login<'_>> {
-    let text = |key: &str| user.child(key).and_then(Node::text);
+    let text = |key: &str| user.child(key).and_then(Node::name);
     let name = text("server_username").or(text("username"))?;
     Some((name, text("server_password").or(text("password"))))
 }

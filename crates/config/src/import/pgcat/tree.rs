@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::ImportError;
-use super::super::draft::At;
+use super::super::draft::{At, is_name};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -93,6 +93,11 @@ impl Node {
 
     pub(super) fn text(&self) -> Option<&str> {
         if let Value::Text(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// A text that can be a name.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.text().filter(|text| is_name(text))
     }
 
     pub(super) fn number(&self) -> Option<u64> {
