@@ -56,9 +56,17 @@ pub struct AcceptorSettings {
 #[derive(Debug, Default)]
 pub struct Acceptor(Mutex<Option<Arc<Loaded>>>);
 
+/// Equal if they were made from equal settings; what is in the files does not count.
+impl PartialEq for Acceptor {
+    fn eq(&self, other: &Self) -> bool {
+        let settings = |it: &Self| it.0.lock().as_ref().map(|loaded| loaded.settings.clone());
+        settings(self) == settings(other)
+    }
+}
+
 #[derive(Debug)]
 struct Loaded {
-    mode: ClientMode,
+    settings: AcceptorSettings,
     config: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
 }
@@ -77,14 +85,19 @@ impl Acceptor {
     /// Reads certificates and key anew. If anything is wrong with them, all stays
     /// as it was.
     pub fn reload(&self, settings: &AcceptorSettings) -> Result<(), TlsSettingsError> {
-        let loaded = load(settings)?;
-        *self.0.lock() = loaded;
+        self.follow(&Self::new(settings)?);
         Ok(())
+    }
+
+    /// Goes on as `other` does now, which was made from what was read anew.
+    pub fn follow(&self, other: &Self) {
+        let loaded = other.0.lock().clone();
+        *self.0.lock() = loaded;
     }
 
     /// Whether clients use TLS, as it stands.
     pub fn mode(&self) -> ClientMode {
-        self.0.lock().as_ref().map_or(ClientMode::Disable, |loaded| loaded.mode)
+        self.0.lock().as_ref().map_or(ClientMode::Disable, |loaded| loaded.settings.mode)
     }
 
     /// Whether a client that asks for TLS gets it.
@@ -165,5 +178,5 @@ fn load(settings: &AcceptorSettings) -> Result<Option<Arc<Loaded>>, TlsSettingsE
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     let certificate = Arc::new(certificate);
-    Ok(Some(Arc::new(Loaded { mode: settings.mode, config: Arc::new(config), certificate })))
+    Ok(Some(Arc::new(Loaded { settings: settings.clone(), config: Arc::new(config), certificate })))
 }

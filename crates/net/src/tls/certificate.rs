@@ -22,7 +22,7 @@ mod oid {
 /// What a certificate says of itself. Whether that is true is not asked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
-    /// The subject's (first) common name.
+    /// The subject's common name; `None` if it has none, or several.
     pub common_name: Option<String>,
     /// Names and addresses that it is for as well.
     pub names: Vec<AlternativeName>,
@@ -164,19 +164,25 @@ fn public_key(whole: &Value<'_>) -> Option<PublicKey> {
     Some(PublicKey { whole: whole.whole.into(), kind, bits })
 }
 
-/// The first common name; `None` if there is none that can be read.
+/// The common name; `None` if there is none that can be read, or more than one: whoever
+/// signed it may have looked at another.
 fn common_name(mut subject: Der<'_>) -> Option<String> {
-    loop {
+    let mut found = None;
+    while !subject.is_empty() {
         let mut parts = subject.take(tag::SET)?.inside();
         while !parts.is_empty() {
             let mut part = parts.take(tag::SEQUENCE)?.inside();
             if part.take(tag::OID)?.body == oid::COMMON_NAME {
                 let value = part.next()?;
                 let readable = matches!(value.tag, tag::UTF8 | tag::PRINTABLE | tag::IA5);
-                return readable.then(|| text(value.body)).flatten();
+                if !readable || found.is_some() {
+                    return None;
+                }
+                found = Some(text(value.body)?);
             }
         }
     }
+    found
 }
 
 /// A zero byte within a name is a trick: whoever signed it saw another name.

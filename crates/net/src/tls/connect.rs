@@ -92,14 +92,20 @@ pub enum Attempt {
 #[derive(Debug, Default)]
 pub struct Connector(Mutex<Option<Arc<Loaded>>>);
 
+/// Equal if they were made from equal settings; what is in the files does not count.
+impl PartialEq for Connector {
+    fn eq(&self, other: &Self) -> bool {
+        let settings = |it: &Self| it.0.lock().as_ref().map(|loaded| loaded.settings.clone());
+        settings(self) == settings(other)
+    }
+}
+
 #[derive(Debug)]
 struct Loaded {
-    mode: ServerMode,
-    negotiation: Negotiation,
+    settings: ConnectorSettings,
     provider: Arc<CryptoProvider>,
     authorities: Option<Arc<Authorities>>,
     identity: Option<Arc<CertifiedKey>>,
-    min_version: TlsVersion,
 }
 
 impl Connector {
@@ -116,19 +122,24 @@ impl Connector {
     /// Reads certificates and key anew. If anything is wrong with them, all stays
     /// as it was.
     pub fn reload(&self, settings: &ConnectorSettings) -> Result<(), TlsSettingsError> {
-        let loaded = load(settings)?;
-        *self.0.lock() = loaded;
+        self.follow(&Self::new(settings)?);
         Ok(())
+    }
+
+    /// Goes on as `other` does now, which was made from what was read anew.
+    pub fn follow(&self, other: &Self) {
+        let loaded = other.0.lock().clone();
+        *self.0.lock() = loaded;
     }
 
     /// Whether servers are spoken to over TLS, as it stands.
     pub fn mode(&self) -> ServerMode {
-        self.0.lock().as_ref().map_or(ServerMode::Disable, |loaded| loaded.mode)
+        self.0.lock().as_ref().map_or(ServerMode::Disable, |loaded| loaded.settings.mode)
     }
 
     /// How the handshake begins.
     pub fn negotiation(&self) -> Negotiation {
-        self.0.lock().as_ref().map_or(Negotiation::Postgres, |loaded| loaded.negotiation)
+        self.0.lock().as_ref().map_or(Negotiation::Postgres, |loaded| loaded.settings.negotiation)
     }
 
     /// What to try with a server, one after the other: the next if the one before
@@ -152,7 +163,7 @@ impl Connector {
         let stream = Replayed::new(stream, Vec::new());
         let connecting = TlsConnector::from(Arc::new(config)).connect(shown_name(host), stream);
         let connected = connecting.await.map_err(TlsError::of)?;
-        let direct = loaded.negotiation == Negotiation::Direct;
+        let direct = loaded.settings.negotiation == Negotiation::Direct;
         if direct && connected.get_ref().1.alpn_protocol() != Some(ALPN) {
             return Err(TlsError::NoAlpn);
         }
@@ -162,10 +173,10 @@ impl Connector {
 
 impl Loaded {
     fn config(&self, host: &str) -> Result<ClientConfig, rustls::Error> {
-        let name = (self.mode == ServerMode::VerifyFull).then_some(host);
+        let name = (self.settings.mode == ServerMode::VerifyFull).then_some(host);
         let check = ServerCheck::new(&self.provider, self.authorities.clone(), name);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(self.min_version.and_later())?
+            .with_protocol_versions(self.settings.min_version.and_later())?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(check));
         let mut config = match &self.identity {
@@ -224,11 +235,9 @@ fn load(settings: &ConnectorSettings) -> Result<Option<Arc<Loaded>>, TlsSettings
         (None, Some(_)) => return Err(TlsSettingsError::Missing("the key's certificate")),
     };
     Ok(Some(Arc::new(Loaded {
-        mode: settings.mode,
-        negotiation: settings.negotiation,
+        settings: settings.clone(),
         provider: load::provider(),
         authorities: authorities.map(Arc::new),
         identity,
-        min_version: settings.min_version,
     })))
 }

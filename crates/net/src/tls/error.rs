@@ -62,6 +62,15 @@ pub enum TlsError {
 }
 
 impl TlsError {
+    /// The same, for another who is told.
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
+            Self::Handshake(what) => Self::Handshake(what.clone()),
+            Self::NoAlpn => Self::NoAlpn,
+        }
+    }
+
     /// The handshake's own fault is inside of the error that the socket gives.
     pub(crate) fn of(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
