@@ -83,6 +83,3 @@ async fn answer_ssl(wire: &mut Wire, acceptor: &Acceptor) -> Result<(), LoginErr
 fn nothing_unencrypted(wire: &Wire, request: &'static str) -> Result<(), LoginError> {
     if wire.buffer.is_empty() { Ok(()) } else { Err(LoginError::Unencrypted { request }) }
 }
-
-#[cfg(test)]
-mod tests;

@@ -38,7 +38,7 @@ impl Door {
 }
 
 /// How long a login may take.
-const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database that is served.
 pub(crate) const DATABASE: &str = "shop";
