@@ -63,6 +63,7 @@ pub enum TlsError {
 
 impl TlsError {
     /// The same, for another who is told.
+    #[must_use]
     pub fn again(&self) -> Self {
         match self {
             Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
