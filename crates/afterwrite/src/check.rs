@@ -58,7 +58,7 @@ async fn as_the_proxy_does(settings: &ClusterSettings) -> Vec<NodeStatus> {
     let ClusterSettings { user, password, database, nodes, .. } = settings;
     let login = backend::Login::new(user.clone(), password.clone(), database.clone());
     let sequence = Arc::new(Sequence::default());
-    let cluster = backend::Cluster::new(nodes, login, sequence, settings.watch);
+    let cluster = backend::Cluster::new(nodes, &settings.tls, login, sequence, settings.watch);
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&cluster).run());
     cluster.settle(settings.watch.connect_timeout).await;

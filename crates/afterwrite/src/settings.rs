@@ -1,6 +1,7 @@
 //! From the configuration's words to each part's own settings.
 
 mod proxy;
+mod tls;
 
 use std::fs;
 use std::path::Path;

@@ -1,19 +1,21 @@
 //! Asks a server to cancel what one of its processes is doing.
 
+use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_net::Endpoint;
 use afterwrite_wire::client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::error::ConnectError;
+use crate::server::Route;
 
 /// Which server process to interrupt.
 #[derive(Clone, Debug)]
 pub struct CancelTarget {
-    /// Where its server listens.
-    pub endpoint: Endpoint,
+    /// The way to its server.
+    pub route: Arc<Route>,
     /// The process.
     pub pid: i32,
     /// The key that proves the right to.
@@ -25,14 +27,21 @@ pub struct CancelTarget {
 /// connection must not be given to another client.
 pub async fn cancel(target: &CancelTarget, limit: Duration) -> Result<(), ConnectError> {
     let send = async {
-        let mut stream = target.endpoint.connect().await?;
+        let mut stream = target.route.retrace().await?;
         let mut out = Vec::new();
         client::cancel(&mut out, target.pid, &target.key);
         stream.write_all(&out).await?;
         stream.flush().await?;
         let mut rest = [0; 16];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok(())
+        loop {
+            match stream.read(&mut rest).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                // PostgreSQL closes without the goodbye of TLS.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     };
     timeout(limit, send).await.map_err(|_| ConnectError::TimedOut(limit))?
 }

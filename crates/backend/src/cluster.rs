@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
 use afterwrite_net::Address;
+use afterwrite_net::tls::Connector;
 use afterwrite_types::{
     Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
 };
@@ -21,7 +22,7 @@ use crate::node::Node;
 use crate::pool::PoolStatus;
 use crate::pools::Pools;
 use crate::probe;
-use crate::stream::Messages;
+use crate::server::Server;
 use crate::wait::Waiters;
 
 /// How the servers are watched.
@@ -98,13 +99,17 @@ impl Cluster {
     /// A cluster of these nodes; nothing is connected until [`Self::run`].
     pub fn new(
         addresses: &[(String, u16)],
+        tls: &Arc<Connector>,
         login: Login,
         sequence: Arc<Sequence>,
         settings: WatchSettings,
     ) -> Arc<Self> {
         let nodes: Vec<_> = (0..)
             .zip(addresses)
-            .map(|(id, (host, port))| Arc::new(Node::new(NodeId(id), Address::new(host, *port))))
+            .map(|(id, (host, port))| {
+                let address = Address::new(host, *port);
+                Arc::new(Node::new(NodeId(id), Server { address, tls: Arc::clone(tls) }))
+            })
             .collect();
         Arc::new(Self {
             settings: Mutex::new(settings),
@@ -252,8 +257,7 @@ impl Cluster {
             .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
         let limit = self.settings().connect_timeout;
         let ask = async {
-            let mut messages = Messages::open(&node.server).await?;
-            connect::log_in(&mut messages, &self.login, None).await?;
+            let (mut messages, _) = connect::enter(&node.server, &self.login, None).await?;
             connect::process_is_gone(&mut messages, pid).await
         };
         timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))?

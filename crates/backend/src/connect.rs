@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::Proof;
+use afterwrite_net::tls::Attempt;
 use afterwrite_net::{Endpoint, Stream};
 use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 use afterwrite_types::{
@@ -15,6 +16,7 @@ use afterwrite_types::{
 use afterwrite_wire::client;
 use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
+use afterwrite_wire::scram::ChannelBinding;
 use afterwrite_wire::server::{BackendKeyData, DataRow, ErrorFields, ParameterStatus};
 use afterwrite_wire::tags::server as tag;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +26,7 @@ use crate::authenticate::{BindingPolicy, authenticate};
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::pool::ServerCard;
+use crate::server::{Route, Server};
 use crate::stream::Messages;
 
 /// Who logs in to the servers, and where to.
@@ -58,8 +61,8 @@ pub struct Connection {
     pub pid: i32,
     /// The key that cancels what it does.
     pub key: Vec<u8>,
-    /// Where it leads to.
-    pub endpoint: Endpoint,
+    /// The way to its server.
+    pub route: Arc<Route>,
     /// Parameters the server reported at login.
     pub parameters: Arc<Vec<(String, String)>>,
     /// When it was opened.
@@ -123,8 +126,7 @@ pub(crate) async fn open(
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let mut messages = Messages::open(&node.server).await?;
-    let greeting = log_in(&mut messages, login, Some(expected)).await?;
+    let (mut messages, greeting) = enter(&node.server, login, Some(expected)).await?;
     let introduction = introduce(&mut messages).await?;
     let admitted = sequence.now();
     if introduction.role != expected {
@@ -138,16 +140,19 @@ pub(crate) async fn open(
         until_ready(&mut messages).await?;
     }
     let now = Instant::now();
-    let endpoint = messages.endpoint.clone();
+    let tls = messages.stream.tls().map(|tls| tls.describe());
+    let route =
+        Route { server: node.server.clone(), endpoint: greeting.endpoint, tls: tls.is_some() };
     let local = messages.stream.local();
-    let card = ServerCard::new(greeting.pid, endpoint.clone(), local, String::new());
+    let tls = tls.unwrap_or_default();
+    let card = ServerCard::new(greeting.pid, route.endpoint.clone(), local, tls);
     let link = Link::new(spec(node.id, &introduction, admitted, prepared_max));
     Ok(Connection {
         stream: messages.into_stream()?,
         link,
         pid: greeting.pid,
         key: greeting.key,
-        endpoint,
+        route: Arc::new(route),
         parameters: Arc::new(greeting.parameters),
         opened: now,
         last_used: now,
@@ -171,15 +176,79 @@ fn spec(node: NodeId, said: &Introduction, admitted: Moment, prepared_max: usize
     }
 }
 
+/// Connects and logs in: over TLS or in clear text, as the server's mode says.
+///
+/// # Errors
+///
+/// If both were tried, what went wrong over TLS.
+pub(crate) async fn enter(
+    server: &Server,
+    login: &Login,
+    expected: Option<Role>,
+) -> Result<(Messages, Greeting), ConnectError> {
+    let attempts = server.attempts();
+    let mut last = ConnectError::Protocol("nothing was tried".into());
+    for (index, attempt) in attempts.iter().enumerate() {
+        let failed = match try_to_enter(server, *attempt, login, expected).await {
+            Ok(entered) => return Ok(entered),
+            Err(failed) => failed,
+        };
+        let again = index + 1 < attempts.len() && failed.is_otherwise_with(*attempt);
+        if index == 0 || *attempt == Attempt::Tls {
+            last = failed.error;
+        }
+        if !again {
+            break;
+        }
+    }
+    Err(last)
+}
+
+/// What went wrong, and whether it did over TLS.
+struct Failed {
+    error: ConnectError,
+    tls: bool,
+}
+
+impl Failed {
+    /// Whether it may go better the other way: TLS did not come about, or the server
+    /// has a rule against how we came (`hostssl`, `hostnossl`).
+    fn is_otherwise_with(&self, attempt: Attempt) -> bool {
+        let ruled_out =
+            matches!(&self.error, ConnectError::Refused { code, .. } if code == "28000");
+        match attempt {
+            Attempt::IfOffered => self.tls && ruled_out || self.error.is_of_tls(),
+            Attempt::Plain => ruled_out,
+            Attempt::Tls => false,
+        }
+    }
+}
+
+async fn try_to_enter(
+    server: &Server,
+    attempt: Attempt,
+    login: &Login,
+    expected: Option<Role>,
+) -> Result<(Messages, Greeting), Failed> {
+    let reached = server.reach(attempt).await;
+    let (stream, endpoint) = reached.map_err(|error| Failed { error, tls: false })?;
+    let tls = stream.is_tls();
+    let mut messages = Messages::new(stream);
+    let greeting = log_in(&mut messages, login, endpoint, expected).await;
+    Ok((messages, greeting.map_err(|error| Failed { error, tls })?))
+}
+
 pub(crate) struct Greeting {
+    pub(crate) endpoint: Endpoint,
     pub(crate) pid: i32,
     pub(crate) key: Vec<u8>,
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-pub(crate) async fn log_in(
+async fn log_in(
     messages: &mut Messages,
     login: &Login,
+    endpoint: Endpoint,
     expected: Option<Role>,
 ) -> Result<Greeting, ConnectError> {
     let mut out = Vec::new();
@@ -199,8 +268,10 @@ pub(crate) async fn log_in(
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
-    authenticate(messages, login, None).await?;
-    let mut greeting = Greeting { pid: 0, key: Vec::new(), parameters: Vec::new() };
+    let end_point = messages.stream.tls().and_then(|tls| tls.end_point());
+    let binding = end_point.map(|end_point| ChannelBinding { end_point });
+    authenticate(messages, login, binding.as_ref()).await?;
+    let mut greeting = Greeting { endpoint, pid: 0, key: Vec::new(), parameters: Vec::new() };
     loop {
         let (message, body) = messages.next().await?;
         match message {

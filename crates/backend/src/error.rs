@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use afterwrite_net::tls::TlsError;
 use afterwrite_types::Role;
 use afterwrite_wire::frame::Malformed;
 use afterwrite_wire::scram::ScramError;
@@ -49,6 +50,10 @@ pub enum ConnectError {
     },
     /// Channel binding is required, and this login would not have it.
     NotBound,
+    /// The handshake failed, or the server's certificate was not taken.
+    Tls(TlsError),
+    /// TLS is a must, and the server does not offer it.
+    NoTls,
     /// It is not what it was a moment ago.
     RoleChanged(Role),
     /// The server said something that makes no sense.
@@ -64,10 +69,17 @@ impl ConnectError {
             | Self::KeysRefused { .. }
             | Self::WrongKind { .. }
             | Self::NotBound
+            | Self::NoTls
             | Self::Scram(_)
             | Self::Unsupported(_) => true,
+            Self::Tls(error) => !matches!(error, TlsError::Io(_)),
             Self::Io(_) | Self::TimedOut(_) | Self::RoleChanged(_) | Self::Protocol(_) => false,
         }
+    }
+
+    /// TLS did not come about.
+    pub(crate) fn is_of_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
     }
 
     /// The same, for another who is told.
@@ -84,6 +96,8 @@ impl ConnectError {
                 Self::WrongKind { user: user.clone(), wanted, known }
             }
             Self::NotBound => Self::NotBound,
+            Self::Tls(error) => Self::Tls(error.again()),
+            Self::NoTls => Self::NoTls,
             Self::Unsupported(what) => Self::Unsupported(what),
             Self::TimedOut(limit) => Self::TimedOut(*limit),
             Self::RoleChanged(role) => Self::RoleChanged(*role),
@@ -120,6 +134,8 @@ impl fmt::Display for ConnectError {
             Self::NotBound => f.write_str(
                 "channel binding is required, and the server or the connection does not have it",
             ),
+            Self::Tls(error) => write!(f, "{error}"),
+            Self::NoTls => f.write_str("TLS is required, and the server does not offer it"),
             Self::RoleChanged(role) => write!(f, "the server is a {} now", role.name()),
             Self::Protocol(what) => write!(f, "protocol error: {what}"),
         }

@@ -13,6 +13,7 @@ mod pool;
 mod pools;
 mod probe;
 mod quota;
+mod server;
 mod stream;
 mod wait;
 
@@ -25,3 +26,4 @@ pub use node::{Node, NodeState};
 pub use pool::{Claimed, Order, Pool, PoolSettings, PoolStatus, ServerCard};
 pub use pools::Pools;
 pub use quota::Quotas;
+pub use server::{Route, Server};

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{Lag, Observed, ReplicaView};
-use afterwrite_net::Address;
 use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::connect::ServerId;
+use crate::server::Server;
 
 /// For how long after someone needed a position it is asked for more often.
 const BUSY_FOR: Duration = Duration::from_secs(1);
@@ -45,8 +45,8 @@ pub struct NodeState {
 pub struct Node {
     /// Its number.
     pub id: NodeId,
-    /// Where it is.
-    pub server: Address,
+    /// Where it is, and how it is spoken to.
+    pub server: Server,
     /// Statements under way on it.
     pub in_flight: AtomicU32,
     /// Counts the times it was found to be gone: connections of an earlier life
@@ -58,7 +58,7 @@ pub struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, server: Address) -> Self {
+    pub(crate) fn new(id: NodeId, server: Server) -> Self {
         Self {
             id,
             server,
@@ -72,7 +72,7 @@ impl Node {
 
     /// `host:port`, or a Unix socket's path.
     pub fn address(&self) -> String {
-        self.server.to_string()
+        self.server.address.to_string()
     }
 
     /// Waits until the node is given up, beginning now.

@@ -61,8 +61,7 @@ async fn watch(
 ) -> Result<std::convert::Infallible, ConnectError> {
     let limit = cluster.settings().probe_timeout;
     let mut messages = within_limit(cluster.settings().connect_timeout, async {
-        let mut messages = Messages::open(&node.server).await?;
-        let greeting = connect::log_in(&mut messages, &cluster.login, None).await?;
+        let (messages, greeting) = connect::enter(&node.server, &cluster.login, None).await?;
         cluster.note_parameters(greeting.parameters);
         Ok(messages)
     })

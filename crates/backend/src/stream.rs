@@ -5,7 +5,7 @@
 
 use std::io;
 
-use afterwrite_net::{Address, Endpoint, KeepAlive, Stream, connect};
+use afterwrite_net::Stream;
 use afterwrite_wire::frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -17,17 +17,13 @@ const MESSAGE_MAX: usize = 64 * 1024;
 /// A socket to a server, read and written a message at a time.
 pub(crate) struct Messages {
     pub(crate) stream: Stream,
-    /// Where it leads to.
-    pub(crate) endpoint: Endpoint,
     buffer: Vec<u8>,
     used: usize,
 }
 
 impl Messages {
-    pub(crate) async fn open(server: &Address) -> Result<Self, ConnectError> {
-        let (stream, endpoint) = connect(server).await?;
-        stream.tune(&KeepAlive::SERVERS)?;
-        Ok(Self { stream, endpoint, buffer: Vec::new(), used: 0 })
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, buffer: Vec::new(), used: 0 }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), ConnectError> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use afterwrite_net::tls::TlsError;
 use afterwrite_wire::frame::Malformed;
 use afterwrite_wire::scram::ScramError;
 use afterwrite_wire::server::Report;
@@ -17,6 +18,15 @@ pub enum LoginError {
     Io(io::Error),
     /// The client took too long.
     TimedOut(Duration),
+    /// The TLS handshake failed. The client heard of it in the words of TLS.
+    Tls(TlsError),
+    /// It must use TLS, and does not.
+    TlsRequired,
+    /// It went on before it had the answer to its request for encryption.
+    Unencrypted {
+        /// Which one: `SSL` or `GSSAPI`.
+        request: &'static str,
+    },
     /// What it sent makes no sense.
     Malformed(Malformed),
     /// A wrong password, or an unknown user: the client is not told which.
@@ -87,7 +97,16 @@ impl LoginError {
     /// What the client is told; `None` if there is nobody to tell.
     pub fn report(&self) -> Option<Report> {
         let report = match self {
-            Self::Io(_) => return None,
+            Self::Io(_) | Self::Tls(_) => return None,
+            Self::TlsRequired => Report::fatal("28000", "this proxy is spoken to over TLS only")
+                .hint("connect with sslmode=require or a stricter one"),
+            Self::Unencrypted { request } => {
+                Report::fatal("08P01", format!("received unencrypted data after {request} request"))
+                    .detail(
+                        "This could be a client-software bug, or evidence of an attempted \
+                         man-in-the-middle attack.",
+                    )
+            }
             Self::TimedOut(limit) => {
                 Report::fatal("08P01", format!("the login was not finished within {limit:?}"))
             }
@@ -142,6 +161,7 @@ impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.report()) {
             (Self::Io(error), _) => write!(f, "{error}"),
+            (Self::Tls(error), _) => write!(f, "{error}"),
             (Self::Denied { why, .. }, Some(report)) => write!(f, "{}: {why}", report.message),
             (Self::Barred { line: Some(line), .. }, Some(report)) => {
                 write!(f, "{} (line {line})", report.message)
@@ -158,6 +178,12 @@ impl std::error::Error for LoginError {}
 impl From<io::Error> for LoginError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<TlsError> for LoginError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
     }
 }
 

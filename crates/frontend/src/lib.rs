@@ -6,6 +6,7 @@
 mod auth;
 mod error;
 mod login;
+mod open;
 
 pub use auth::{
     AUTH_QUERY, Auth, Databases, FileProblem, Gate, Hba, IdentMaps, Lookup, LookupError, Peer,

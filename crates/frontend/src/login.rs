@@ -4,15 +4,18 @@ use std::io;
 use std::time::Duration;
 
 use afterwrite_net::Stream;
+use afterwrite_net::tls::{Acceptor, TlsSession};
 use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::frame;
+use afterwrite_wire::scram::ChannelBinding;
 use afterwrite_wire::server;
-use afterwrite_wire::startup::{Opening, Startup, opening};
+use afterwrite_wire::startup::Startup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::auth::{Gate, Peer};
+use crate::auth::{Gate, Peer, PeerCertificate, PeerTls};
 use crate::error::LoginError;
+use crate::open::{Opened, open};
 
 /// Bytes of a password message at most.
 const PASSWORD_MAX: usize = 8192;
@@ -58,18 +61,20 @@ pub struct Client {
 /// Cancel-safe: dropped, the connection closes.
 pub async fn receive(
     stream: Stream,
-    peer: Peer,
+    mut peer: Peer,
+    acceptor: &Acceptor,
     gate: &Gate,
     limit: Duration,
 ) -> Result<Arrival, LoginError> {
-    let mut wire = Wire { stream, buffer: Vec::new() };
-    let result = match timeout(limit, greet(&mut wire, &peer, gate)).await {
+    let mut wire = Wire { stream: Some(stream), buffer: Vec::new() };
+    let result = match timeout(limit, greet(&mut wire, &mut peer, acceptor, gate)).await {
         Ok(result) => result,
         Err(_) => Err(LoginError::TimedOut(limit)),
     };
     match result {
         Ok(Greeted::Client { startup, user, database, credentials }) => {
-            let Wire { stream, buffer: ahead } = wire;
+            let stream = wire.take_stream()?;
+            let ahead = wire.buffer;
             let client = Client { stream, startup, ahead, user, database, credentials, peer };
             Ok(Arrival::Client(Box::new(client)))
         }
@@ -93,23 +98,20 @@ enum Greeted {
     Nobody,
 }
 
-async fn greet(wire: &mut Wire, peer: &Peer, gate: &Gate) -> Result<Greeted, LoginError> {
-    let startup = loop {
-        let opened = match opening(&wire.buffer)? {
-            Some((opened, used)) => {
-                wire.buffer.drain(..used);
-                opened
-            }
-            None if wire.fill().await? == 0 => return Ok(Greeted::Nobody),
-            None => continue,
-        };
-        match opened {
-            Opening::Startup(startup) => break startup,
-            Opening::Cancel { pid, key } => return Ok(Greeted::Cancel { pid, key }),
-            // Not yet: the client may go on in clear text, or hang up.
-            Opening::Ssl | Opening::Gss => wire.send(b"N").await?,
-        }
+async fn greet(
+    wire: &mut Wire,
+    peer: &mut Peer,
+    acceptor: &Acceptor,
+    gate: &Gate,
+) -> Result<Greeted, LoginError> {
+    let startup = match open(wire, acceptor).await? {
+        Opened::Startup(startup) => startup,
+        Opened::Cancel { pid, key } => return Ok(Greeted::Cancel { pid, key }),
+        Opened::Nothing => return Ok(Greeted::Nobody),
     };
+    if let Some(session) = wire.stream()?.tls() {
+        peer.tls = Some(proven_by(session));
+    }
     if startup.replication().is_some() {
         return Err(LoginError::Replication);
     }
@@ -122,6 +124,16 @@ async fn greet(wire: &mut Wire, peer: &Peer, gate: &Gate) -> Result<Greeted, Log
         return Err(LoginError::UnknownDatabase(database));
     }
     Ok(Greeted::Client { startup, user, database, credentials })
+}
+
+/// What a client's TLS proves. A certificate that it showed has been verified, or
+/// there would have been no handshake.
+fn proven_by(session: TlsSession<'_>) -> PeerTls {
+    let certificate = session.peer_certificate();
+    PeerTls {
+        binding: session.end_point().map(|end_point| ChannelBinding { end_point }),
+        certificate: certificate.map(|it| PeerCertificate { common_name: it.common_name }),
+    }
 }
 
 /// Tells a client that asks for more than we speak what we do speak. As a server
@@ -139,18 +151,40 @@ async fn negotiate(wire: &mut Wire, startup: &Startup) -> Result<(), LoginError>
 
 /// A client's socket before its login, read a message at a time.
 pub(crate) struct Wire {
-    stream: Stream,
-    buffer: Vec<u8>,
+    /// `None` during a handshake, and after one that failed: nobody is there to be
+    /// told anything.
+    stream: Option<Stream>,
+    /// What was read and not taken yet.
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl Wire {
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), LoginError> {
-        self.stream.write_all(bytes).await?;
-        Ok(self.stream.flush().await?)
+        let stream = self.stream_mut()?;
+        stream.write_all(bytes).await?;
+        Ok(stream.flush().await?)
     }
 
-    async fn fill(&mut self) -> Result<usize, LoginError> {
-        Ok(self.stream.read_buf(&mut self.buffer).await?)
+    pub(crate) async fn fill(&mut self) -> Result<usize, LoginError> {
+        let stream = self.stream.as_mut().ok_or_else(gone)?;
+        Ok(stream.read_buf(&mut self.buffer).await?)
+    }
+
+    /// The socket, to be asked about its peer and its TLS.
+    pub(crate) fn stream(&self) -> Result<&Stream, LoginError> {
+        Ok(self.stream.as_ref().ok_or_else(gone)?)
+    }
+
+    fn stream_mut(&mut self) -> Result<&mut Stream, LoginError> {
+        Ok(self.stream.as_mut().ok_or_else(gone)?)
+    }
+
+    pub(crate) fn take_stream(&mut self) -> Result<Stream, LoginError> {
+        Ok(self.stream.take().ok_or_else(gone)?)
+    }
+
+    pub(crate) fn put_stream(&mut self, stream: Stream) {
+        self.stream = Some(stream);
     }
 
     /// The body of the next message, which must be of type `expected`.
@@ -174,11 +208,16 @@ impl Wire {
     /// Sends the last words and waits for the client to hang up, so that they
     /// are not lost to a reset while it is still sending.
     async fn say_goodbye(&mut self, bytes: &[u8]) {
-        if self.stream.write_all(bytes).await.is_err() {
+        let Ok(stream) = self.stream_mut() else { return };
+        if stream.write_all(bytes).await.is_err() {
             return;
         }
-        let _ = self.stream.shutdown().await;
+        let _ = stream.shutdown().await;
         let mut rest = [0; 1024];
-        while matches!(self.stream.read(&mut rest).await, Ok(count) if count > 0) {}
+        while matches!(stream.read(&mut rest).await, Ok(count) if count > 0) {}
     }
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
 }

@@ -1,13 +1,14 @@
 //! The sockets of both halves of the proxy.
 //!
 //! One [`Stream`] for TCP and Unix sockets, what listens for it and what connects
-//! it. It moves bytes and knows no PostgreSQL.
+//! it, and TLS. It moves bytes and knows no PostgreSQL.
 
 mod address;
 mod connect;
 mod listen;
 mod peer;
 mod stream;
+pub mod tls;
 mod tune;
 
 pub use address::{Address, Endpoint, UnixName};

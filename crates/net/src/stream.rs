@@ -1,15 +1,19 @@
 //! One connection's socket, whatever it goes over.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
 
 use crate::peer::Peer;
+use crate::tls::{Certificate, Replayed, Tls, TlsSession};
 use crate::tune::KeepAlive;
 
 /// One connection's socket, whatever it goes over.
@@ -24,19 +28,36 @@ pub struct Stream(Kind);
 enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<Tls>),
 }
 
-/// The same call for whatever is inside.
-macro_rules! inside {
+/// The same call for whatever bytes go through.
+macro_rules! through {
     ($kind:expr, $it:ident => $call:expr) => {
         match $kind {
             Kind::Tcp($it) => $call,
             Kind::Unix($it) => $call,
+            Kind::Tls(tls) => {
+                let $it = &mut tls.stream;
+                $call
+            }
         }
     };
 }
 
 impl Stream {
+    pub(crate) fn over_tls(stream: TlsStream<Replayed>, own: Option<Arc<Certificate>>) -> Self {
+        Self(Kind::Tls(Box::new(Tls::new(stream, own))))
+    }
+
+    /// The socket beneath TLS.
+    fn socket(&self) -> &Self {
+        match &self.0 {
+            Kind::Tcp(_) | Kind::Unix(_) => self,
+            Kind::Tls(tls) => tls.socket(),
+        }
+    }
+
     /// Has small messages sent at once, and a peer noticed that is gone without a
     /// word. Nothing is to be done for a Unix socket.
     pub fn tune(&self, keep_alive: &KeepAlive) -> io::Result<()> {
@@ -46,6 +67,7 @@ impl Stream {
                 keep_alive.apply(&SockRef::from(stream))
             }
             Kind::Unix(_) => Ok(()),
+            Kind::Tls(tls) => tls.socket().tune(keep_alive),
         }
     }
 
@@ -57,6 +79,7 @@ impl Stream {
                 let process = stream.peer_cred()?;
                 Ok(Peer::Unix { uid: process.uid(), pid: process.pid() })
             }
+            Kind::Tls(tls) => tls.socket().peer(),
         }
     }
 
@@ -65,33 +88,42 @@ impl Stream {
         match &self.0 {
             Kind::Tcp(stream) => stream.local_addr().ok(),
             Kind::Unix(_) => None,
+            Kind::Tls(tls) => tls.socket().local(),
         }
     }
 
     /// Whether it goes over a Unix socket.
     pub fn is_unix(&self) -> bool {
-        match &self.0 {
-            Kind::Tcp(_) => false,
-            Kind::Unix(_) => true,
-        }
+        matches!(self.socket().0, Kind::Unix(_))
     }
 
     /// Whether what goes over it is encrypted.
     pub fn is_tls(&self) -> bool {
+        self.tls().is_some()
+    }
+
+    /// What is known of its TLS; `None` if it has none.
+    pub fn tls(&self) -> Option<TlsSession<'_>> {
         match &self.0 {
-            Kind::Tcp(_) | Kind::Unix(_) => false,
+            Kind::Tcp(_) | Kind::Unix(_) => None,
+            Kind::Tls(tls) => Some(TlsSession::new(tls)),
         }
     }
 
     /// Waits until there may be something to read, without a buffer at hand. The
     /// end of the stream counts. Cancel-safe.
     pub async fn readable(&self) -> io::Result<()> {
-        inside!(&self.0, it => it.readable().await)
+        poll_fn(|context| self.poll_read_ready(context)).await
     }
 
     /// As [`Self::readable`]. Costs no system call while nothing has come.
     pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        inside!(&self.0, it => it.poll_read_ready(context))
+        match &self.0 {
+            Kind::Tcp(stream) => stream.poll_read_ready(context),
+            Kind::Unix(stream) => stream.poll_read_ready(context),
+            Kind::Tls(tls) if tls.is_ready() => Poll::Ready(Ok(())),
+            Kind::Tls(tls) => tls.socket().poll_read_ready(context),
+        }
     }
 }
 
@@ -113,7 +145,7 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        inside!(&mut self.0, it => Pin::new(it).poll_read(context, buffer))
+        through!(&mut self.0, it => Pin::new(it).poll_read(context, buffer))
     }
 }
 
@@ -123,15 +155,15 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        inside!(&mut self.0, it => Pin::new(it).poll_write(context, bytes))
+        through!(&mut self.0, it => Pin::new(it).poll_write(context, bytes))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        inside!(&mut self.0, it => Pin::new(it).poll_flush(context))
+        through!(&mut self.0, it => Pin::new(it).poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        inside!(&mut self.0, it => Pin::new(it).poll_shutdown(context))
+        through!(&mut self.0, it => Pin::new(it).poll_shutdown(context))
     }
 
     fn poll_write_vectored(
@@ -139,11 +171,15 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        inside!(&mut self.0, it => Pin::new(it).poll_write_vectored(context, slices))
+        through!(&mut self.0, it => Pin::new(it).poll_write_vectored(context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        inside!(&self.0, it => it.is_write_vectored())
+        match &self.0 {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Unix(stream) => stream.is_write_vectored(),
+            Kind::Tls(tls) => tls.stream.is_write_vectored(),
+        }
     }
 }
 

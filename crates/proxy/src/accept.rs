@@ -49,7 +49,8 @@ async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
         return;
     };
     let (gate, settings) = (shared.gate(), shared.settings());
-    match receive(stream, seen_from(from), &gate, settings.clients.login_timeout).await {
+    let (tls, limit) = (&settings.clients.tls, settings.clients.login_timeout);
+    match receive(stream, seen_from(from), tls, &gate, limit).await {
         Ok(Arrival::Client(client)) if is_admin_database(&client.database) => {
             drop(tokio::spawn(console::serve(*client, shared)));
         }

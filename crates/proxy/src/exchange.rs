@@ -162,7 +162,7 @@ impl Client {
     /// Cancel requests of the client hit this connection from now on.
     fn aim(&self, link: &Claimed) {
         let target =
-            CancelTarget { endpoint: link.endpoint.clone(), pid: link.pid, key: link.key.clone() };
+            CancelTarget { route: Arc::clone(&link.route), pid: link.pid, key: link.key.clone() };
         link.card.serve(self.registered.card.id);
         self.registered.card.aim(link.card.id, Some(target));
     }

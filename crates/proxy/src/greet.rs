@@ -98,7 +98,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
         from: stream.peer().ok(),
         local: stream.local(),
         application: startup.get("application_name").unwrap_or_default().to_owned(),
-        tls: String::new(),
+        tls: stream.tls().map(|tls| tls.describe()).unwrap_or_default(),
         minor: startup.spoken_minor(),
     };
     let registered = shared
@@ -230,7 +230,9 @@ impl Client {
             Ok(link) => link,
             Err(error) => match self.tenant.pools.claim_any_replica().await {
                 Some(link) => link,
-                None => return Err(refusal(&error).unwrap_or_else(|| unavailable(error.to_string()))),
+                None => {
+                    return Err(refusal(&error).unwrap_or_else(|| unavailable(error.to_string())));
+                }
             },
         };
         let mut parameters = (*link.parameters).clone();

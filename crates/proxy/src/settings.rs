@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_backend::{PoolSettings, WatchSettings};
 use afterwrite_core::Policy;
 use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
+use afterwrite_net::tls::{Acceptor, Connector};
 use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
@@ -72,6 +74,8 @@ pub struct Entry {
 /// What clients may do.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
+    /// Whether they use TLS, with what was read from the files that are named.
+    pub tls: Arc<Acceptor>,
     /// How clients prove who they are.
     pub auth: AuthSettings,
     /// Clients at once.
@@ -123,6 +127,8 @@ pub struct AuthQuerySettings {
 pub struct ClusterSettings {
     /// The servers, by host and port.
     pub nodes: Vec<(String, u16)>,
+    /// Whether they are spoken to over TLS.
+    pub tls: Arc<Connector>,
     /// Who asks the nodes how they are.
     pub user: String,
     /// Its password.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use afterwrite_backend::{Cluster, Login};
 use afterwrite_core::Keys;
+use afterwrite_net::tls::Connector;
 use afterwrite_types::Sequence;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
@@ -21,6 +22,7 @@ pub(crate) struct Site {
     pub(crate) keys: Mutex<Keys>,
     pub(crate) library: SharedLibrary,
     pub(crate) reads: NodeReads,
+    tls: Arc<Connector>,
     settings: Mutex<ClusterSettings>,
     watching: Mutex<Option<AbortHandle>>,
 }
@@ -35,12 +37,17 @@ impl Site {
     ) -> Arc<Self> {
         let login =
             Login::new(settings.user.clone(), settings.password.clone(), settings.database.clone());
-        let cluster = Cluster::new(&settings.nodes, login, Arc::clone(sequence), settings.watch);
+        // Its own, which follows those of later settings.
+        let tls = Arc::new(Connector::disabled());
+        tls.follow(&settings.tls);
+        let cluster =
+            Cluster::new(&settings.nodes, &tls, login, Arc::clone(sequence), settings.watch);
         Arc::new(Self {
             name: name.to_owned(),
             keys: Mutex::new(Keys::new(keys_max, sequence.now())),
             library: SharedLibrary::new(Arc::clone(&cluster)),
             cluster,
+            tls,
             reads,
             settings: Mutex::new(settings.clone()),
             watching: Mutex::new(None),
@@ -59,8 +66,12 @@ impl Site {
     /// Whether it can go on with these settings; if so, it does.
     pub(crate) fn adopt(&self, new: &ClusterSettings) -> bool {
         let mut known = self.settings.lock();
-        let same = ClusterSettings { watch: known.watch, ..new.clone() } == *known;
+        let same =
+            ClusterSettings { watch: known.watch, tls: Arc::clone(&known.tls), ..new.clone() }
+                == *known;
         if same {
+            // What is open goes on as it was opened.
+            self.tls.follow(&new.tls);
             self.cluster.apply(new.watch);
             *known = new.clone();
         }

@@ -19,6 +19,8 @@ use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
 
+use super::tls;
+
 /// Over what averages are taken unless said otherwise, as in PgBouncer.
 const STATS_PERIOD: Duration = Duration::from_mins(1);
 
@@ -32,8 +34,8 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         clients: clients(config)?,
         clusters: config
             .clusters()
-            .map(|(name, cluster)| (name.to_owned(), self::cluster(config, cluster)))
-            .collect(),
+            .map(|(name, cluster)| Ok((name.to_owned(), self::cluster(config, name, cluster)?)))
+            .collect::<Result<_, String>>()?,
         databases: config
             .databases
             .iter()
@@ -86,6 +88,7 @@ fn clients(config: &Config) -> Result<ClientSettings, String> {
     let clients = &config.clients;
     let or_never = |limit: Option<Duration>| limit.unwrap_or(Duration::ZERO);
     Ok(ClientSettings {
+        tls: tls::acceptor(&clients.tls)?,
         auth: auth(config)?,
         connections_max: clients.connections_max,
         login_timeout: clients.login_timeout,
@@ -156,9 +159,14 @@ fn auth(config: &Config) -> Result<AuthSettings, String> {
     })
 }
 
-fn cluster(config: &Config, cluster: &ClusterConfig) -> ClusterSettings {
+fn cluster(
+    config: &Config,
+    name: &str,
+    cluster: &ClusterConfig,
+) -> Result<ClusterSettings, String> {
     let (pool, probe) = (&config.pool, &config.probe);
-    ClusterSettings {
+    Ok(ClusterSettings {
+        tls: tls::connector(name, &cluster.tls)?,
         nodes: cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
         user: cluster.user.clone(),
         password: cluster.password.as_ref().map(|password| Secret::new(password.expose())),
@@ -170,7 +178,7 @@ fn cluster(config: &Config, cluster: &ClusterConfig) -> ClusterSettings {
             waiting_interval: probe.waiting_interval,
             probe_timeout: probe.timeout,
         },
-    }
+    })
 }
 
 /// What holds for one database, and for all its users unless they have their own.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_frontend::{Arrival, Auth, Client, Gate, Hba, Lookup, Peer, Rules, Users, receive};
+use afterwrite_net::tls::Acceptor;
 use afterwrite_wire::scram::Keys;
 use afterwrite_wire::secret::StoredSecret;
 use afterwrite_wire::{frame, server};
@@ -35,6 +36,9 @@ impl Door {
         panic!("{line} is not in {}", self.log.lock().join("\n"));
     }
 }
+
+/// How long a login may take.
+pub(crate) const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database that is served.
 pub(crate) const DATABASE: &str = "shop";
@@ -76,6 +80,11 @@ pub(crate) fn with_rules(rules: Rules) -> Door {
 
 /// The gate sees what `disguise` makes of where clients come from.
 pub(crate) fn as_if_from(gate: Arc<Gate>, disguise: fn(Peer) -> Peer) -> Door {
+    over_tls(gate, Acceptor::disabled(), disguise)
+}
+
+/// The same, with TLS as `acceptor` has it.
+pub(crate) fn over_tls(gate: Arc<Gate>, acceptor: Acceptor, disguise: fn(Peer) -> Peer) -> Door {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
@@ -83,14 +92,16 @@ pub(crate) fn as_if_from(gate: Arc<Gate>, disguise: fn(Peer) -> Peer) -> Door {
     let log = Arc::new(Mutex::new(Vec::new()));
     let mut tasks = JoinSet::new();
     let logged = Arc::clone(&log);
+    let acceptor = Arc::new(acceptor);
     tasks.spawn(async move {
         let mut inside = JoinSet::new();
         loop {
             let (stream, from) = listener.accept().await.unwrap();
             let (gate, log) = (Arc::clone(&gate), Arc::clone(&logged));
+            let acceptor = Arc::clone(&acceptor);
             let peer = disguise(Peer::tcp(from.ip()));
             inside.spawn(async move {
-                match receive(stream.into(), peer, &gate, Duration::from_secs(5)).await {
+                match receive(stream.into(), peer, &acceptor, &gate, LOGIN_TIMEOUT).await {
                     Ok(Arrival::Client(client)) => serve(*client).await,
                     Ok(Arrival::Cancel { .. } | Arrival::Nobody) => {}
                     Err(error) => log.lock().push(error.to_string()),
@@ -114,7 +125,7 @@ async fn serve(client: Client) {
     let answer = format!("{user}@{database} with {}", credentials.kind());
     let mut buffer = ahead;
     loop {
-        if stream.write_all(&out).await.is_err() {
+        if stream.write_all(&out).await.is_err() || stream.flush().await.is_err() {
             return;
         }
         out.clear();

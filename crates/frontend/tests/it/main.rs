@@ -15,3 +15,4 @@ mod hba;
 mod lookup;
 mod methods;
 mod psql;
+mod tls;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::door::{self, Door};
 
-async fn psql(port: u16, user: &str, password: &str, more: &str) -> String {
+pub(crate) async fn psql(port: u16, user: &str, password: &str, more: &str) -> String {
     let url =
         format!("host=127.0.0.1 port={port} user={user} dbname=shop connect_timeout=10 {more}");
     let output = tokio::task::spawn_blocking({
