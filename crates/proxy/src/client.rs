@@ -276,7 +276,7 @@ impl Client {
         let report = Report::fatal("57P01", "the connection to the server was lost")
             .detail(format!("It was held between statements: {held}."))
             .hint("reconnect and begin again");
-        if self.session.pinned().is_some() {
+        if !self.session.in_transaction() {
             // It may be waiting for notifications that will not come.
             return Err(End::Fatal(report));
         }
@@ -304,7 +304,9 @@ impl Client {
             Poll::Ready(Ok(Some(count))) if count > 0 => {
                 let bytes = self.replies.bytes();
                 let out = self.outbox.end();
-                match self.session.relay(&mut link.link, bytes, &self.shared.sequence, out) {
+                let sequence = &self.shared.sequence;
+                let upstream = self.upstream.end();
+                match self.session.relay(&mut link.link, bytes, sequence, out, upstream) {
                     Ok(relayed) if relayed.progress == Progress::More => {
                         self.replies.consume(relayed.consumed);
                         Poll::Ready((None, link.link.retired() == Some("ended by the server")))

@@ -260,9 +260,9 @@ impl Client {
                 Ok(Ran::Again(Some(Reason::Rerouted)))
             }
             Pumped::Lost(detail) => self.lose_link(&detail, mark),
-            Pumped::Progress(Progress::More | Progress::Client | Progress::Prelude(_)) => {
-                self.lose_link("lost count of replies", mark)
-            }
+            Pumped::Progress(
+                Progress::More | Progress::Client | Progress::Prelude(_) | Progress::Reset(_),
+            ) => self.lose_link("lost count of replies", mark),
             Pumped::Fault(report) => {
                 self.abandon(mark);
                 Err(End::Fatal(report))
