@@ -1,7 +1,7 @@
 //! Takes up what an exchange has changed: the transaction, the settings, the pins.
 
 use afterwrite_sql::Pin;
-use afterwrite_types::Sequence;
+use afterwrite_types::{Role, Sequence};
 use afterwrite_wire::server::{IDLE, IN_TRANSACTION};
 
 use crate::exchange::Exchange;
@@ -161,6 +161,12 @@ impl Session {
         if let Some(left) = left {
             causes = causes.without(Causes::that_can_be_asked()).and(left);
             self.unsure = false;
+        }
+        if status == IDLE && link.role() == Role::Replica && !causes.is_empty() {
+            // Left behind by a read-only transaction. Tied to a replica the client could
+            // not write any more, so what it left is given up, with the connection.
+            link.retire("a read-only transaction left state on it");
+            causes = Causes::default();
         }
         self.pin(causes, sequence);
         if status == IDLE && self.wants_inventory() {

@@ -26,14 +26,12 @@ pub const INVENTORY_NAME: &str = "_afterwrite_inventory";
 /// Its text. One number: a bit for each kind of thing, and above them how many
 /// statements the protocol has prepared. Every name is qualified, so that no
 /// `search_path` can put something else in its place.
-pub const INVENTORY_SQL: &str = "SELECT ((((\
+pub const INVENTORY_SQL: &str = "SELECT (((\
  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend \
    WHERE refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass \
    AND refobjid OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) THEN 1 ELSE 0 END) \
  OPERATOR(pg_catalog.+) \
  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 2 ELSE 0 END) \
- OPERATOR(pg_catalog.+) \
- CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 4 ELSE 0 END) \
  OPERATOR(pg_catalog.+) \
  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 8 ELSE 0 END) \
  OPERATOR(pg_catalog.+) \
@@ -41,8 +39,9 @@ pub const INVENTORY_SQL: &str = "SELECT ((((\
    WHERE locktype OPERATOR(pg_catalog.=) 'advisory'::pg_catalog.text \
    AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()) THEN 16 ELSE 0 END \
  OPERATOR(pg_catalog.+) \
- ((SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements WHERE NOT from_sql) \
-   OPERATOR(pg_catalog.*) 256) /* afterwrite: what the session left */";
+ (SELECT (pg_catalog.count(*) FILTER (WHERE NOT from_sql) OPERATOR(pg_catalog.*) 256) \
+   OPERATOR(pg_catalog.+) CASE WHEN pg_catalog.bool_or(from_sql) THEN 4 ELSE 0 END \
+   FROM pg_catalog.pg_prepared_statements) /* afterwrite: what the session left */";
 
 /// What is left of a session on its server connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1064,3 +1064,13 @@ fn in_statement_mode_a_transaction_block_ends_the_connection() {
     let replies = "C:BEGIN C:UPDATE C:COMMIT Z:I";
     rig.run(&mut primary, PRIMARY, &whole, replies);
 }
+
+#[test]
+fn nobody_is_tied_to_a_replica() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &query("BEGIN READ ONLY"), "C:BEGIN Z:T");
+    rig.run(&mut replica, REPLICA, &query("PREPARE p AS SELECT 1"), "C:PREPARE Z:T");
+    let (sent, _) = rig.run(&mut replica, REPLICA, &query("COMMIT"), "C:COMMIT Z:I 1 LEFT:4/1");
+    assert_eq!(sent, "Q[COMMIT] INVENTORY");
+    assert!(!rig.session.holds_link() && replica.retired().is_some());
+}

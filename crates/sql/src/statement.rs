@@ -200,9 +200,18 @@ fn copy(reader: &mut Reader<'_>) -> Statement {
         _ => copied_table(reader),
     };
     let Some((source, direction)) = inner else { return unknown() };
-    let rows = SessionUse { moves_sequence: direction == Keyword::From, ..source.session };
     // Either word is taken in either direction.
     let client = reader.accept(Keyword::Stdin) || reader.accept(Keyword::Stdout);
+    let mut rest = Scan::default();
+    while let Some(token) = reader.next() {
+        rest.feed(token, reader.ahead());
+    }
+    let rows = SessionUse {
+        // `FROM … WHERE f(a)`
+        opaque: rest.findings().session.opaque,
+        moves_sequence: direction == Keyword::From,
+        releases: false,
+    };
     match (direction, client) {
         (Keyword::To, true) => Statement { effect: Effect::CopyOut, ..source },
         (Keyword::From, true) => Statement::writes(Reason::CopyFrom, Effect::CopyIn).with(rows),

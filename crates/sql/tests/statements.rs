@@ -713,6 +713,7 @@ fn code_that_nobody_has_read_is_told_apart() {
         "CREATE TABLE t AS SELECT f()",
         "DECLARE c CURSOR FOR SELECT f()",
         "COPY (SELECT f()) TO STDOUT",
+        "COPY t FROM STDIN WHERE f(a)",
         "SELECT 1 JOIN b ON conflict(a)",
         "FROBNICATE t",
         "SELECT 'a",
@@ -748,6 +749,7 @@ fn what_may_move_a_sequence() {
         "INSERT INTO t AS x (a) SELECT 1 ON CONFLICT (a, b) WHERE a > 1 DO NOTHING",
         "WITH x AS (INSERT INTO t (a) VALUES (1) RETURNING a) SELECT a FROM x",
         "COPY t (a, b) FROM STDIN",
+        "COPY t (a, b) FROM STDIN WITH (FORMAT csv, HEADER, DELIMITER ',') WHERE a > 1",
         "SELECT nextval('s')",
         "SELECT setval('s', 1)",
     ] {

@@ -10,7 +10,7 @@ use afterwrite_wire::client::{self, STATEMENT};
 use crate::support::{Bed, Checks, Raw, Reply, connect, text};
 
 /// How long a client waits that is kept off a connection, in these tests.
-const KEPT_OFF: Duration = Duration::from_millis(150);
+const KEPT_OFF: Duration = Duration::from_millis(80);
 
 const SCHEMA: &str = "
 CREATE SEQUENCE leak_seq;
@@ -76,7 +76,7 @@ const STATES: &[(&str, &str)] = &[
 
 /// Everything of a session that can be asked for at once.
 const LOOK: &str = "SELECT pg_catalog.concat_ws('|', current_user, session_user, \
- current_setting('my.secret', true), current_setting('work_mem'), current_setting('search_path'), \
+ coalesce(current_setting('my.secret', true), ''), current_setting('work_mem'), current_setting('search_path'), \
  current_setting('session_replication_role'), current_setting('default_transaction_read_only'), \
  to_regclass('pg_temp.leak'), \
  (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), \
@@ -286,7 +286,7 @@ async fn prepared(bed: &Bed) {
     }
 }
 
-/// By the protocol's FunctionCall.
+/// By the protocol's `FunctionCall`.
 async fn called(bed: &Bed, clean: &Clean) {
     let direct = connect(&bed.direct()).await;
     for name in ["leave_lock", "leave_table", "leave_setting", "leave_nextval"] {
@@ -317,7 +317,7 @@ async fn a_pin_ends_with_its_cause() {
         ("PREPARE leak AS SELECT 1", "DEALLOCATE ALL"),
         ("DECLARE leak CURSOR WITH HOLD FOR SELECT 1", "CLOSE leak"),
         ("SELECT set_config('my.secret', 'x', false)", "RESET ALL"),
-        ("SELECT setval('leak_seq', 3), lastval()", "DISCARD SEQUENCES"),
+        ("SELECT nextval('leak_seq'), lastval()", "DISCARD SEQUENCES"),
         ("SET my.a = 1; SET my.b = 2", "DISCARD ALL"),
         ("CREATE TEMP TABLE leak (a int); LISTEN leak", "DISCARD ALL"),
         ("BEGIN; CREATE TEMP TABLE leak (a int); COMMIT", "BEGIN; DROP TABLE leak; COMMIT"),
