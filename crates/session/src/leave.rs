@@ -14,18 +14,24 @@ use crate::settings::Fingerprint;
 pub enum Leave {
     /// It goes back to the pool.
     Release,
-    /// `DISCARD ALL` was written for it: its replies end in `Progress::Reset`, and
-    /// then it goes back to the pool (or, retired, is closed).
+    /// What clears it was written for it: the replies end in `Progress::Reset`, and
+    /// with `true` it goes back to the pool. Else it is closed.
     Reset,
     /// It must be closed: it is in the middle of something, or carries what no command
     /// clears away.
     Close,
 }
 
+/// Clears away everything but what [`Pin::Load`] and [`Pin::ServerState`] stand for.
+const RESET: &str = "DISCARD ALL";
+
 impl Session {
     /// The client leaves while it holds `link`: writes to `out` what clears away what it
     /// left there. Its session ends with this.
-    pub fn leave(&mut self, link: &mut Link, out: &mut Vec<u8>) -> Leave {
+    ///
+    /// `first` is what the operator wants to be run; `DISCARD ALL` is run in any case,
+    /// since nothing of one session may be seen by another.
+    pub fn leave(&mut self, link: &mut Link, first: Option<&str>, out: &mut Vec<u8>) -> Leave {
         let lasting = |pin| self.pinned.is_some_and(|pinned| pinned.causes.contains(pin));
         let at_rest = self.phase == Phase::Gathering && self.exchange.place.is_none();
         if !at_rest || !link.is_idle() || link.retired().is_some() {
@@ -37,10 +43,13 @@ impl Session {
         if !self.holds {
             return Leave::Release;
         }
-        client::query(out, "DISCARD ALL");
+        let same = |sql: &&str| !sql.trim().trim_end_matches(';').eq_ignore_ascii_case(RESET);
+        for sql in first.filter(same).into_iter().chain([RESET]) {
+            client::query(out, sql);
+            link.expect(Await::Query, Owner::Reset);
+        }
         link.forget_prepared();
         link.applied = None;
-        link.expect(Await::Query, Owner::Reset);
         Leave::Reset
     }
 

@@ -386,6 +386,7 @@ impl Session {
             }
             Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
             Owner::Client | Owner::GuardEnd | Owner::Fail => self.exchange.status = Some(status),
+            Owner::Reset if !link.expects.is_empty() => return Ok(Step::Drop),
             Owner::Reset => {
                 return Ok(Step::Stop(Progress::Reset(self.take_reset(link, status))));
             }

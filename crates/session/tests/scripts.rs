@@ -1019,7 +1019,7 @@ fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
     assert_eq!(rig.send(&mut primary, place), "Q[SELECT f()] CAPTURE", "nobody asks what is left");
     rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:2000");
     let mut out = Vec::new();
-    assert_eq!(rig.session.leave(&mut primary, &mut out), Leave::Reset);
+    assert_eq!(rig.session.leave(&mut primary, Some("discard all;"), &mut out), Leave::Reset);
     assert_eq!(sent(&out), "Q[DISCARD ALL]");
     let (seen, progress) = rig.answer(&mut primary, "C:DISCARD Z:I");
     assert_eq!((seen.as_str(), progress), ("", Progress::Reset(true)));
@@ -1032,11 +1032,11 @@ fn a_connection_in_a_transaction_is_not_cleaned_but_closed() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     rig.session.set_mode(Mode::Session);
     rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
-    assert_eq!(rig.session.leave(&mut primary, &mut Vec::new()), Leave::Close);
+    assert_eq!(rig.session.leave(&mut primary, None, &mut Vec::new()), Leave::Close);
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     rig.session.set_mode(Mode::Session);
     rig.run(&mut primary, PRIMARY, &query("LOAD 'x'"), "C:LOAD Z:I CAPTURED:2000");
-    assert_eq!(rig.session.leave(&mut primary, &mut Vec::new()), Leave::Close);
+    assert_eq!(rig.session.leave(&mut primary, None, &mut Vec::new()), Leave::Close);
 }
 
 #[test]
@@ -1073,4 +1073,21 @@ fn nobody_is_tied_to_a_replica() {
     let (sent, _) = rig.run(&mut replica, REPLICA, &query("COMMIT"), "C:COMMIT Z:I 1 LEFT:4/1");
     assert_eq!(sent, "Q[COMMIT] INVENTORY");
     assert!(!rig.session.holds_link() && replica.retired().is_some());
+}
+
+#[test]
+fn the_operators_own_reset_query_runs_first() {
+    for (replies, clean) in [
+        ("T C:SELECT Z:I C:DISCARD Z:I", true),
+        ("E:42601 Z:I C:DISCARD Z:I", false),
+        ("C:BEGIN Z:T E:25001 Z:E", false),
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.session.set_mode(Mode::Session);
+        rig.run(&mut primary, PRIMARY, &query("SELECT 1"), "T D C:SELECT Z:I CAPTURED:2000");
+        let mut out = Vec::new();
+        assert_eq!(rig.session.leave(&mut primary, Some("SELECT f()"), &mut out), Leave::Reset);
+        assert_eq!(sent(&out), "Q[SELECT f()] Q[DISCARD ALL]");
+        assert_eq!(rig.answer(&mut primary, replies).1, Progress::Reset(clean));
+    }
 }

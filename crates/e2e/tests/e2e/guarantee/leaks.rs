@@ -370,3 +370,68 @@ async fn in_transactions(bed: &Bed) {
         second.ask("INSERT INTO leak_serial (v) VALUES (2)").await;
     }
 }
+
+/// Everything at once, in session mode: kept while the client is there, gone with it.
+#[tokio::test]
+async fn in_session_mode_a_client_leaves_its_connection_clean() {
+    let args = ["--set", "pool.size=1", "--set", "pool.mode=session"];
+    let bed = Bed::start(&args).await;
+    let admin = connect(&bed.cluster.primary().superuser_url()).await;
+    admin.batch_execute("CREATE ROLE clerk; ALTER ROLE app SUPERUSER").await.unwrap();
+    bed.prepare(SCHEMA).await;
+    let direct = connect(&bed.direct()).await;
+    let look_there = text(&direct, LOOK).await;
+    text(&direct, "SELECT setseed(0.5)").await;
+    let clean = Clean { look: look_there, seeded: text(&direct, "SELECT random()").await };
+    let mut pids = Vec::new();
+    for round in 0..3 {
+        let mut first = Raw::login(bed.proxy.port(), &[]).await;
+        pids.push(first.ask("SELECT pg_backend_pid()").await);
+        for (name, sql) in STATES {
+            if !matches!(*name, "a random seed" | "PREPARE by a function")
+                && !name.starts_with("a temporary table by")
+                && !name.starts_with("a procedure")
+                && !name.starts_with("SET SESSION CHARACTERISTICS")
+                && !name.starts_with("SET SESSION AUTHORIZATION")
+                && !name.starts_with("SET search_path")
+                && !name.contains("by a function")
+            {
+                assert_eq!(error(&mut first, &query(sql)).await, "", "{name}, round {round}");
+            }
+        }
+        let mut bind = run("named", "SELECT 1");
+        bind.extend(sync());
+        assert_eq!(error(&mut first, &bind).await, "");
+        assert_eq!(first.ask("SELECT pg_backend_pid()").await, pids[round], "it is its own");
+        first.ask("RESET ROLE").await;
+        assert_eq!(first.ask("SELECT currval('leak_seq')").await.len(), 1);
+        let mut second = Raw::login(bed.proxy.port(), &[]).await;
+        assert!(!seen(&mut second, &clean, Some(KEPT_OFF)).await, "there is only one");
+        drop((first, second));
+        let mut third = Raw::login(bed.proxy.port(), &[]).await;
+        assert!(seen(&mut third, &clean, None).await);
+    }
+    assert!(pids.iter().all(|pid| *pid == pids[0]), "cleared, not closed: {pids:?}");
+}
+
+#[tokio::test]
+async fn in_statement_mode_no_transaction_begins() {
+    let bed = Bed::start(&["--set", "pool.mode=statement"]).await;
+    bed.prepare("CREATE TABLE t (id int)").await;
+    for bytes in [
+        query("BEGIN"),
+        [run("", "BEGIN"), sync()].concat(),
+        query("BEGIN; INSERT INTO t VALUES (1)"),
+    ] {
+        let mut raw = Raw::login(bed.proxy.port(), &[]).await;
+        raw.ask("INSERT INTO t VALUES (2)").await;
+        raw.send(&[bytes, query("INSERT INTO t VALUES (1)")].concat()).await;
+        let replies = raw.until_end().await;
+        let error = replies.iter().find(|reply| reply.tag == b'E').map(Reply::code);
+        assert_eq!(error.as_deref(), Some("08P01"));
+    }
+    let mut raw = Raw::login(bed.proxy.port(), &[]).await;
+    raw.ask("BEGIN; INSERT INTO t VALUES (2); COMMIT").await;
+    assert_eq!(raw.ask("SELECT count(*) FROM t WHERE id = 1").await, ["0"]);
+    assert_eq!(raw.ask("SELECT count(*) FROM t WHERE id = 2").await, ["4"]);
+}
