@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
+use afterwrite_core::Reason;
 use afterwrite_net::Stream;
-use afterwrite_session::{Gathered, Progress, Session};
+use afterwrite_session::{Gathered, Leave, Place, Progress, Session};
 use afterwrite_types::Moment;
 use afterwrite_wire::server::{self, Report};
 use tokio::time::{Sleep, sleep, timeout};
@@ -17,6 +18,7 @@ use tracing::{debug, info};
 
 use crate::buffer::{Inbox, LENT, Outbox};
 use crate::doubt::Doubt;
+use crate::pump::Pumped;
 use crate::roster::{Errand, Life, Registered};
 use crate::settings::Settings;
 use crate::shared::{Counted, Shared};
@@ -25,6 +27,9 @@ use crate::tenant::Tenant;
 
 /// How long the last words to a client may take.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long a server connection may take to be cleared behind a client.
+const CLEARED_WITHIN: Duration = Duration::from_secs(5);
 
 /// One client and everything it holds.
 pub(crate) struct Client {
@@ -97,7 +102,28 @@ impl Client {
             server::error(self.outbox.end(), &report);
             let _ = timeout(GOODBYE, self.flush()).await;
         }
+        self.clear_link().await;
         self.tenant.database.stats.add(&self.tally);
+    }
+
+    /// Clears the connection that the client still holds, so that others may have it.
+    async fn clear_link(&mut self) {
+        let Some(link) = self.link.as_mut() else { return };
+        let settings = self.tenant.database.settings();
+        let first = Some(settings.reset_query.as_str()).filter(|query| !query.is_empty());
+        match self.session.leave(&mut link.link, first, self.upstream.end()) {
+            Leave::Release => self.give_back(false).await,
+            Leave::Close => self.drop_link(),
+            Leave::Reset => {
+                // Nobody is there to be sent anything.
+                self.gone = true;
+                let place = Place::Primary(Reason::Pinned);
+                match timeout(CLEARED_WITHIN, self.pump(place)).await {
+                    Ok(Pumped::Progress(Progress::Reset(true))) => self.give_back(false).await,
+                    Ok(_) | Err(_) => self.drop_link(),
+                }
+            }
+        }
     }
 
     /// Waits for the client's next exchange and has it carried out.
@@ -276,7 +302,7 @@ impl Client {
         let report = Report::fatal("57P01", "the connection to the server was lost")
             .detail(format!("It was held between statements: {held}."))
             .hint("reconnect and begin again");
-        if self.session.pinned().is_some() {
+        if !self.session.in_transaction() {
             // It may be waiting for notifications that will not come.
             return Err(End::Fatal(report));
         }
@@ -304,7 +330,9 @@ impl Client {
             Poll::Ready(Ok(Some(count))) if count > 0 => {
                 let bytes = self.replies.bytes();
                 let out = self.outbox.end();
-                match self.session.relay(&mut link.link, bytes, &self.shared.sequence, out) {
+                let sequence = &self.shared.sequence;
+                let upstream = self.upstream.end();
+                match self.session.relay(&mut link.link, bytes, sequence, out, upstream) {
                     Ok(relayed) if relayed.progress == Progress::More => {
                         self.replies.consume(relayed.consumed);
                         Poll::Ready((None, link.link.retired() == Some("ended by the server")))

@@ -27,7 +27,7 @@ impl Client {
         let busy = Counted::new(&self.shared.busy);
         let ended = self.carry_out_asked(request, asked).await;
         drop(busy);
-        self.registered.card.pinned(self.session.pinned());
+        self.registered.card.pinned(self.session.pinned().map(|pinned| pinned.causes));
         self.add_up(asked);
         ended
     }
@@ -260,9 +260,9 @@ impl Client {
                 Ok(Ran::Again(Some(Reason::Rerouted)))
             }
             Pumped::Lost(detail) => self.lose_link(&detail, mark),
-            Pumped::Progress(Progress::More | Progress::Client | Progress::Prelude(_)) => {
-                self.lose_link("lost count of replies", mark)
-            }
+            Pumped::Progress(
+                Progress::More | Progress::Client | Progress::Prelude(_) | Progress::Reset(_),
+            ) => self.lose_link("lost count of replies", mark),
             Pumped::Fault(report) => {
                 self.abandon(mark);
                 Err(End::Fatal(report))
@@ -288,7 +288,7 @@ impl Client {
     }
 
     /// Gives the server connection back, unless the client goes on holding it.
-    async fn give_back(&mut self, keep: bool) {
+    pub(crate) async fn give_back(&mut self, keep: bool) {
         if keep {
             return;
         }

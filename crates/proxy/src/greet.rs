@@ -92,6 +92,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     }
     let places = take_places(&tenant, &settings, shared)?;
     let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
+    session.set_mode(tenant.mode.of_sessions());
     take_ours(&ours, &mut session, shared, &tenant)?;
     let who = Who {
         tenant: Arc::clone(&tenant),

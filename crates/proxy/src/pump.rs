@@ -186,14 +186,16 @@ impl Client {
         };
         let out = self.outbox.end();
         let bytes = self.replies.bytes();
-        match self.session.relay(&mut link.link, bytes, &self.shared.sequence, out) {
+        let upstream = self.upstream.end();
+        match self.session.relay(&mut link.link, bytes, &self.shared.sequence, out, upstream) {
             Ok(relayed) => {
                 self.replies.consume(relayed.consumed);
                 match relayed.progress {
                     Progress::More | Progress::Client => Poll::Pending,
-                    progress @ (Progress::Prelude(_) | Progress::Done(_) | Progress::Again) => {
-                        Poll::Ready(Pumped::Progress(progress))
-                    }
+                    progress @ (Progress::Prelude(_)
+                    | Progress::Done(_)
+                    | Progress::Reset(_)
+                    | Progress::Again) => Poll::Ready(Pumped::Progress(progress)),
                 }
             }
             Err(fault) => Poll::Ready(Pumped::Lost(fault.to_string())),

@@ -207,6 +207,15 @@ pub enum PoolMode {
 }
 
 impl PoolMode {
+    /// The mode of a client's session.
+    pub(crate) const fn of_sessions(self) -> afterwrite_session::Mode {
+        match self {
+            Self::Session => afterwrite_session::Mode::Session,
+            Self::Transaction => afterwrite_session::Mode::Transaction,
+            Self::Statement => afterwrite_session::Mode::Statement,
+        }
+    }
+
     /// The field's word for it.
     pub const fn name(self) -> &'static str {
         match self {

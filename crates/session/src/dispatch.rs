@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use afterwrite_types::{Role, Sequence};
-use afterwrite_wire::client::{self, Bind, STATEMENT};
+use afterwrite_wire::client::{self, Bind, PORTAL, STATEMENT};
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
 
 use crate::exchange::{Op, Place, Span};
 use crate::intent::{Change, Transaction};
-use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say};
+use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say, Unnamed};
+use crate::mode::{Mode, Sequences, SessionId};
 use crate::session::{Phase, Session};
 use crate::settings::Fingerprint;
 use crate::statement::Prepared;
+
+/// The statement that has sequences forgotten, and its portal.
+const SEQUENCES_NAME: &str = "_afterwrite_sequences";
 
 /// What is known where an exchange is dispatched.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +38,17 @@ pub struct Prelude {
 
 impl Session {
     /// What must be sent first so that `link` has this client's settings.
+    ///
+    /// On a connection that stays with the client there is nothing to bring: its settings
+    /// are there, also those that only the server knows.
     pub fn prelude(&self, link: &Link) -> Option<Prelude> {
         let wanted = self.settings.fingerprint();
-        (link.status == server::IDLE && link.applied != Some(wanted))
-            .then(|| Prelude { sql: self.settings.script(), fingerprint: wanted })
+        let strange = link.stained.is_some_and(|session| session != self.id);
+        if self.holds || link.status != server::IDLE || link.applied == Some(wanted) && !strange {
+            return None;
+        }
+        let sql = self.settings.script(link.other_role || link.stained.is_some());
+        Some(Prelude { sql, fingerprint: wanted })
     }
 
     /// Writes the prelude; its replies end in `Progress::Prelude`.
@@ -47,6 +58,7 @@ impl Session {
         link.expect(Await::Query, Owner::Prelude);
         // RESET ALL and SET may have run half: until "ready" nothing is known.
         link.applied = None;
+        link.unnamed = Unnamed::Unknown;
         self.prelude = Some(prelude.fingerprint);
     }
 
@@ -70,6 +82,10 @@ impl Session {
                 link.expect(Await::Query, Owner::GuardBegin);
             }
         }
+        if self.wants_fresh_sequences(link) {
+            forget_sequences(link, first, out);
+        }
+        self.note_what_may_stay(link);
         let executed = self.exchange.executed.take();
         if let Some((name, prepared)) = &executed {
             client::parse_bytes(out, name.as_bytes(), &prepared.rest);
@@ -79,7 +95,10 @@ impl Session {
         }
         let ops = std::mem::take(&mut self.exchange.ops);
         for op in &ops {
-            send(op, link, inbox, out);
+            send(op, link, self.id, inbox, out);
+            if let Op::Fail { error, .. } = op {
+                self.exchange.refusal = Some(error.clone());
+            }
         }
         if let Some((name, _)) = &executed {
             client::close(out, STATEMENT, name.as_bytes());
@@ -107,7 +126,7 @@ impl Session {
         }
         if let Some(script) = self.restoration() {
             client::query(out, &script);
-            link.unnamed = None;
+            link.unnamed = Unnamed::Unknown;
             link.expect(Await::Query, Owner::Restore);
         }
         if self.wants_capture(link, how) {
@@ -125,6 +144,9 @@ impl Session {
             client::sync(out);
             link.expect(Await::Sync, Owner::Capture);
         }
+        if self.wants_inventory() && self.may_ask_at_once(link) {
+            self.ask_inventory(link, out);
+        }
     }
 
     /// What brings back the client's settings of its login, behind a `RESET`: the
@@ -134,7 +156,7 @@ impl Session {
             return None;
         }
         match self.exchange.intent.changes.as_slice() {
-            [Change::ResetAll] => self.settings.restoration(),
+            [Change::ResetAll | Change::DiscardAll] => self.settings.restoration(),
             [Change::Reset(name)] => self.settings.restoration_of(name),
             _ => None,
         }
@@ -186,7 +208,8 @@ impl Session {
             && !exchange.intent.only_shows
             && exchange.intent.transaction == Transaction::Untouched
             && !self.in_transaction()
-            && self.pin.is_none()
+            && !self.holds
+            && self.mode != Mode::Session
     }
 }
 
@@ -199,8 +222,8 @@ fn body(inbox: &[u8], span: Span) -> &[u8] {
 }
 
 /// Writes one message of the client's in the words of this server.
-fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
-    let mut pass = |span: Span, what: Option<Await>, link: &mut Link| {
+fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8>) {
+    let pass = |out: &mut Vec<u8>, span: Span, what: Option<Await>, link: &mut Link| {
         out.extend_from_slice(bytes(inbox, span));
         if let Some(what) = what {
             link.expect(what, Owner::Client);
@@ -209,17 +232,17 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
     match op {
         Op::Query(span) => {
             // A simple query ends the server's unnamed statement.
-            link.unnamed = None;
-            pass(*span, Some(Await::Query), link);
+            link.unnamed = Unnamed::Unknown;
+            pass(out, *span, Some(Await::Query), link);
         }
-        Op::FunctionCall(span) => pass(*span, Some(Await::FunctionCall), link),
+        Op::FunctionCall(span) => pass(out, *span, Some(Await::FunctionCall), link),
         Op::ParseUnread(span) => {
-            link.unnamed = None;
-            pass(*span, Some(Await::Parse(None)), link);
+            pass(out, *span, Some(Await::Parse(None)), link);
+            link.unnamed = Unnamed::UnreadOf(who);
         }
         Op::Parse { prepared, named: false, span } => {
-            link.unnamed = Some(prepared.id);
-            pass(*span, Some(Await::Parse(None)), link);
+            link.unnamed = Unnamed::Is(prepared.id);
+            pass(out, *span, Some(Await::Parse(None)), link);
         }
         Op::Parse { prepared, named: true, .. } => {
             // In a failed transaction the server has to be asked: it refuses.
@@ -240,7 +263,12 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
                 link.expect(Await::Bind, Owner::Client);
             }
         }
-        Op::Bind { prepared: None, span, .. } => pass(*span, Some(Await::Bind), link),
+        Op::Bind { prepared: None, named, span } => {
+            if !named {
+                hide_unnamed(link, who, out);
+            }
+            pass(out, *span, Some(Await::Bind), link);
+        }
         Op::DescribeStatement { prepared: Some(prepared), named, span } => {
             provide(prepared, *named, link, out);
             if *named {
@@ -250,15 +278,71 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
             }
             link.expect(Await::DescribeStatement, Owner::Client);
         }
-        Op::DescribeStatement { prepared: None, span, .. } => {
-            pass(*span, Some(Await::DescribeStatement), link);
+        Op::DescribeStatement { prepared: None, named, span } => {
+            if !named {
+                hide_unnamed(link, who, out);
+            }
+            pass(out, *span, Some(Await::DescribeStatement), link);
         }
-        Op::DescribePortal(span) => pass(*span, Some(Await::DescribePortal), link),
-        Op::ClosePortal(span) | Op::CloseStatement(span) => pass(*span, Some(Await::Close), link),
-        Op::Execute(span) => pass(*span, Some(Await::Execute), link),
-        Op::Flush(span) | Op::Copy(span) => pass(*span, None, link),
-        Op::Sync(span) => pass(*span, Some(Await::Sync), link),
+        Op::DescribePortal(span) => pass(out, *span, Some(Await::DescribePortal), link),
+        Op::ClosePortal(span) | Op::CloseStatement(span) => {
+            pass(out, *span, Some(Await::Close), link);
+        }
+        Op::Execute(span) => pass(out, *span, Some(Await::Execute), link),
+        Op::Flush(span) | Op::Copy(span) => pass(out, *span, None, link),
+        Op::Sync(span) => pass(out, *span, Some(Await::Sync), link),
+        Op::Fail { simple, .. } => fail(*simple, link, out),
         Op::Say(say) => link.expect(Await::Say(say.clone()), Owner::Client),
+    }
+}
+
+/// Another session's unnamed statement must not be there to be bound or described.
+fn hide_unnamed(link: &mut Link, who: SessionId, out: &mut Vec<u8>) {
+    if link.unnamed != Unnamed::UnreadOf(who) {
+        client::close(out, STATEMENT, b"");
+        link.unnamed = Unnamed::Unknown;
+        link.expect(Await::Close, Owner::Evict);
+    }
+}
+
+/// Has the server forget what `currval` and `lastval` would tell. Within a batch that is
+/// under way it must not be a transaction of its own.
+fn forget_sequences(link: &mut Link, alone: bool, out: &mut Vec<u8>) {
+    if link.status == server::FAILED {
+        return;
+    }
+    if !link.sequences_ready {
+        client::parse(out, SEQUENCES_NAME, "DISCARD SEQUENCES", &[]);
+        link.expect(Await::Parse(None), Owner::Sequences);
+        link.sequences_ready = true;
+    }
+    // A portal with a name: the unnamed one may be the client's, half read.
+    client::bind(out, SEQUENCES_NAME, SEQUENCES_NAME, &[], &[], &[]);
+    link.expect(Await::Bind, Owner::Sequences);
+    client::execute(out, SEQUENCES_NAME, 0);
+    link.expect(Await::Execute, Owner::Sequences);
+    client::close(out, PORTAL, SEQUENCES_NAME);
+    link.expect(Await::Close, Owner::Sequences);
+    if alone {
+        client::sync(out);
+        link.expect(Await::Sync, Owner::Sequences);
+    }
+    link.sequences = Sequences::Untouched;
+}
+
+/// Makes the server fail where the proxy has refused something itself, so that what the
+/// client did before is rolled back as the client must expect.
+fn fail(simple: bool, link: &mut Link, out: &mut Vec<u8>) {
+    /// A syntax error that says in the server's log where it comes from.
+    const SQL: &str = "afterwrite has refused a statement of this transaction";
+    if simple {
+        client::query(out, SQL);
+        link.unnamed = Unnamed::Unknown;
+        link.expect(Await::Query, Owner::Fail);
+    } else {
+        // Named, since the client may still have an unnamed one.
+        client::parse(out, "_afterwrite_refused", SQL, &[]);
+        link.expect(Await::Parse(None), Owner::Fail);
     }
 }
 
@@ -269,9 +353,9 @@ fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec
         if !link.has(prepared.id) {
             prepare(prepared, link, Owner::Prepare, out);
         }
-    } else if link.unnamed != Some(prepared.id) {
+    } else if link.unnamed != Unnamed::Is(prepared.id) {
         client::parse_bytes(out, b"", &prepared.rest);
-        link.unnamed = Some(prepared.id);
+        link.unnamed = Unnamed::Is(prepared.id);
         link.expect(Await::Parse(None), Owner::Prepare);
     }
 }

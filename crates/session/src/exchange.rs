@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::intent::Intent;
 use crate::link::Say;
+use crate::pinned::Causes;
 use crate::statement::Prepared;
 
 /// Where the bytes of a message stand, from the exchange's first byte.
@@ -22,6 +23,12 @@ pub(crate) struct Span {
 pub(crate) enum Op {
     Query(Span),
     FunctionCall(Span),
+    /// The proxy has refused something with this error, and the server must fail, too:
+    /// as a query of its own, or within a batch.
+    Fail {
+        error: Box<[u8]>,
+        simple: bool,
+    },
     /// A statement of the client's; `named` on servers by our name for it.
     Parse {
         prepared: Arc<Prepared>,
@@ -150,6 +157,11 @@ pub(crate) struct Exchange {
     pub(crate) captured: bool,
     /// The moment before the position was asked for.
     pub(crate) capture_asked: afterwrite_types::Moment,
+    /// It is asked what the session leaves on the connection, and the answer.
+    pub(crate) asks_inventory: bool,
+    pub(crate) left: Option<Causes>,
+    /// The error to be told in place of the server's.
+    pub(crate) refusal: Option<Box<[u8]>>,
     /// The status to tell the client once everything of ours is answered.
     pub(crate) status: Option<u8>,
     pub(crate) failed: bool,

@@ -11,6 +11,8 @@ pub enum ClientFault {
     Malformed(Malformed),
     /// A message type that no client sends.
     UnknownMessage(u8),
+    /// It began a transaction where each statement may run on another server.
+    TransactionBlock,
 }
 
 impl ClientFault {
@@ -18,7 +20,7 @@ impl ClientFault {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             Self::Malformed(malformed) => malformed.sqlstate(),
-            Self::UnknownMessage(_) => "08P01",
+            Self::UnknownMessage(_) | Self::TransactionBlock => "08P01",
         }
     }
 }
@@ -28,6 +30,7 @@ impl fmt::Display for ClientFault {
         match self {
             Self::Malformed(malformed) => write!(f, "the client sent {malformed}"),
             Self::UnknownMessage(tag) => write!(f, "invalid frontend message type {tag}"),
+            Self::TransactionBlock => f.write_str(TRANSACTION_BLOCK),
         }
     }
 }
@@ -51,7 +54,13 @@ pub enum ServerFault {
         /// Its type.
         tag: u8,
     },
+    /// A transaction was left open where each statement may run on another server.
+    TransactionBlock,
 }
+
+/// What a client is told that begins one.
+pub(crate) const TRANSACTION_BLOCK: &str =
+    "transaction blocks are not allowed in statement pooling mode";
 
 impl fmt::Display for ServerFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,6 +69,7 @@ impl fmt::Display for ServerFault {
             Self::OutOfTurn { tag } => {
                 write!(f, "the server sent a message of type {:?} out of turn", char::from(*tag))
             }
+            Self::TransactionBlock => f.write_str(TRANSACTION_BLOCK),
         }
     }
 }

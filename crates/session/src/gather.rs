@@ -15,6 +15,7 @@ use crate::exchange::{Op, Request, Route, Span};
 use crate::fault::ClientFault;
 use crate::intent::{Intent, Transaction};
 use crate::link::Say;
+use crate::mode::Mode;
 use crate::session::{Phase, Session};
 use crate::statement::{Library, Prepared};
 
@@ -129,7 +130,7 @@ impl Session {
             tag::FLUSH => return Ok(Some(self.take_flush(span))),
             tag::SYNC => Some(self.take_sync(span)),
             tag::FUNCTION_CALL => {
-                self.exchange.intent.add(&Intent::unread());
+                self.exchange.intent.add(&Intent::call());
                 self.push_executing(Op::FunctionCall(span));
                 self.exchange.complete = true;
                 Some(Gathered::Request(self.request()))
@@ -150,6 +151,15 @@ impl Session {
         Ok(done)
     }
 
+    /// In statement mode no transaction can be begun.
+    fn allows(&self, intent: &Intent) -> Result<(), ClientFault> {
+        let begins = matches!(intent.transaction, Transaction::Begins { .. });
+        if begins && self.mode == Mode::Statement {
+            return Err(ClientFault::TransactionBlock);
+        }
+        Ok(())
+    }
+
     fn is_overfull(&self) -> bool {
         self.exchange.scanned >= self.limits.held_max && !self.exchange.ops.is_empty()
     }
@@ -159,7 +169,7 @@ impl Session {
         Gathered::Request(self.request())
     }
 
-    fn push(&mut self, op: Op) {
+    pub(crate) fn push(&mut self, op: Op) {
         if self.exchange.skip {
             return;
         }
@@ -170,7 +180,7 @@ impl Session {
     }
 
     fn push_executing(&mut self, op: Op) {
-        self.exchange.executes = true;
+        self.exchange.executes |= !self.exchange.skip;
         self.push(op);
     }
 
@@ -183,16 +193,23 @@ impl Session {
         let text = query_text(body)?;
         let analysis = afterwrite_sql::analyse(text);
         let intent = if self.misreads(text) { Intent::unread() } else { Intent::of(&analysis) };
-        if intent.local {
+        self.allows(&intent)?;
+        if let Some(name) = self.names_reserved(&analysis) {
+            self.fail_unknown(name.as_bytes(), true);
+        } else if intent.local {
             let single = analysis.single().map(|statement| &statement.effect);
             if let Some(Effect::Afterwrite(command)) = single {
                 let answer = self.carry_out(command, around);
                 if answer == Answer::NeedsFence && !around.fence_failed {
                     return Ok(Gathered::NeedsFence(around.now));
                 }
-                let mut bytes = Vec::new();
-                command::write(&answer, true, &mut bytes);
-                self.push(Op::Say(Say::Bytes(bytes.into())));
+                if let Answer::Failed(report) = &answer {
+                    self.fail_query(report);
+                } else {
+                    let mut bytes = Vec::new();
+                    command::write(&answer, true, &mut bytes);
+                    self.push(Op::Say(Say::Bytes(bytes.into())));
+                }
             } else {
                 self.take_mixed(&analysis, span, around);
             }
@@ -266,10 +283,8 @@ impl Session {
                     self.carry_out(command, around)
                 }
             };
-            if let Answer::Failed(_) = answer {
-                let mut bytes = Vec::new();
-                command::write(&answer, true, &mut bytes);
-                self.push(Op::Say(Say::Bytes(bytes.into())));
+            if let Answer::Failed(report) = &answer {
+                self.fail_query(report);
                 return;
             }
         }
@@ -338,6 +353,19 @@ impl Session {
             return Ok(None);
         }
         let prepared = self.statements.find(bind.statement).cloned();
+        if self.is_reserved(bind.statement) {
+            self.fail_unknown(bind.statement, false);
+            return Ok(None);
+        }
+        if let Some(name) = prepared.as_ref().and_then(|it| it.names.as_deref())
+            && self.is_reserved(name.as_bytes())
+        {
+            self.fail_unknown(name.as_bytes(), false);
+            return Ok(None);
+        }
+        if let Some(prepared) = &prepared {
+            self.allows(&prepared.intent)?;
+        }
         match prepared {
             Some(prepared) if self.is_ours(&prepared) => {
                 self.exchange.portal = Some((bind.portal.into(), prepared));
@@ -403,6 +431,10 @@ impl Session {
         if self.refuses_outdated(target.name) {
             return Ok(None);
         }
+        if self.is_reserved(target.name) {
+            self.fail_unknown(target.name, false);
+            return Ok(None);
+        }
         let named = !target.name.is_empty();
         match self.statements.find(target.name).cloned() {
             Some(prepared) if self.is_ours(&prepared) => self.say_described(&prepared, true),
@@ -463,19 +495,14 @@ impl Session {
         None
     }
 
-    /// Answers with an error, and skips what follows up to the Sync, as a server does.
-    fn fail(&mut self, report: &Report) {
-        let mut bytes = Vec::new();
-        server::error(&mut bytes, report);
-        self.push(Op::Say(Say::Bytes(bytes.into())));
-        self.exchange.skip = true;
-    }
-
     fn take_close(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
         let target = Target::decode(body)?;
         if target.kind == b'P' {
             self.push(Op::ClosePortal(span));
-        } else if self.pin.is_some() && self.statements.find(target.name).is_none() {
+        } else if (self.holds || self.unsure)
+            && self.statements.find(target.name).is_none()
+            && !self.is_reserved(target.name)
+        {
             // Possibly a statement of SQL's PREPARE, which lives on the server.
             self.push(Op::CloseStatement(span));
         } else {
@@ -582,8 +609,10 @@ impl Session {
             exchange.intent.reads_only() && exchange.intent.transaction == Transaction::Untouched;
         let route = if !exchange.needs_server {
             Route::Local
-        } else if self.in_transaction() || self.pin.is_some() {
+        } else if self.in_transaction() || self.holds {
             Route::Held
+        } else if self.mode == Mode::Session {
+            Route::Primary(Reason::Pinned)
         } else if exchange.intent.unread || exchange.flushed || !exchange.complete {
             Route::Primary(Reason::Unread)
         } else if self.settings.is_serializable() {

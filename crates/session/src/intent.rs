@@ -1,7 +1,9 @@
 //! What an exchange may do, all its statements taken together.
 
-use afterwrite_sql::{Access, Analysis, Effect, Pin, Reason};
+use afterwrite_sql::{Access, Analysis, Effect, Reason, Statement};
 use smallvec::SmallVec;
+
+use crate::pinned::Causes;
 
 /// What an exchange may do to the transaction it runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub enum Transaction {
     },
     /// One `COMMIT`, `ROLLBACK` or `PREPARE TRANSACTION` and nothing else, no `AND CHAIN`.
     Ends {
-        /// It was a `COMMIT`.
+        /// It was no `ROLLBACK`: the settings that were changed in it stay.
         commits: bool,
     },
     /// Anything else: the status that the server reports is all that is known.
@@ -32,8 +34,10 @@ pub enum Change {
     Set(String),
     /// `RESET name`, or `SET name TO DEFAULT`.
     Reset(String),
-    /// `RESET ALL` or `DISCARD ALL`.
+    /// `RESET ALL`.
     ResetAll,
+    /// `DISCARD ALL`, which resets the role, too.
+    DiscardAll,
 }
 
 /// What an exchange may do.
@@ -48,8 +52,16 @@ pub struct Intent {
     pub transaction: Transaction,
     /// It may ask the client for `COPY` data.
     pub copy_in: bool,
-    /// It leaves something behind on the server connection.
-    pub pin: Option<Pin>,
+    /// What it leaves behind on the server connection, by its text.
+    pub pins: Causes,
+    /// It runs code that nobody has read: what that leaves only the server knows.
+    pub opaque: bool,
+    /// It may move a sequence.
+    pub moves_sequence: bool,
+    /// It may end what ties the client to its connection.
+    pub releases: bool,
+    /// `DISCARD SEQUENCES`.
+    pub forgets_sequences: bool,
     /// It drops prepared statements that we put there.
     pub forgets_prepared: bool,
     /// `SAVEPOINT` and its like.
@@ -73,7 +85,11 @@ impl Default for Intent {
             writes: None,
             transaction: Transaction::Untouched,
             copy_in: false,
-            pin: None,
+            pins: Causes::default(),
+            opaque: false,
+            moves_sequence: false,
+            releases: false,
+            forgets_sequences: false,
             forgets_prepared: false,
             savepoint: false,
             sets_transaction: false,
@@ -90,7 +106,7 @@ impl Intent {
     pub fn of(analysis: &Analysis) -> Self {
         let mut intent = Self::default();
         for statement in &analysis.statements {
-            intent.add_statement(statement.access, statement.reason, &statement.effect);
+            intent.add_statement(statement);
         }
         if analysis.overflow {
             intent.give_up();
@@ -105,9 +121,28 @@ impl Intent {
         intent
     }
 
+    /// A function of the client's choice, called by its number.
+    pub(crate) fn call() -> Self {
+        Self {
+            statements: 1,
+            writes: Some(Reason::UnknownFunction),
+            opaque: true,
+            moves_sequence: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether it is proven to read only and leaves nothing behind.
     pub fn reads_only(&self) -> bool {
-        self.writes.is_none() && self.pin.is_none() && !self.unread && self.changes.is_empty()
+        self.writes.is_none() && self.pins.is_empty() && !self.unread && self.changes.is_empty()
+    }
+
+    /// Whether it changes who the statements run as.
+    pub(crate) fn changes_role(&self) -> bool {
+        self.changes.iter().any(|change| match change {
+            Change::Set(name) => crate::settings::is_role(name),
+            Change::Reset(_) | Change::ResetAll | Change::DiscardAll => false,
+        })
     }
 
     /// Whether it can run twice without anyone noticing: it only reads, or only
@@ -136,7 +171,11 @@ impl Intent {
         self.statements += other.statements;
         self.writes = self.writes.or(other.writes);
         self.copy_in |= other.copy_in;
-        self.pin = self.pin.or(other.pin);
+        self.pins = self.pins.and(other.pins);
+        self.opaque |= other.opaque;
+        self.moves_sequence |= other.moves_sequence;
+        self.releases |= other.releases;
+        self.forgets_sequences |= other.forgets_sequences;
         self.forgets_prepared |= other.forgets_prepared;
         self.savepoint |= other.savepoint;
         self.sets_transaction |= other.sets_transaction;
@@ -147,16 +186,25 @@ impl Intent {
 
     fn give_up(&mut self) {
         self.unread = true;
+        self.opaque = true;
+        self.moves_sequence = true;
         self.writes = self.writes.or(Some(Reason::Unreadable));
         self.transaction = Transaction::Mixed;
     }
 
-    fn add_statement(&mut self, access: Access, reason: Reason, effect: &Effect) {
-        let mut one = Self { statements: 1, ..Self::default() };
-        if access == Access::Writes {
-            one.writes = Some(reason);
+    fn add_statement(&mut self, statement: &Statement) {
+        let session = statement.session;
+        let mut one = Self {
+            statements: 1,
+            opaque: session.opaque,
+            moves_sequence: session.moves_sequence,
+            releases: session.releases,
+            ..Self::default()
+        };
+        if statement.access == Access::Writes {
+            one.writes = Some(statement.reason);
         }
-        match effect {
+        match &statement.effect {
             Effect::Show => one.only_shows = true,
             Effect::Plain
             | Effect::CopyOut
@@ -171,10 +219,10 @@ impl Intent {
                     serializable: *serializable,
                 };
             }
-            Effect::Commit { chain: false } => {
+            Effect::Commit { chain: false } | Effect::PrepareTransaction => {
                 one.transaction = Transaction::Ends { commits: true };
             }
-            Effect::Rollback { chain: false } | Effect::PrepareTransaction => {
+            Effect::Rollback { chain: false } => {
                 one.transaction = Transaction::Ends { commits: false };
             }
             Effect::Commit { chain: true } | Effect::Rollback { chain: true } => {
@@ -189,15 +237,18 @@ impl Intent {
             Effect::Reset { name } => one.changes.push(Change::Reset(name.to_string())),
             Effect::ResetAll => one.changes.push(Change::ResetAll),
             Effect::DiscardAll => {
-                one.changes.push(Change::ResetAll);
+                one.changes.push(Change::DiscardAll);
                 one.forgets_prepared = true;
+                one.forgets_sequences = true;
             }
+            Effect::DiscardSequences => one.forgets_sequences = true,
             Effect::DeallocateAll => one.forgets_prepared = true,
-            Effect::Pins(pin) => one.pin = Some(*pin),
+            Effect::Pins(pin) => one.pins.insert(*pin),
             Effect::CopyIn => one.copy_in = true,
             Effect::Afterwrite(_) => {
                 one.local = true;
                 one.writes = None;
+                one.opaque = false;
             }
         }
         self.add(&one);

@@ -7,6 +7,7 @@ use afterwrite_core::Proof;
 use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use afterwrite_wire::server;
 
+use crate::mode::{Sequences, SessionId};
 use crate::settings::Fingerprint;
 use crate::statement::StatementId;
 
@@ -56,6 +57,26 @@ pub(crate) enum Owner {
     Prelude,
     /// The proxy brings them back behind a `RESET` of the client's.
     Restore,
+    /// The proxy has the server forget what another session did with sequences.
+    Sequences,
+    /// The proxy asks what the session has left.
+    Inventory,
+    /// The proxy makes the server fail where it has refused something itself.
+    Fail,
+    /// The proxy clears everything away behind a client that has left.
+    Reset,
+}
+
+/// What the server's unnamed statement is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Unnamed {
+    /// Nobody's to count on.
+    #[default]
+    Unknown,
+    /// This text.
+    Is(StatementId),
+    /// Something that was passed on unread, for this session.
+    UnreadOf(SessionId),
 }
 
 /// What the server still has to answer.
@@ -111,6 +132,7 @@ pub(crate) struct Passing {
 
 /// One server connection, without its socket.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct Link {
     pub(crate) spec: LinkSpec,
     pub(crate) expects: VecDeque<Expect>,
@@ -120,9 +142,17 @@ pub struct Link {
     /// The transaction status in the last "ready".
     pub(crate) status: u8,
     pub(crate) applied: Option<Fingerprint>,
-    /// The text of the server's unnamed statement, if it is one of ours to know.
-    pub(crate) unnamed: Option<StatementId>,
+    pub(crate) unnamed: Unnamed,
     pub(crate) capture_ready: bool,
+    pub(crate) inventory_ready: bool,
+    pub(crate) sequences_ready: bool,
+    /// Whose movements of sequences it would tell.
+    pub(crate) sequences: Sequences,
+    /// Code that nobody has read has run on it for this session: its settings may be others
+    /// than `applied`, and any other session must have them reset.
+    pub(crate) stained: Option<SessionId>,
+    /// Its role may be another than who logged in.
+    pub(crate) other_role: bool,
     /// When each was last used, and of which generation its plan is.
     prepared: BTreeMap<StatementId, (u64, u64)>,
     uses: u64,
@@ -139,8 +169,13 @@ impl Link {
             skipping: false,
             status: server::IDLE,
             applied: Some(Fingerprint::default()),
-            unnamed: None,
+            unnamed: Unnamed::Unknown,
             capture_ready: spec.capture,
+            inventory_ready: false,
+            sequences_ready: false,
+            sequences: Sequences::Untouched,
+            stained: None,
+            other_role: false,
             prepared: BTreeMap::new(),
             uses: 0,
             retired: None,
@@ -175,7 +210,7 @@ impl Link {
     /// Notes that a simple query of the proxy's was run on it outside of any
     /// exchange: it ended the server's unnamed statement.
     pub fn note_simple_query(&mut self) {
-        self.unnamed = None;
+        self.unnamed = Unnamed::Unknown;
     }
 
     /// Nothing owed, no transaction open: it may serve anyone.
@@ -196,6 +231,12 @@ impl Link {
     /// How many statements are prepared on it.
     pub fn prepared_len(&self) -> usize {
         self.prepared.len()
+    }
+
+    /// How many statements the server has prepared by the protocol, ours included.
+    pub(crate) fn prepared_on_server(&self) -> usize {
+        let own = [self.capture_ready, self.inventory_ready, self.sequences_ready];
+        self.prepared.len() + own.into_iter().filter(|ready| *ready).count()
     }
 
     pub(crate) fn expect(&mut self, what: Await, owner: Owner) {
@@ -244,8 +285,10 @@ impl Link {
     /// The server has dropped all prepared statements, ours too.
     pub(crate) fn forget_prepared(&mut self) {
         self.prepared.clear();
-        self.unnamed = None;
+        self.unnamed = Unnamed::Unknown;
         self.capture_ready = false;
+        self.inventory_ready = false;
+        self.sequences_ready = false;
     }
 
     /// The server reported an error and skips to the next Sync: what was expected
@@ -258,7 +301,7 @@ impl Link {
                     let id = *id;
                     self.unlearn(id);
                 }
-                Await::Parse(None) => self.unnamed = None,
+                Await::Parse(None) => self.unnamed = Unnamed::Unknown,
                 Await::Bind
                 | Await::DescribeStatement
                 | Await::DescribePortal

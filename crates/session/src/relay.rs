@@ -1,5 +1,6 @@
 //! Reads a server's replies by their headers, and passes on what the client asked for.
 
+use afterwrite_sql::Pin;
 use afterwrite_types::{Fence, InsertPointer, Position, Role, Sequence};
 use afterwrite_wire::frame::{self, Head};
 use afterwrite_wire::server::{
@@ -8,10 +9,11 @@ use afterwrite_wire::server::{
 use afterwrite_wire::tags::server as tag;
 
 use crate::exchange::{Discard, Exchange, Place};
-use crate::fault::ServerFault;
-use crate::intent::{Change, Transaction};
+use crate::fault::{ServerFault, TRANSACTION_BLOCK};
+use crate::intent::Transaction;
 use crate::link::{Await, Expect, Link, Owner, Say};
-use crate::session::{Open, Outcome, Phase, Session};
+use crate::mode::Mode;
+use crate::session::{Outcome, Phase, Session};
 use crate::statement::StatementId;
 
 /// Bytes of a message's body that must be there before it is looked at.
@@ -29,6 +31,8 @@ pub enum Progress {
     Prelude(Result<(), String>),
     /// The exchange is over and the client has been told.
     Done(Outcome),
+    /// The client has left, and its connection is as good as new, or must be closed.
+    Reset(bool),
     /// The exchange must run again on the primary; the client has seen none of it.
     Again,
 }
@@ -51,13 +55,15 @@ enum Step {
 }
 
 impl Session {
-    /// Deals with what the server sent: writes to `out` what is for the client.
+    /// Deals with what the server sent: writes to `out` what is for the client, and to
+    /// `upstream` what the proxy still asks the server.
     pub fn relay(
         &mut self,
         link: &mut Link,
         bytes: &[u8],
         sequence: &Sequence,
         out: &mut Vec<u8>,
+        upstream: &mut Vec<u8>,
     ) -> Result<Relayed, ServerFault> {
         let mut consumed = 0;
         self.say(link, out);
@@ -78,7 +84,7 @@ impl Session {
             }
             let here = head.total().min(rest.len());
             let body = rest.get(frame::HEAD..here).unwrap_or_default();
-            let step = self.step(link, head, body, sequence, out)?;
+            let step = self.step(link, head, body, sequence, out, upstream)?;
             consumed += here;
             let kept = self.exchange.discards.is_none();
             let forward = matches!(step, Step::Forward) && kept;
@@ -121,13 +127,14 @@ impl Session {
         body: &[u8],
         sequence: &Sequence,
         out: &mut Vec<u8>,
+        upstream: &mut Vec<u8>,
     ) -> Result<Step, ServerFault> {
         let out_of_turn = || ServerFault::OutOfTurn { tag: head.tag };
         match head.tag {
             tag::NOTICE | tag::NOTIFICATION => return Ok(unasked(link)),
             tag::PARAMETER_STATUS => return Ok(self.take_parameter(link, body)),
             tag::ERROR => return Ok(self.take_error(link, body, head.body_len)),
-            tag::READY_FOR_QUERY => return self.take_ready(link, body, sequence, out),
+            tag::READY_FOR_QUERY => return self.take_ready(link, body, sequence, out, upstream),
             _ => {}
         }
         let Some(front) = link.expects.front() else { return Err(out_of_turn()) };
@@ -139,6 +146,12 @@ impl Session {
         match (head.tag, front.owner) {
             (tag::PARSE_COMPLETE, Owner::Capture) => link.capture_ready = true,
             (tag::DATA_ROW, Owner::Capture) => self.take_capture(link, body),
+            (tag::PARSE_COMPLETE, Owner::Inventory) => link.inventory_ready = true,
+            (tag::DATA_ROW, Owner::Inventory) => {
+                if let Some(answer) = eight_bytes(body) {
+                    self.take_inventory(link, answer);
+                }
+            }
             (tag::COPY_IN, _) => self.take_copy_in(link),
             (tag::COMMAND_COMPLETE, Owner::Client) => self.take_completion(link, body),
             _ => {}
@@ -187,24 +200,21 @@ impl Session {
         // Nobody read the statement; its tag tells what it left behind.
         let tag = command_tag(body).unwrap_or_default();
         match tag.split_ascii_whitespace().next().unwrap_or_default() {
-            "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "SELECT" | "COPY" | "BEGIN" | "START"
-            | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "RELEASE" | "FETCH" | "MOVE" | "TRUNCATE" => {}
-            "DISCARD" | "DEALLOCATE" => {
+            "SET" | "RESET" => self.noted.insert(Pin::Other),
+            "LOAD" => self.noted.insert(Pin::Load),
+            "DISCARD" if tag == "DISCARD ALL" => {
                 link.forget_prepared();
                 link.applied = None;
-                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
+                self.noted.insert(Pin::Other);
             }
-            _ => {
-                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
-            }
+            "DEALLOCATE" if tag == "DEALLOCATE ALL" => link.forget_prepared(),
+            // For the rest the server is asked what it has left.
+            _ => {}
         }
     }
 
     fn take_capture(&mut self, link: &Link, body: &[u8]) {
-        let value = DataRow::decode(body).ok().and_then(|mut row| row.next()?.ok()?);
-        if let Some(value) = value
-            && let Ok(bytes) = <[u8; 8]>::try_from(value)
-        {
+        if let Some(bytes) = eight_bytes(body) {
             let pointer = InsertPointer(u64::from_be_bytes(bytes));
             let lsn = pointer.last_record_end(link.spec.wal);
             let position = Position { line: link.spec.line, lsn };
@@ -239,11 +249,25 @@ impl Session {
                 Step::Drop
             }
             Owner::GuardEnd => Step::Drop,
+            Owner::Inventory => {
+                link.inventory_ready &= code != "26000";
+                Step::Drop
+            }
+            Owner::Reset => {
+                link.retire("could not be reset");
+                Step::Drop
+            }
+            Owner::Fail => {
+                self.exchange.failed = true;
+                self.exchange.answered = true;
+                let refusal = self.exchange.refusal.take();
+                refusal.map_or(Step::Drop, |error| Step::Replace(error.into()))
+            }
             Owner::Restore => {
                 self.exchange.restore_failed = true;
                 Step::Drop
             }
-            Owner::Client | Owner::Prepare | Owner::Evict => {
+            Owner::Client | Owner::Prepare | Owner::Evict | Owner::Sequences => {
                 let whole = head_len == body.len();
                 match self.take_client_error(code, is_outdated(code, body)) {
                     Step::Forward if whole => self.in_the_clients_words(body),
@@ -338,6 +362,7 @@ impl Session {
         body: &[u8],
         sequence: &Sequence,
         out: &mut Vec<u8>,
+        upstream: &mut Vec<u8>,
     ) -> Result<Step, ServerFault> {
         let status = ready_status(body)?;
         let ready = |what: &Await| matches!(what, Await::Query | Await::FunctionCall | Await::Sync);
@@ -351,6 +376,8 @@ impl Session {
                 let result = match self.prelude_error.take() {
                     None => {
                         link.applied = self.prelude.take();
+                        link.stained = None;
+                        link.other_role = self.settings.have_role();
                         Ok(())
                     }
                     Some(message) => Err(message),
@@ -358,16 +385,40 @@ impl Session {
                 return Ok(Step::Stop(Progress::Prelude(result)));
             }
             Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
-            Owner::Client | Owner::GuardEnd => self.exchange.status = Some(status),
-            Owner::Capture | Owner::Prepare | Owner::Evict | Owner::Restore => {}
+            Owner::Client | Owner::GuardEnd | Owner::Fail => self.exchange.status = Some(status),
+            Owner::Reset if !link.expects.is_empty() => return Ok(Step::Drop),
+            Owner::Reset => {
+                return Ok(Step::Stop(Progress::Reset(self.take_reset(link, status))));
+            }
+            Owner::Capture
+            | Owner::Prepare
+            | Owner::Evict
+            | Owner::Restore
+            | Owner::Sequences
+            | Owner::Inventory => {}
         }
         if !link.expects.is_empty() || self.exchange.status.is_none() {
+            return Ok(Step::Drop);
+        }
+        if status != IDLE && self.mode == Mode::Statement {
+            self.over = true;
+            self.fatal = Some(("08P01".to_owned(), TRANSACTION_BLOCK.to_owned()));
+            return Err(ServerFault::TransactionBlock);
+        }
+        if self.exchange.discards.is_none() {
+            self.follow_forgetting(link);
+            self.follow_pins(status, sequence);
+        }
+        let open = status != IDLE || self.exchange.discards.is_some();
+        if !open && !self.exchange.asks_inventory && self.wants_inventory() {
+            self.ask_inventory(link, upstream);
             return Ok(Step::Drop);
         }
         Ok(Step::Stop(match self.exchange.discards {
             Some(discard) => {
                 if discard == Discard::Wrote {
                     self.exchange.intent.writes = Some(afterwrite_sql::Reason::VolatileFunction);
+                    self.exchange.intent.opaque = true;
                 }
                 self.rewind();
                 Progress::Again
@@ -396,28 +447,19 @@ impl Session {
             self.scope.doubt(sequence.now());
         }
         self.follow_settings(&exchange, link, status);
-        if exchange.intent.forgets_prepared && !exchange.failed {
-            link.forget_prepared();
-            self.statements.clear();
-        } else if exchange.failed {
+        if exchange.failed {
             // What was not confirmed was not prepared.
             for name in exchange.parsed.iter().skip(exchange.parsed_ok) {
                 self.statements.remove(name);
             }
         }
-        if !exchange.failed {
-            self.pin = self.pin.or(exchange.intent.pin);
-        }
+        self.settle_pins(exchange.left, link, status, sequence);
         self.follow_transaction(&exchange, status);
         server::ready(out, status);
+        self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
         self.exchange.scanned = exchange.scanned;
         self.phase = Phase::Gathering;
-        Outcome {
-            keep: status != IDLE || self.pin.is_some(),
-            place: exchange.place,
-            captured: exchange.captured,
-            unresolved,
-        }
+        Outcome { keep: self.holds, place: exchange.place, captured: exchange.captured, unresolved }
     }
 
     /// Whether something may have been committed whose position is not known.
@@ -439,100 +481,17 @@ impl Session {
             };
         !nothing_committed
     }
+}
 
-    fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
-        if status == IDLE {
-            self.open = Open { status, ..Open::default() };
-            self.scope.set_transaction_level(None);
-            return;
-        }
-        if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
-            self.open.read_only = read_only;
-        }
-        let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
-        if exchange.intent.sets_transaction || unclear {
-            self.open.read_only = false;
-        }
-        self.open.status = status;
-    }
-
-    /// Takes up settings that the exchange changed, so that they follow the client.
-    fn follow_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
-        let intent = &exchange.intent;
-        let changes = if exchange.failed { &[][..] } else { intent.changes.as_slice() };
-        if !intent.changes.is_empty() && exchange.failed {
-            link.applied = None;
-        }
-        let before = self.settings.fingerprint();
-        let kept = link.applied == Some(before);
-        let opens = status != IDLE || self.in_transaction();
-        let replayable = intent.statements == 1 && changes.len() <= 1 && !intent.unread;
-        if !changes.is_empty() && !replayable {
-            // Several statements in one string: only the server knows the outcome.
-            let ours = changes.iter().all(|change| *change == Change::Reset(String::new()));
-            link.applied = None;
-            if !ours {
-                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
-            }
-        } else if let Some(change) = changes.first() {
-            let text = exchange.setting_texts.first().cloned().unwrap_or_default();
-            if opens {
-                self.open.changes.push((change.clone(), text));
-            } else {
-                self.apply(change, &text);
-            }
-        }
-        if !self.open.changes.is_empty() {
-            self.settle_settings(exchange, link, status);
-        } else if self.settings.fingerprint() != before {
-            let set = matches!(changes.first(), Some(Change::Set(_)));
-            link.applied = (kept && set).then(|| self.settings.fingerprint());
-        }
-        if matches!(changes, [Change::Reset(_) | Change::ResetAll]) && !opens {
-            // The restoration behind it has brought back what the login asked for.
-            let whole = matches!(changes, [Change::ResetAll]) || kept;
-            let sound = whole && !exchange.restore_failed && replayable;
-            link.applied = sound.then(|| self.settings.fingerprint());
-        }
-    }
-
-    /// Settings changed inside a transaction count once it has committed.
-    fn settle_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
-        if exchange.intent.savepoint {
-            // Which of them a ROLLBACK TO undid, only the server knows.
-            self.pin.get_or_insert(afterwrite_sql::Pin::Other);
-        }
-        if status != IDLE {
-            return;
-        }
-        link.applied = None;
-        let changes = std::mem::take(&mut self.open.changes);
-        let was_sound = self.open.status == IN_TRANSACTION && !exchange.failed;
-        match exchange.intent.transaction {
-            Transaction::Ends { commits: true } if was_sound => {
-                for (change, text) in changes {
-                    self.apply(&change, &text);
-                }
-            }
-            Transaction::Ends { .. } => {}
-            Transaction::Untouched | Transaction::Begins { .. } | Transaction::Mixed => {
-                self.pin.get_or_insert(afterwrite_sql::Pin::Other);
-            }
-        }
-    }
-
-    fn apply(&mut self, change: &Change, text: &str) {
-        match change {
-            Change::Set(name) => self.settings.set(name, text),
-            Change::Reset(name) => self.settings.reset(name),
-            Change::ResetAll => self.settings.reset_all(),
-        }
-    }
+/// The first value of a row, if it has eight bytes.
+fn eight_bytes(body: &[u8]) -> Option<[u8; 8]> {
+    let value = DataRow::decode(body).ok().and_then(|mut row| row.next()?.ok()?)?;
+    value.try_into().ok()
 }
 
 /// Something nobody asked for: passed on if the client is being served.
 fn unasked(link: &Link) -> Step {
-    let theirs = |owner| matches!(owner, Owner::Client | Owner::Restore);
+    let theirs = |owner| matches!(owner, Owner::Client | Owner::Restore | Owner::Fail);
     let ours = link.expects.front().is_some_and(|front| !theirs(front.owner));
     if ours { Step::Drop } else { Step::Forward }
 }
@@ -542,7 +501,7 @@ fn looked_at(head: Head) -> usize {
     match head.tag {
         tag::ERROR | tag::PARAMETER_STATUS => LOOK_MAX,
         tag::READY_FOR_QUERY | tag::COMMAND_COMPLETE => 64,
-        // A captured position: two bytes of columns, four of length, eight of value.
+        // A captured position or an inventory: two bytes of columns, four of length, eight of value.
         tag::DATA_ROW => 14,
         _ => 0,
     }

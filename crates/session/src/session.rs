@@ -1,7 +1,6 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor};
-use afterwrite_sql::Pin;
 use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::time::Duration;
@@ -9,6 +8,8 @@ use std::time::Duration;
 use crate::exchange::{Exchange, Op, Place};
 use crate::intent::Change;
 use crate::link::Link;
+use crate::mode::{Mode, SessionId};
+use crate::pinned::{Causes, Pinned};
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::statement::Statements;
@@ -60,13 +61,24 @@ pub(crate) struct Open {
 
 /// One client, from its first statement to its goodbye.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct Session {
     pub(crate) limits: Limits,
     pub(crate) scope: Scope,
     pub(crate) settings: Settings,
     pub(crate) statements: Statements,
     pub(crate) open: Open,
-    pub(crate) pin: Option<Pin>,
+    pub(crate) id: SessionId,
+    pub(crate) mode: Mode,
+    /// The server is asked behind everything what is left, also behind triggers and views.
+    pub(crate) wary: bool,
+    /// The server connection stays with the client between exchanges.
+    pub(crate) holds: bool,
+    pub(crate) pinned: Option<Pinned>,
+    /// Pins that were found while the exchange ran.
+    pub(crate) noted: Causes,
+    /// What is left on the connection is not known since something may have changed it.
+    pub(crate) unsure: bool,
     pub(crate) phase: Phase,
     pub(crate) exchange: Exchange,
     pub(crate) upstream: Upstream,
@@ -77,6 +89,8 @@ pub struct Session {
     pub(crate) encoding_ambiguous: bool,
     /// The last fatal error of the server, to be told if the connection is lost.
     pub(crate) fatal: Option<(String, String)>,
+    /// The client's connection must end with this exchange.
+    pub(crate) over: bool,
     pub(crate) last_decision: String,
     /// The settings that are being brought to a server, and its complaint.
     pub(crate) prelude: Option<crate::settings::Fingerprint>,
@@ -129,7 +143,13 @@ impl Session {
             settings,
             statements: Statements::default(),
             open: Open { status: server::IDLE, ..Open::default() },
-            pin: None,
+            id: SessionId::unique(),
+            mode: Mode::default(),
+            wary: false,
+            holds: false,
+            pinned: None,
+            noted: Causes::default(),
+            unsure: false,
             phase: Phase::Gathering,
             exchange: Exchange::default(),
             upstream: Upstream::default(),
@@ -137,12 +157,31 @@ impl Session {
             strings_escape: false,
             encoding_ambiguous: false,
             fatal: None,
+            over: false,
             last_decision: String::new(),
             prelude: None,
             prelude_error: None,
             prelude_reports: Vec::new(),
             turn,
         }
+    }
+
+    /// For how long it keeps a server connection; set before its first exchange.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    /// For how long it keeps a server connection.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Has the server asked behind every exchange what it left on the connection.
+    ///
+    /// Otherwise it is asked behind what runs code that nobody has read by its own text;
+    /// what a trigger, a default, a view or an operator runs is taken for harmless.
+    pub fn set_wary(&mut self, wary: bool) {
+        self.wary = wary;
     }
 
     /// What its reads must see, and what it asked for.
@@ -175,9 +214,15 @@ impl Session {
         self.phase == Phase::Gathering && self.exchange.is_empty() && self.upstream.left == 0
     }
 
-    /// Why the client is tied to its server connection.
-    pub fn pinned(&self) -> Option<&'static str> {
-        self.pin.map(Pin::name)
+    /// What ties the client to its server connection outside of transactions, and since
+    /// when. (In session mode nothing has to: it keeps its connection anyway.)
+    pub fn pinned(&self) -> Option<Pinned> {
+        self.pinned
+    }
+
+    /// Whether the server connection stays with the client between exchanges.
+    pub fn holds_link(&self) -> bool {
+        self.holds
     }
 
     /// Whether a transaction is open as far as the client knows.
@@ -289,8 +334,10 @@ impl Session {
     /// Answers what needs no server.
     pub fn reply_locally(&mut self, out: &mut Vec<u8>) {
         for op in std::mem::take(&mut self.exchange.ops) {
-            if let Op::Say(say) = op {
-                say.write(out);
+            match op {
+                Op::Say(say) => say.write(out),
+                Op::Fail { error, .. } => out.extend_from_slice(&error),
+                _ => {}
             }
         }
         if self.exchange.complete {
@@ -349,7 +396,7 @@ impl Session {
     pub fn lost(&mut self, link: &Link, detail: &str, out: &mut Vec<u8>) -> Verdict {
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
-        let tied = was_open || self.pin.is_some();
+        let tied = was_open || self.holds || self.over;
         if self.exchange.may_move() && !tied && self.exchange.tries < TRIES_MAX {
             self.rewind();
             return Verdict::Again;
@@ -360,13 +407,16 @@ impl Session {
         let lost = Lost { in_doubt };
         let mid_message = link.passing.left > 0 && link.passing.forward;
         let mut report = match self.fatal.take() {
+            Some((code, message)) if self.over => Report::error(code, message),
             Some((code, message)) => {
                 Report::error(code, message).detail("The server ended the connection.")
             }
             None => Report::error("08006", "the connection to the server was lost")
                 .detail(detail.to_owned()),
         };
-        report = if in_doubt {
+        report = if self.over {
+            report.hint("use pool mode transaction for statements that belong together")
+        } else if in_doubt {
             report.hint("the statement may or may not have taken effect: check before repeating it")
         } else if was_open {
             report.hint("the transaction was rolled back: reconnect and run it again")
@@ -399,6 +449,9 @@ impl Session {
         exchange.failed = false;
         exchange.answered = false;
         exchange.discards = None;
+        exchange.asks_inventory = false;
+        exchange.left = None;
+        exchange.refusal = None;
         self.phase = Phase::Gathering;
     }
 

@@ -41,12 +41,19 @@ impl Settings {
 
     /// Takes up a successful `SET` with this text.
     pub fn set(&mut self, name: &str, statement: &str) {
+        if name == SESSION_AUTHORIZATION {
+            // It ends the role.
+            self.current.remove(ROLE);
+        }
         self.current.insert(name.to_owned(), statement.trim_end_matches([';', ' ']).to_owned());
         self.renew();
     }
 
     /// Takes up a successful `RESET`.
     pub fn reset(&mut self, name: &str) {
+        if name == SESSION_AUTHORIZATION {
+            self.current.remove(ROLE);
+        }
         match self.startup.get(name) {
             Some(statement) => self.current.insert(name.to_owned(), statement.clone()),
             None => self.current.remove(name),
@@ -54,10 +61,22 @@ impl Settings {
         self.renew();
     }
 
-    /// Takes up a successful `RESET ALL`.
+    /// Takes up a successful `RESET ALL`: the role stays.
     pub fn reset_all(&mut self) {
+        let role = std::mem::take(&mut self.current).into_iter().filter(|(name, _)| is_role(name));
+        self.current = self.startup.clone().into_iter().chain(role).collect();
+        self.renew();
+    }
+
+    /// Takes up a successful `DISCARD ALL`.
+    pub fn discard_all(&mut self) {
         self.current.clone_from(&self.startup);
         self.renew();
+    }
+
+    /// Whether statements run as another than who logged in to the server.
+    pub(crate) fn have_role(&self) -> bool {
+        self.current.keys().any(|name| is_role(name))
     }
 
     /// Tells this set from others.
@@ -65,10 +84,19 @@ impl Settings {
         self.fingerprint
     }
 
-    /// SQL that brings a server connection with any settings to these.
-    pub fn script(&self) -> String {
-        let mut script = String::from("RESET ALL");
-        for statement in self.current.values() {
+    /// SQL that brings a server connection with any settings to these. `RESET ALL`
+    /// leaves the role as it is; `other_role` says that it may be another's.
+    pub fn script(&self, other_role: bool) -> String {
+        let mut script = String::new();
+        if other_role {
+            script.push_str("SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; ");
+        }
+        script.push_str("RESET ALL");
+        // The role last: it may not be allowed to set the rest.
+        let rest = self.current.iter().filter(|(name, _)| !is_role(name));
+        let roles = [SESSION_AUTHORIZATION, ROLE];
+        let roles = roles.iter().filter_map(|name| self.current.get(*name));
+        for statement in rest.map(|(_, statement)| statement).chain(roles) {
             let _ = write!(script, "; {statement}");
         }
         script
@@ -105,6 +133,14 @@ impl Settings {
             Fingerprint(hasher.finish() | 1)
         };
     }
+}
+
+const ROLE: &str = "role";
+const SESSION_AUTHORIZATION: &str = "session_authorization";
+
+/// Whether a setting is who statements run as.
+pub(crate) fn is_role(name: &str) -> bool {
+    matches!(name, ROLE | SESSION_AUTHORIZATION)
 }
 
 /// A string literal that means the same whatever `standard_conforming_strings` is.
@@ -144,19 +180,38 @@ mod tests {
     fn reset_comes_back_to_what_the_client_asked_for_at_login() {
         let mut settings = login(&[("TimeZone", "UTC")]);
         settings.set("timezone", "SET TIME ZONE 'Asia/Tokyo';");
-        assert_eq!(settings.script(), "RESET ALL; SET TIME ZONE 'Asia/Tokyo'");
+        assert_eq!(settings.script(false), "RESET ALL; SET TIME ZONE 'Asia/Tokyo'");
         settings.reset("timezone");
         assert_eq!(
-            settings.script(),
+            settings.script(false),
             "RESET ALL; SELECT pg_catalog.set_config('timezone', 'UTC', false)"
         );
+    }
+
+    #[test]
+    fn the_role_comes_last_and_outlives_reset_all() {
+        let mut settings = login(&[]);
+        settings.set("role", "SET ROLE clerk");
+        settings.set("work_mem", "SET work_mem = '1MB'");
+        settings.set("session_authorization", "SET SESSION AUTHORIZATION bob");
+        settings.set("role", "SET ROLE clerk");
+        assert_eq!(
+            settings.script(true),
+            "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; SET work_mem = '1MB'; \
+             SET SESSION AUTHORIZATION bob; SET ROLE clerk"
+        );
+        settings.reset_all();
+        assert!(settings.have_role());
+        settings.reset("session_authorization");
+        assert!(!settings.have_role(), "the role ends with it");
+        assert_eq!(settings.fingerprint(), Fingerprint::default());
     }
 
     #[test]
     fn values_cannot_leave_their_quotes() {
         let script = login(&[("application_name", "a'; DROP TABLE t; --"), ("a.b\"c", "x\\'")]);
         assert_eq!(
-            script.script(),
+            script.script(false),
             "RESET ALL; SELECT pg_catalog.set_config('a.b\"c', E'x\\\\''', false); \
              SELECT pg_catalog.set_config('application_name', 'a''; DROP TABLE t; --', false)"
         );

@@ -28,6 +28,8 @@ pub struct Prepared {
     pub command: Option<Command>,
     /// The statement that this one deallocates.
     pub deallocates: Option<Box<str>>,
+    /// The statement that this one executes or deallocates.
+    pub(crate) names: Option<Box<str>>,
     /// The text alone.
     sql_len: usize,
     /// How often clients have prepared it.
@@ -51,8 +53,13 @@ impl Prepared {
             Some(Effect::Deallocate { name }) => name.clone(),
             _ => None,
         };
+        let names = match effect {
+            Some(Effect::Deallocate { name } | Effect::Execute { name }) => name.clone(),
+            _ => None,
+        };
         Self {
             id,
+            names,
             name: format!("_afterwrite_{:x}", id.0).into(),
             rest: rest.into(),
             intent: Intent::of(&analysis),

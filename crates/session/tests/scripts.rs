@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use afterwrite_core::{Proof, Reason};
 use afterwrite_session::{
-    CAPTURE_NAME, Dispatch, Gathered, Library, Limits, Link, LinkSpec, Place, Prepared, Progress,
-    Request, Route, Session, Settings, StatementId, Verdict,
+    CAPTURE_NAME, Dispatch, Gathered, INVENTORY_NAME, Leave, Library, Limits, Link, LinkSpec, Mode,
+    Place, Prepared, Progress, Request, Route, Session, Settings, StatementId, Verdict,
 };
 use afterwrite_types::{
     Level, Line, Lsn, Moment, Need, NodeId, Position, Role, Sequence, SystemId, Timeline,
@@ -50,6 +50,8 @@ struct Rig {
     sequence: Sequence,
     inbox: Vec<u8>,
     outbox: Vec<u8>,
+    /// What the server was asked while its answers were dealt with.
+    asked: Vec<u8>,
 }
 
 fn link(role: Role) -> Link {
@@ -78,6 +80,7 @@ impl Rig {
             sequence: Sequence::default(),
             inbox: Vec::new(),
             outbox: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -119,7 +122,8 @@ impl Rig {
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let out = &mut self.outbox;
-            let relayed = self.session.relay(link, rest, &self.sequence, out).unwrap();
+            let asked = &mut self.asked;
+            let relayed = self.session.relay(link, rest, &self.sequence, out, asked).unwrap();
             rest = &rest[relayed.consumed..];
             progress = relayed.progress;
             assert!(relayed.consumed > 0, "stuck before {rest:?}");
@@ -176,6 +180,7 @@ fn sent(mut bytes: &[u8]) -> String {
             b'P' => format!("P({})", text(Parse::decode(message.body).unwrap().name)),
             b'B' => match Bind::decode(message.body).unwrap().statement {
                 name if name == CAPTURE_NAME.as_bytes() => "capture".to_owned(),
+                name if name == INVENTORY_NAME.as_bytes() => "inventory".to_owned(),
                 name => format!("B({})", text(name)),
             },
             tag => char::from(tag).to_string(),
@@ -183,10 +188,14 @@ fn sent(mut bytes: &[u8]) -> String {
         bytes = rest;
     }
     assert!(bytes.is_empty(), "half a message was sent");
-    words.join(" ").replace("capture E S", "CAPTURE")
+    let words = words.join(" ").replace("capture E S", "CAPTURE");
+    // Where it is asked for the first time it is prepared.
+    words
+        .replace("P(_afterwrite_inventory) inventory E S", "INVENTORY")
+        .replace("inventory E S", "INVENTORY AGAIN")
 }
 
-/// A server's answers, from short words: `1 2 T D C:TAG Z:I E:CODE CAPTURED:LSN`.
+/// A server's answers, from short words: `1 2 T D C:TAG Z:I E:CODE CAPTURED:LSN LEFT:0/2`.
 fn replied(words: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for word in words.split_whitespace() {
@@ -202,6 +211,16 @@ fn replied(words: &str) -> Vec<u8> {
             "Z" => server::ready(&mut out, value.as_bytes()[0]),
             "G" => out.extend_from_slice(b"G\0\0\0\x07\0\0\0"),
             "E" => server::error(&mut out, &Report::error(value.to_owned(), "no")),
+            // What is left, and how many statements are prepared; the first time behind "1".
+            "LEFT" => {
+                let (left, prepared) = value.split_once('/').unwrap();
+                let number: i64 =
+                    left.parse::<i64>().unwrap() + 256 * prepared.parse::<i64>().unwrap();
+                server::bind_complete(&mut out);
+                server::data_row(&mut out, &[Some(&number.to_be_bytes())]);
+                server::command_complete(&mut out, "SELECT 1");
+                server::ready(&mut out, b'I');
+            }
             "CAPTURED" => {
                 server::bind_complete(&mut out);
                 let lsn = u64::from_str_radix(value, 16).unwrap();
@@ -284,8 +303,8 @@ fn a_capture_that_fails_asks_for_a_fence() {
 fn a_statement_that_failed_may_still_have_committed_something() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     let (sent, seen) =
-        rig.run(&mut primary, PRIMARY, &query("CALL p()"), "E:22012 Z:I CAPTURED:3000");
-    assert_eq!((sent.as_str(), seen.as_str()), ("Q[CALL p()] CAPTURE", "EZI"));
+        rig.run(&mut primary, PRIMARY, &query("VACUUM t"), "E:22012 Z:I CAPTURED:3000");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[VACUUM t] CAPTURE", "EZI"));
     assert_eq!(floor(&rig), at(0x3000));
 }
 
@@ -335,8 +354,8 @@ fn a_read_that_turns_out_to_write_runs_again_as_a_write() {
     assert_eq!((seen.as_str(), progress), ("", Progress::Again));
     let request = rig.session.request();
     assert_eq!(request, Request { route: Route::Primary(Reason::MayWrite), may_write: true });
-    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[SELECT v FROM sneaky] CAPTURE");
-    let (seen, _) = rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:5000");
+    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[SELECT v FROM sneaky] CAPTURE INVENTORY");
+    let (seen, _) = rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:5000 1 LEFT:0/2");
     assert_eq!(seen, "TDCZI");
     assert_eq!(floor(&rig), at(0x5000));
 }
@@ -509,7 +528,9 @@ fn a_plan_that_the_schema_has_outgrown_is_made_anew_the_next_time() {
     let body = [fields.join(&0).as_slice(), &[0, 0]].concat();
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
     let bytes = [b"E".as_slice(), &length, &body, &replied("Z:I")].concat();
-    rig.session.relay(&mut replica, &bytes, &rig.sequence, &mut rig.outbox).unwrap();
+    rig.session
+        .relay(&mut replica, &bytes, &rig.sequence, &mut rig.outbox, &mut rig.asked)
+        .unwrap();
     assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "EZI", "it may expect the old columns");
     assert_eq!(rig.request(&bound("s")).route, Route::Local, "wherever it would run");
     rig.session.reply_locally(&mut rig.outbox);
@@ -636,8 +657,11 @@ fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
     assert_eq!(rig.session.upstream_left(), Some((tail.len(), false)));
     rig.session.upstream_done(tail.len());
     let (seen, _) = rig.answer(&mut primary, "T D C:SELECT Z:I");
-    assert_eq!(seen, "TDCZI");
+    assert_eq!(seen, "TDC", "ready is held until the server has said what is left");
+    assert_eq!(sent(&std::mem::take(&mut rig.asked)), "INVENTORY");
+    assert_eq!(rig.answer(&mut primary, "1 LEFT:0/2").0, "ZI");
     assert!(matches!(floor(&rig), Need::Fence(_)), "nobody knows what it did");
+    assert!(primary.is_idle() && primary.retired().is_none());
 }
 
 #[test]
@@ -674,9 +698,9 @@ fn sql_executes_what_the_protocol_prepared() {
         &mut primary,
         PRIMARY,
         &query("EXECUTE s"),
-        "1 Z:I T D C:SELECT Z:I 3 Z:I CAPTURED:2000",
+        "1 Z:I T D C:SELECT Z:I 3 Z:I CAPTURED:2000 1 LEFT:0/3",
     );
-    assert_eq!(sent, "P(s) S Q[EXECUTE s] C S CAPTURE");
+    assert_eq!(sent, "P(s) S Q[EXECUTE s] C S CAPTURE INVENTORY");
     assert_eq!(seen, "TDCZI");
 }
 
@@ -690,7 +714,9 @@ fn an_error_names_the_statement_as_the_client_does() {
     let mut bytes = replied("1");
     bytes.extend(error);
     bytes.extend(replied("Z:I"));
-    rig.session.relay(&mut replica, &bytes, &rig.sequence, &mut rig.outbox).unwrap();
+    rig.session
+        .relay(&mut replica, &bytes, &rig.sequence, &mut rig.outbox, &mut rig.asked)
+        .unwrap();
     let text = String::from_utf8_lossy(&rig.outbox);
     assert!(text.contains("\"mine\" requires 1") && !text.contains("_afterwrite_"), "{text}");
     assert_eq!(seen(&rig.outbox), "1EZI");
@@ -731,5 +757,337 @@ fn garbage_is_a_fault_and_never_a_panic() {
         let mut rig = Rig::new();
         let result = rig.session.gather(bytes, &rig.library, Moment(0), false);
         assert!(result.is_err(), "{bytes:?}: {result:?}");
+    }
+}
+
+/// What ties the client to its connection, in words.
+fn pinned(rig: &Rig) -> String {
+    rig.session.pinned().map(|pinned| pinned.causes.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn what_a_function_leaves_pins_until_it_is_gone() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let (sent, seen) = rig.run(
+        &mut primary,
+        PRIMARY,
+        &query("SELECT f()"),
+        "T D C:SELECT Z:I CAPTURED:2000 1 LEFT:17/2",
+    );
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[SELECT f()] CAPTURE INVENTORY", "TDCZI"));
+    assert_eq!(pinned(&rig), "temporary_table,advisory_lock");
+    assert!(rig.session.holds_link());
+    assert_eq!(rig.request(&query("SELECT 1")).route, Route::Held);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "Q[SELECT 1] CAPTURE", "it is not asked each time");
+    rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:2000");
+    let unlock = query("SELECT pg_advisory_unlock(1)");
+    let (sent, _) =
+        rig.run(&mut primary, PRIMARY, &unlock, "T D C:SELECT Z:I CAPTURED:2000 LEFT:1/2");
+    assert!(sent.ends_with("CAPTURE INVENTORY AGAIN"), "{sent}");
+    assert_eq!(pinned(&rig), "temporary_table");
+    rig.request(&query("DROP TABLE x"));
+    rig.send(&mut primary, PRIMARY);
+    let (_, progress) = rig.answer(&mut primary, "C:DROP Z:I CAPTURED:2000 LEFT:0/2");
+    assert!(matches!(progress, Progress::Done(outcome) if !outcome.keep), "{progress:?}");
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.request(&query("SELECT 1")).route, Route::Read);
+}
+
+#[test]
+fn a_temporary_table_dropped_by_its_commit_pins_no_longer() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let create = query("CREATE TEMP TABLE x (a int) ON COMMIT DROP");
+    rig.run(&mut primary, PRIMARY, &create, "C:CREATE Z:T");
+    let replies = "C:COMMIT Z:I CAPTURED:2000 1 LEFT:0/2";
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &query("COMMIT"), replies);
+    assert_eq!(sent, "Q[COMMIT] CAPTURE INVENTORY");
+    assert_eq!(rig.session.pinned(), None);
+}
+
+#[test]
+fn what_is_left_in_spite_of_an_error_is_found() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let (_, seen) = rig.run(
+        &mut primary,
+        PRIMARY,
+        &query("SELECT pg_advisory_lock(1), 1/0"),
+        "T E:22012 Z:I CAPTURED:2000 1 LEFT:16/2",
+    );
+    assert_eq!((seen.as_str(), pinned(&rig).as_str()), ("TEZI", "advisory_lock"));
+}
+
+#[test]
+fn a_connection_on_which_nobody_knows_what_is_left_is_retired() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &query("SELECT f()"),
+        "T D C:SELECT Z:I CAPTURED:2000 E:57014 Z:I",
+    );
+    assert!(primary.retired().is_some() && rig.session.pinned().is_none());
+}
+
+#[test]
+fn a_connection_whose_statements_were_dropped_unseen_is_retired() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let done = query("DO 'BEGIN EXECUTE ''DEALLOCATE x''; END'");
+    rig.run(&mut primary, PRIMARY, &done, "C:DO Z:I CAPTURED:2000 1 LEFT:0/1");
+    assert!(primary.retired().is_some());
+}
+
+#[test]
+fn settings_made_by_unread_code_are_reset_for_others_only() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("CALL p()"), "C:CALL Z:I CAPTURED:2000 1 LEFT:0/2");
+    assert_eq!(rig.session.prelude(&primary), None);
+    let prelude = other.session.prelude(&primary).unwrap();
+    let mut out = Vec::new();
+    other.session.send_prelude(prelude, &mut primary, &mut out);
+    assert_eq!(sent(&out), "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]");
+    other.answer(&mut primary, "C:SET C:RESET C:RESET Z:I");
+    assert_eq!(other.session.prelude(&primary), None);
+    assert_eq!(rig.session.prelude(&primary), None, "and it is as new for the first one");
+}
+
+#[test]
+fn a_role_follows_the_client_and_nobody_else() {
+    let (mut rig, mut one, two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
+    rig.run(&mut one, PRIMARY, &query("SET ROLE clerk"), "C:SET Z:I CAPTURED:2000");
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.session.prelude(&one), None);
+    let mut out = Vec::new();
+    let mut two = two;
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut out);
+    assert_eq!(sent(&out), "Q[RESET ALL; SET ROLE clerk]");
+    rig.answer(&mut two, "C:RESET C:SET Z:I");
+    for link in [&mut one, &mut two] {
+        let mut other = Rig::new();
+        let prelude = other.session.prelude(link).unwrap();
+        let mut out = Vec::new();
+        other.session.send_prelude(prelude, link, &mut out);
+        assert_eq!(sent(&out), "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]");
+        other.answer(link, "C:SET C:RESET C:RESET Z:I");
+    }
+}
+
+#[test]
+fn settings_of_a_pinned_client_stay_where_they_are() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let replies = "C:SET C:SET Z:I CAPTURED:2000";
+    rig.run(&mut primary, PRIMARY, &query("SET a.b = 1; SET a.c = 2"), replies);
+    assert_eq!(pinned(&rig), "other");
+    assert_eq!(rig.session.prelude(&primary), None, "only the server knows them");
+    rig.run(&mut primary, PRIMARY, &query("RESET ALL"), "C:RESET Z:I CAPTURED:2000");
+    assert_eq!(rig.session.pinned(), None);
+}
+
+const FORGET: &str = "P(_afterwrite_sequences) B(_afterwrite_sequences) E C S";
+
+#[test]
+fn nobody_is_told_of_anothers_sequences() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    let insert = query("INSERT INTO t (a) VALUES (1)");
+    rig.run(&mut primary, PRIMARY, &insert, "C:INSERT Z:I CAPTURED:2000");
+    let asked = query("SELECT currval('s')");
+    let forgotten = "1 2 C:DISCARD 3 Z:I E:55000 Z:I CAPTURED:2000 1 LEFT:0/3";
+    let (sent, seen) = other.run(&mut primary, PRIMARY, &asked, forgotten);
+    assert_eq!(sent, format!("{FORGET} Q[SELECT currval('s')] CAPTURE INVENTORY"));
+    assert_eq!(seen, "EZI");
+    assert_eq!(other.session.pinned(), None, "it failed");
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &insert, "C:INSERT Z:I CAPTURED:2000");
+    assert_eq!(sent, "Q[INSERT INTO t (a) VALUES (1)] CAPTURE", "who does not ask pays nothing");
+}
+
+#[test]
+fn within_a_transaction_currval_tells_ones_own() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    let insert = query("INSERT INTO t VALUES (1)");
+    other.run(&mut primary, PRIMARY, &insert, "C:INSERT Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &insert, "1 2 C:DISCARD 3 Z:T C:INSERT Z:T");
+    assert_eq!(sent, format!("{FORGET} Q[INSERT INTO t VALUES (1)]"), "before its own, not behind");
+    let (sent, _) =
+        rig.run(&mut primary, PRIMARY, &query("SELECT currval('s')"), "T D C:SELECT Z:T");
+    assert_eq!(sent, "Q[SELECT currval('s')]");
+    assert_eq!(rig.session.pinned(), None);
+}
+
+#[test]
+fn who_asks_for_its_sequences_outside_of_transactions_stays() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("SELECT nextval('s')"), "T D C:SELECT Z:I CAPTURED:2000");
+    let replies = "T D C:SELECT Z:I CAPTURED:2000 1 LEFT:0/2";
+    rig.run(&mut primary, PRIMARY, &query("SELECT lastval()"), replies);
+    assert_eq!(pinned(&rig), "sequence");
+    let replies = "C:DISCARD Z:I CAPTURED:2000 LEFT:0/2";
+    rig.request(&query("DISCARD SEQUENCES"));
+    rig.send(&mut primary, PRIMARY);
+    rig.answer(&mut primary, replies);
+    assert_eq!(rig.session.pinned(), None);
+}
+
+#[test]
+fn anothers_unnamed_statement_cannot_be_bound() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    let mut parse = Vec::new();
+    client::parse(&mut parse, "", "SELECT 'secret'", &[]);
+    client::sync(&mut parse);
+    rig.run(&mut primary, PRIMARY, &parse, "1 Z:I");
+    let bind = bound("");
+    let (sent, seen) = other.run(&mut primary, PRIMARY, &bind, "3 E:26000 Z:I 1 LEFT:0/2");
+    assert!(sent.starts_with("C B() E S"), "{sent}");
+    assert_eq!(seen, "EZI");
+}
+
+#[test]
+fn anothers_named_statement_cannot_be_found() {
+    let (mut rig, mut other, mut replica) = (Rig::new(), Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 'secret'"), "1 2 D C:SELECT Z:I");
+    let mut close = Vec::new();
+    client::close(&mut close, b'S', "_afterwrite_1");
+    client::sync(&mut close);
+    for (bytes, expected) in [
+        (bound("_afterwrite_1"), "EZI"),
+        (query("EXECUTE _afterwrite_1"), "EZI"),
+        (query("DEALLOCATE _afterwrite_position"), "EZI"),
+        (extended("", "EXECUTE _afterwrite_1"), "1EZI"),
+        (close, "3ZI"),
+    ] {
+        let route = other.request(&bytes).route;
+        if route == Route::Local {
+            other.session.reply_locally(&mut other.outbox);
+            assert_eq!(seen(&std::mem::take(&mut other.outbox)), expected);
+        } else {
+            // A Parse has gone to the server, which must then fail, too.
+            let mut primary = link(Role::Primary);
+            assert_eq!(other.send(&mut primary, PRIMARY), "P() P(_afterwrite_refused) S");
+            assert_eq!(other.answer(&mut primary, "1 E:42601 Z:I").0, expected);
+        }
+    }
+}
+
+#[test]
+fn what_the_proxy_refuses_fails_the_transaction() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &extended("s", "SELECT 1 FOR UPDATE"),
+        "1 2 C:SELECT Z:I CAPTURED:2000",
+    );
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &extended("s", "SELECT 2"), "E:42601 Z:E");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P(_afterwrite_refused) S", "EZE"));
+    rig.run(&mut primary, PRIMARY, &query("ROLLBACK"), "C:ROLLBACK Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let bad = query("SET afterwrite.level = 'bogus'");
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &bad, "E:42601 Z:E");
+    assert_eq!(sent, "Q[afterwrite has refused a statement of this transaction]");
+    assert_eq!(seen, "EZE");
+}
+
+#[test]
+fn what_the_proxy_refuses_undoes_what_stands_before_it_in_a_batch() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &extended("s", "SELECT 1 FOR UPDATE"),
+        "1 2 C:SELECT Z:I CAPTURED:2000",
+    );
+    let mut batch = extended("", "INSERT INTO t VALUES (1)");
+    batch.truncate(batch.len() - 5);
+    batch.extend(extended("s", "SELECT 2"));
+    let (sent, seen) =
+        rig.run(&mut primary, PRIMARY, &batch, "1 2 C:INSERT E:42601 Z:I CAPTURED:3000");
+    assert_eq!(sent, "P() B() E P(_afterwrite_refused) S CAPTURE");
+    assert_eq!(seen, "12CEZI");
+}
+
+#[test]
+fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_mode(Mode::Session);
+    assert_eq!(rig.request(&query("SELECT 1")).route, Route::Primary(Reason::Pinned));
+    let place = Place::Primary(Reason::Pinned);
+    assert_eq!(rig.send(&mut primary, place), "Q[SELECT 1] CAPTURE");
+    rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:2000");
+    assert_eq!(rig.request(&query("SELECT f()")).route, Route::Held);
+    assert_eq!(rig.send(&mut primary, place), "Q[SELECT f()] CAPTURE", "nobody asks what is left");
+    rig.answer(&mut primary, "T D C:SELECT Z:I CAPTURED:2000");
+    let mut out = Vec::new();
+    assert_eq!(rig.session.leave(&mut primary, Some("discard all;"), &mut out), Leave::Reset);
+    assert_eq!(sent(&out), "Q[DISCARD ALL]");
+    let (seen, progress) = rig.answer(&mut primary, "C:DISCARD Z:I");
+    assert_eq!((seen.as_str(), progress), ("", Progress::Reset(true)));
+    assert!(primary.is_idle() && primary.retired().is_none() && primary.prepared_len() == 0);
+    assert_eq!(Rig::new().session.prelude(&primary), None);
+}
+
+#[test]
+fn a_connection_in_a_transaction_is_not_cleaned_but_closed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_mode(Mode::Session);
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    assert_eq!(rig.session.leave(&mut primary, None, &mut Vec::new()), Leave::Close);
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_mode(Mode::Session);
+    rig.run(&mut primary, PRIMARY, &query("LOAD 'x'"), "C:LOAD Z:I CAPTURED:2000");
+    assert_eq!(rig.session.leave(&mut primary, None, &mut Vec::new()), Leave::Close);
+}
+
+#[test]
+fn in_statement_mode_a_transaction_block_ends_the_connection() {
+    for bytes in [query("BEGIN"), query("START TRANSACTION READ ONLY"), extended("", "BEGIN")] {
+        let mut rig = Rig::new();
+        rig.session.set_mode(Mode::Statement);
+        rig.inbox.extend(bytes);
+        let refused = rig.session.gather(&rig.inbox, &rig.library, Moment(0), false);
+        assert_eq!(refused.unwrap_err().sqlstate(), "08P01");
+    }
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_mode(Mode::Statement);
+    rig.request(&query("BEGIN; UPDATE t SET v = 1"));
+    rig.send(&mut primary, PRIMARY);
+    let replies = replied("C:BEGIN C:UPDATE Z:T");
+    let (out, asked) = (&mut rig.outbox, &mut rig.asked);
+    assert!(rig.session.relay(&mut primary, &replies, &rig.sequence, out, asked).is_err());
+    let mut out = Vec::new();
+    let verdict = rig.session.lost(&primary, "", &mut out);
+    assert!(matches!(&verdict, Verdict::Over(_, report) if report.code == "08P01"), "{verdict:?}");
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_mode(Mode::Statement);
+    let whole = query("BEGIN; UPDATE t SET v = 1; COMMIT");
+    let replies = "C:BEGIN C:UPDATE C:COMMIT Z:I";
+    rig.run(&mut primary, PRIMARY, &whole, replies);
+}
+
+#[test]
+fn nobody_is_tied_to_a_replica() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &query("BEGIN READ ONLY"), "C:BEGIN Z:T");
+    rig.run(&mut replica, REPLICA, &query("PREPARE p AS SELECT 1"), "C:PREPARE Z:T");
+    let (sent, _) = rig.run(&mut replica, REPLICA, &query("COMMIT"), "C:COMMIT Z:I 1 LEFT:4/1");
+    assert_eq!(sent, "Q[COMMIT] INVENTORY");
+    assert!(!rig.session.holds_link() && replica.retired().is_some());
+}
+
+#[test]
+fn the_operators_own_reset_query_runs_first() {
+    for (replies, clean) in [
+        ("T C:SELECT Z:I C:DISCARD Z:I", true),
+        ("E:42601 Z:I C:DISCARD Z:I", false),
+        ("C:BEGIN Z:T E:25001 Z:E", false),
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.session.set_mode(Mode::Session);
+        rig.run(&mut primary, PRIMARY, &query("SELECT 1"), "T D C:SELECT Z:I CAPTURED:2000");
+        let mut out = Vec::new();
+        assert_eq!(rig.session.leave(&mut primary, Some("SELECT f()"), &mut out), Leave::Reset);
+        assert_eq!(sent(&out), "Q[SELECT f()] Q[DISCARD ALL]");
+        assert_eq!(rig.answer(&mut primary, replies).1, Progress::Reset(clean));
     }
 }

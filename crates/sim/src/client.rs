@@ -163,6 +163,7 @@ impl Client {
                     &self.replies,
                     &self.proxy.sequence,
                     &mut self.outbox,
+                    &mut self.upstream,
                 );
                 let done = relayed.as_ref().map_or(0, |it| it.consumed);
                 self.replies.drain(..done);

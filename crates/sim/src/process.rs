@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use afterwrite_session::CAPTURE_SQL;
+use afterwrite_session::{CAPTURE_SQL, INVENTORY_SQL};
 use afterwrite_wire::client::{Bind, Execute, Parse, Target, query_text};
 use afterwrite_wire::frame;
 use afterwrite_wire::server::{self, FAILED, IDLE, IN_TRANSACTION, Report};
@@ -365,6 +365,12 @@ impl World {
             sql if sql == CAPTURE_SQL => {
                 Gives::Position(log::insert_pointer(self.servers[node].end()).0)
             }
+            sql if sql == INVENTORY_SQL => {
+                let prepared = self.conns[id].process.prepared.keys();
+                let ours = prepared.filter(|name| !name.is_empty()).count();
+                Gives::Position(256 * ours as u64)
+            }
+            "DISCARD SEQUENCES" => Gives::Tag("DISCARD SEQUENCES"),
             sql if sql.starts_with("SET ") => Gives::Tag("SET"),
             sql if sql.starts_with("RESET ") => Gives::Tag("RESET"),
             sql => match read_row(sql, parameters) {

@@ -86,15 +86,17 @@ impl Client {
     pub(crate) fn relay(&mut self) -> Option<Pumped> {
         let Some(link) = self.link.as_mut() else { return Some(Pumped::Lost) };
         let sequence = &self.proxy.sequence;
-        let relayed = self.session.relay(&mut link.link, &self.replies, sequence, &mut self.outbox);
+        let (out, upstream) = (&mut self.outbox, &mut self.upstream);
+        let relayed = self.session.relay(&mut link.link, &self.replies, sequence, out, upstream);
         match relayed {
             Ok(relayed) => {
                 self.replies.drain(..relayed.consumed);
                 match relayed.progress {
                     Progress::More | Progress::Client => None,
-                    progress @ (Progress::Prelude(_) | Progress::Done(_) | Progress::Again) => {
-                        Some(Pumped::Progress(progress))
-                    }
+                    progress @ (Progress::Prelude(_)
+                    | Progress::Done(_)
+                    | Progress::Reset(_)
+                    | Progress::Again) => Some(Pumped::Progress(progress)),
                 }
             }
             Err(fault) => {

@@ -50,11 +50,40 @@ pub struct Statement {
     pub reason: Reason,
     /// What it does besides reading and writing rows.
     pub effect: Effect,
+    /// What it may do to the session beyond that.
+    pub session: SessionUse,
+}
+
+/// What a statement may do to the session's state on its server connection, where its
+/// [`Effect`] does not say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionUse {
+    /// It runs code whose body is not known: `DO`, `CALL`, a function that is no built-in,
+    /// anything that was not understood. Only the server knows what that leaves behind.
+    pub opaque: bool,
+    /// It may move a sequence, which `currval` then tells. (What triggers do is not seen.)
+    pub moves_sequence: bool,
+    /// It may end something that ties the client to its connection.
+    pub releases: bool,
 }
 
 impl Statement {
     pub(crate) const fn new(access: Access, reason: Reason, effect: Effect) -> Self {
-        Self { access, reason, effect }
+        let opaque = matches!(reason, Reason::Unreadable | Reason::Unknown);
+        let session = SessionUse { opaque, moves_sequence: false, releases: false };
+        Self { access, reason, effect, session }
+    }
+
+    pub(crate) const fn with(mut self, session: SessionUse) -> Self {
+        self.session.opaque |= session.opaque;
+        self.session.moves_sequence |= session.moves_sequence;
+        self.session.releases |= session.releases;
+        self
+    }
+
+    pub(crate) const fn releasing(mut self) -> Self {
+        self.session.releases = true;
+        self
     }
 
     pub(crate) const fn writes(reason: Reason, effect: Effect) -> Self {
@@ -186,6 +215,8 @@ pub enum Effect {
     ResetAll,
     /// `DISCARD ALL`.
     DiscardAll,
+    /// `DISCARD SEQUENCES`.
+    DiscardSequences,
     /// `DEALLOCATE ALL`.
     DeallocateAll,
     /// `DEALLOCATE name`.
@@ -261,7 +292,7 @@ impl fmt::Display for Name {
 pub enum Pin {
     /// A temporary table, view or sequence.
     TemporaryTable,
-    /// `LISTEN` or `UNLISTEN`.
+    /// `LISTEN`.
     Listen,
     /// A prepared statement made with SQL's `PREPARE`.
     Prepare,
@@ -273,15 +304,44 @@ pub enum Pin {
     SetConfig,
     /// `LOAD` of a library.
     Load,
-    /// `SET ROLE`, `SET SESSION AUTHORIZATION`, `SET SESSION CHARACTERISTICS`.
-    Role,
     /// `currval` or `lastval`: it asks what this very session did before.
     Sequence,
+    /// A random seed, a replication origin, a backup, a temporary replication slot: state that
+    /// no command ends as a whole.
+    ServerState,
     /// A `SET` whose syntax we do not know.
     Other,
 }
 
 impl Pin {
+    /// Every pin.
+    pub const ALL: [Self; 10] = [
+        Self::TemporaryTable,
+        Self::Listen,
+        Self::Prepare,
+        Self::HoldCursor,
+        Self::AdvisoryLock,
+        Self::SetConfig,
+        Self::Load,
+        Self::Sequence,
+        Self::ServerState,
+        Self::Other,
+    ];
+
+    /// The server can be asked whether it still holds.
+    pub const fn can_be_asked(self) -> bool {
+        match self {
+            Self::TemporaryTable
+            | Self::Listen
+            | Self::Prepare
+            | Self::HoldCursor
+            | Self::AdvisoryLock => true,
+            Self::SetConfig | Self::Load | Self::Sequence | Self::ServerState | Self::Other => {
+                false
+            }
+        }
+    }
+
     /// The pin in `snake_case`, for logs and metric labels.
     pub const fn name(self) -> &'static str {
         match self {
@@ -292,8 +352,8 @@ impl Pin {
             Self::AdvisoryLock => "advisory_lock",
             Self::SetConfig => "set_config",
             Self::Load => "load",
-            Self::Role => "role",
             Self::Sequence => "sequence",
+            Self::ServerState => "server_state",
             Self::Other => "other",
         }
     }

@@ -22,14 +22,18 @@ pub(crate) enum Kind {
     Sequence,
     /// Asks what this session did with sequences.
     SequenceState,
-    /// Takes or gives back an advisory lock that the session holds.
+    /// Takes an advisory lock that the session holds.
     AdvisorySession,
+    /// Gives one back.
+    AdvisoryRelease,
     /// Takes an advisory lock that the transaction holds.
     AdvisoryTransaction,
     /// `set_config`.
     SetConfig,
     /// Shows what this session left on its server connection.
     Session,
+    /// Leaves state on the server connection that nothing ends.
+    Lasting,
 }
 
 /// Where we know better than `provolatile`, sorted by why.
@@ -80,8 +84,6 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
     ("pg_xact_commit_timestamp", Kind::StandbyUnsafe),
     ("pg_xact_commit_timestamp_origin", Kind::StandbyUnsafe),
     // The log's write side: "recovery is in progress". Two of them are called immutable.
-    ("pg_backup_start", Kind::StandbyUnsafe),
-    ("pg_backup_stop", Kind::StandbyUnsafe),
     ("pg_create_restore_point", Kind::StandbyUnsafe),
     ("pg_current_wal_flush_lsn", Kind::StandbyUnsafe),
     ("pg_current_wal_insert_lsn", Kind::StandbyUnsafe),
@@ -124,7 +126,15 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
     ("pg_listening_channels", Kind::Session),
     ("pg_my_temp_schema", Kind::Session),
     ("pg_prepared_statement", Kind::Session),
-    ("setseed", Kind::Session),
+    // These stay until the connection ends.
+    ("pg_backup_start", Kind::Lasting),
+    ("pg_backup_stop", Kind::Lasting),
+    ("pg_copy_logical_replication_slot", Kind::Lasting),
+    ("pg_copy_physical_replication_slot", Kind::Lasting),
+    ("pg_create_logical_replication_slot", Kind::Lasting),
+    ("pg_create_physical_replication_slot", Kind::Lasting),
+    ("pg_replication_origin_session_setup", Kind::Lasting),
+    ("setseed", Kind::Lasting),
     ("set_config", Kind::SetConfig),
     ("nextval", Kind::Sequence),
     ("setval", Kind::Sequence),
@@ -133,9 +143,9 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
     ("lastval", Kind::SequenceState),
     ("pg_advisory_lock", Kind::AdvisorySession),
     ("pg_advisory_lock_shared", Kind::AdvisorySession),
-    ("pg_advisory_unlock", Kind::AdvisorySession),
-    ("pg_advisory_unlock_all", Kind::AdvisorySession),
-    ("pg_advisory_unlock_shared", Kind::AdvisorySession),
+    ("pg_advisory_unlock", Kind::AdvisoryRelease),
+    ("pg_advisory_unlock_all", Kind::AdvisoryRelease),
+    ("pg_advisory_unlock_shared", Kind::AdvisoryRelease),
     ("pg_try_advisory_lock", Kind::AdvisorySession),
     ("pg_try_advisory_lock_shared", Kind::AdvisorySession),
     ("pg_advisory_xact_lock", Kind::AdvisoryTransaction),

@@ -21,7 +21,9 @@ mod scan;
 mod setting;
 mod statement;
 
-pub use effect::{Access, Analysis, Command, Effect, Name, Pin, Reason, Set, Statement};
+pub use effect::{
+    Access, Analysis, Command, Effect, Name, Pin, Reason, SessionUse, Set, Statement,
+};
 
 /// How many statements of one string are looked at. A string with more may do anything.
 pub const MANY: usize = 64;

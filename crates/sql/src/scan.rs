@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use crate::effect::{Pin, Reason};
+use crate::effect::{Pin, Reason, SessionUse};
 use crate::function::{self, Kind as Function};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
@@ -19,10 +19,12 @@ const DEPTH_MAX: usize = 128;
 pub(crate) struct Findings {
     /// The first thing that may write. `None`: a read, if it begins like one.
     pub(crate) reason: Option<Reason>,
-    /// The first thing that ties the client to its server connection.
+    /// What ties the client to its server connection: the first thing, or the first of which
+    /// the server cannot say whether it still holds.
     pub(crate) pin: Option<Pin>,
     /// A setting was changed for the transaction.
     pub(crate) sets_local: bool,
+    pub(crate) session: SessionUse,
 }
 
 /// Reads a statement's tokens one by one.
@@ -98,6 +100,8 @@ enum Lead {
     Grouping,
     /// `DISTINCT`.
     Distinct,
+    /// `ON`.
+    On,
     /// `CHARACTER`, `BIT`, `TIME` and the like.
     Type,
 }
@@ -163,10 +167,20 @@ impl<'a> Scan<'a> {
 
     fn may_write(&mut self, reason: Reason) {
         self.findings.reason.get_or_insert(reason);
+        self.findings.session.opaque |= matches!(
+            reason,
+            Reason::UnknownFunction
+                | Reason::VolatileFunction
+                | Reason::Unknown
+                | Reason::Unreadable
+        );
     }
 
     fn pins(&mut self, pin: Pin) {
-        self.findings.pin.get_or_insert(pin);
+        match self.findings.pin {
+            Some(known) if !known.can_be_asked() || pin.can_be_asked() => {}
+            _ => self.findings.pin = Some(pin),
+        }
     }
 
     fn frame(&mut self) -> &mut Frame {
@@ -253,6 +267,7 @@ impl<'a> Scan<'a> {
                 (Some(Keyword::By), Lead::Group) => Lead::GroupBy,
                 (Some(Keyword::Grouping), _) => Lead::Grouping,
                 (Some(Keyword::Distinct), _) => Lead::Distinct,
+                (Some(Keyword::On), _) => Lead::On,
                 (Some(Keyword::Value | Keyword::Time), _) => Lead::Type,
                 _ => Lead::None,
             },
@@ -273,6 +288,9 @@ impl<'a> Scan<'a> {
             Keyword::Insert | Keyword::Update | Keyword::Delete | Keyword::Merge => {
                 let inside = !self.frames.is_empty();
                 self.may_write(if inside { Reason::WritingCte } else { Reason::Dml });
+                // Its defaults may.
+                self.findings.session.moves_sequence |=
+                    matches!(keyword, Keyword::Insert | Keyword::Merge);
                 self.frame().in_with = false;
             }
             Keyword::Into => self.may_write(Reason::SelectInto),
@@ -331,6 +349,13 @@ impl<'a> Scan<'a> {
                 return true;
             }
             (Some(keyword), _) if keyword.cannot_be_called() => {}
+            // The columns of an `INSERT`, of its conflicts, of a `SET`: what these statements do is
+            // clear without them.
+            (_, Lead::Into) => {}
+            (Some(Keyword::Set), _) if infix && self.findings.reason.is_some() => {}
+            (Some(Keyword::Name), Lead::On)
+                if self.findings.session.moves_sequence
+                    && self.name.last.eq_ignore_ascii_case(b"conflict") => {}
             (_, Lead::Definition | Lead::With)
             | (Some(Keyword::Cube | Keyword::Rollup), Lead::GroupBy)
             | (Some(Keyword::Sets), Lead::Grouping)
@@ -385,7 +410,10 @@ impl<'a> Scan<'a> {
             Function::Harmless => {}
             Function::Volatile => self.may_write(Reason::VolatileFunction),
             Function::StandbyUnsafe => self.may_write(Reason::StandbyUnsafeFunction),
-            Function::Sequence => self.may_write(Reason::SequenceFunction),
+            Function::Sequence => {
+                self.may_write(Reason::SequenceFunction);
+                self.findings.session.moves_sequence = true;
+            }
             Function::SequenceState => {
                 self.may_write(Reason::SequenceFunction);
                 self.pins(Pin::Sequence);
@@ -393,6 +421,14 @@ impl<'a> Scan<'a> {
             Function::AdvisorySession => {
                 self.may_write(Reason::AdvisoryLock);
                 self.pins(Pin::AdvisoryLock);
+            }
+            Function::AdvisoryRelease => {
+                self.may_write(Reason::AdvisoryLock);
+                self.findings.session.releases = true;
+            }
+            Function::Lasting => {
+                self.may_write(Reason::SessionState);
+                self.pins(Pin::ServerState);
             }
             Function::AdvisoryTransaction => self.may_write(Reason::AdvisoryLock),
             Function::Session => self.may_write(Reason::SessionState),

@@ -1,5 +1,7 @@
 //! `SET`, `RESET` and `SHOW`.
 
+use smallvec::SmallVec;
+
 use crate::effect::{Access, Command, Effect, Name, Pin, Reason, Set, Statement};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Quotes, Token};
@@ -20,10 +22,35 @@ pub(crate) fn set(reader: &mut Reader<'_>) -> Statement {
 /// Behind `SET`, where `SESSION` comes next: a scope, or part of a longer name.
 fn set_session(reader: &mut Reader<'_>) -> Statement {
     reader.next();
-    if reader.accept(Keyword::Characteristics) || reader.accept(Keyword::Authorization) {
-        return state(Effect::Pins(Pin::Role));
+    if reader.accept(Keyword::Characteristics) {
+        return characteristics(reader);
+    }
+    if reader.accept(Keyword::Authorization) {
+        let default = is_keyword(reader, Keyword::Default);
+        return special(reader, false, "session_authorization", default);
     }
     set_rest(reader, false)
+}
+
+/// `SET SESSION CHARACTERISTICS AS TRANSACTION mode, …`: each mode is a setting of its own, and
+/// the statement is followed if it sets only one.
+fn characteristics(reader: &mut Reader<'_>) -> Statement {
+    let mut settings: SmallVec<[&str; 3]> = SmallVec::new();
+    while let Some(token) = reader.next() {
+        let setting = match token.kind {
+            Kind::Word(Keyword::Isolation) => "default_transaction_isolation",
+            Kind::Word(Keyword::Only | Keyword::Write) => "default_transaction_read_only",
+            _ if token.text.eq_ignore_ascii_case(b"deferrable") => "default_transaction_deferrable",
+            _ => continue,
+        };
+        if !settings.contains(&setting) {
+            settings.push(setting);
+        }
+    }
+    match settings.as_slice() {
+        [one] => state(Effect::Set(Set { name: (*one).into(), to_default: false })),
+        _ => unknown(),
+    }
 }
 
 fn set_rest(reader: &mut Reader<'_>, local: bool) -> Statement {
@@ -35,9 +62,10 @@ fn set_rest(reader: &mut Reader<'_>, local: bool) -> Statement {
             Statement::writes(Reason::Utility, Effect::Plain)
         }
         Kind::Word(Keyword::Transaction) if !plain => transaction(),
-        // `SET ROLE`, and `SET LOCAL SESSION AUTHORIZATION`; without LOCAL that is dealt with.
-        Kind::Word(Keyword::Role | Keyword::Session) if !plain => {
-            scoped(local, Effect::Pins(Pin::Role))
+        Kind::Word(Keyword::Role) if !plain => special(reader, local, "role", false),
+        // `SET LOCAL SESSION AUTHORIZATION`; without LOCAL that is dealt with.
+        Kind::Word(Keyword::Session) if !plain => {
+            special(reader, local, "session_authorization", false)
         }
         Kind::Word(Keyword::Time) if !plain && reader.accept(Keyword::Zone) => {
             let default =
@@ -81,7 +109,6 @@ fn assign(reader: &mut Reader<'_>, name: Name, local: bool) -> Statement {
         "transaction_isolation" | "transaction_read_only" | "transaction_deferrable" => {
             transaction()
         }
-        "role" | "session_authorization" => scoped(local, Effect::Pins(Pin::Role)),
         _ => scoped(local, Effect::Set(Set { name, to_default })),
     }
 }

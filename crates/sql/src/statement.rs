@@ -1,6 +1,6 @@
 //! One statement: what its first words make of it.
 
-use crate::effect::{Access, Effect, Pin, Reason, Statement};
+use crate::effect::{Access, Effect, Pin, Reason, SessionUse, Statement};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
 use crate::reader::Reader;
@@ -33,10 +33,10 @@ fn command<'a>(reader: &mut Reader<'a>, first: Token<'a>) -> Statement {
         Keyword::Rollback | Keyword::Abort => rollback(reader),
         Keyword::Savepoint | Keyword::Release => transaction(Effect::Savepoint),
         Keyword::Prepare => prepare(reader),
-        Keyword::Listen | Keyword::Unlisten => pins(Pin::Listen),
+        Keyword::Listen => pins(Pin::Listen),
+        Keyword::Unlisten => state(Effect::Plain).releasing(),
         Keyword::Load => pins(Pin::Load),
-        Keyword::Discard if reader.accept(Keyword::All) => state(Effect::DiscardAll),
-        Keyword::Discard => state(Effect::Plain),
+        Keyword::Discard => discard(reader),
         Keyword::Deallocate => deallocate(reader),
         Keyword::Execute => execute(reader),
         Keyword::Declare => declare(reader),
@@ -92,11 +92,12 @@ fn query<'a>(reader: &mut Reader<'a>, first: Token<'a>) -> Statement {
 
 fn concluded(findings: Findings, begins_as_query: bool) -> Statement {
     let effect = left_behind(findings);
-    match findings.reason {
+    let statement = match findings.reason {
         Some(reason) => Statement::writes(reason, effect),
         None if begins_as_query => Statement::new(Access::Reads, Reason::ProvenRead, effect),
         None => Statement::writes(Reason::Unknown, effect),
-    }
+    };
+    statement.with(findings.session)
 }
 
 fn left_behind(findings: Findings) -> Effect {
@@ -114,7 +115,12 @@ fn writing<'a>(reader: &mut Reader<'a>, first: Token<'a>, reason: Reason) -> Sta
     while let Some(token) = reader.next() {
         scan.feed(token, reader.ahead());
     }
+    let is = |word: &str| first.text.eq_ignore_ascii_case(word.as_bytes());
+    let opaque = is("do") || is("call") || is("execute");
+    let releases = is("drop") || is("close");
     Statement::writes(reason, left_behind(scan.findings()))
+        .with(scan.findings().session)
+        .with(SessionUse { opaque, releases, ..SessionUse::default() })
 }
 
 /// `CREATE …`: temporary things tie the client to its connection, and routines may have bodies
@@ -140,7 +146,7 @@ fn create(reader: &mut Reader<'_>) -> Statement {
     if temporary {
         return Statement::writes(Reason::Ddl, Effect::Pins(Pin::TemporaryTable));
     }
-    Statement::writes(Reason::Ddl, left_behind(scan.findings()))
+    Statement::writes(Reason::Ddl, left_behind(scan.findings())).with(scan.findings().session)
 }
 
 /// `EXPLAIN` goes where the statement would go that it explains: there its plan is the true one.
@@ -196,10 +202,20 @@ fn copy(reader: &mut Reader<'_>) -> Statement {
     let Some((source, direction)) = inner else { return unknown() };
     // Either word is taken in either direction.
     let client = reader.accept(Keyword::Stdin) || reader.accept(Keyword::Stdout);
+    let mut rest = Scan::default();
+    while let Some(token) = reader.next() {
+        rest.feed(token, reader.ahead());
+    }
+    let rows = SessionUse {
+        // `FROM … WHERE f(a)`
+        opaque: rest.findings().session.opaque,
+        moves_sequence: direction == Keyword::From,
+        releases: false,
+    };
     match (direction, client) {
         (Keyword::To, true) => Statement { effect: Effect::CopyOut, ..source },
-        (Keyword::From, true) => Statement::writes(Reason::CopyFrom, Effect::CopyIn),
-        _ => Statement::writes(Reason::CopyFrom, Effect::Plain),
+        (Keyword::From, true) => Statement::writes(Reason::CopyFrom, Effect::CopyIn).with(rows),
+        _ => Statement::writes(Reason::CopyFrom, Effect::Plain).with(rows),
     }
 }
 
@@ -300,15 +316,16 @@ fn execute(reader: &mut Reader<'_>) -> Statement {
     let name = reader.next().and_then(setting::folded);
     while reader.next().is_some() {}
     Statement::writes(Reason::Utility, Effect::Execute { name })
+        .with(SessionUse { opaque: true, ..SessionUse::default() })
 }
 
 fn deallocate(reader: &mut Reader<'_>) -> Statement {
     reader.accept(Keyword::Prepare);
     if reader.accept(Keyword::All) {
-        return state(Effect::DeallocateAll);
+        return state(Effect::DeallocateAll).releasing();
     }
     let name = reader.next().and_then(setting::folded);
-    state(Effect::Deallocate { name: name.filter(|_| reader.finish()) })
+    state(Effect::Deallocate { name: name.filter(|_| reader.finish()) }).releasing()
 }
 
 /// `DECLARE name … CURSOR [{WITH | WITHOUT} HOLD] FOR query`
@@ -329,8 +346,19 @@ fn declare(reader: &mut Reader<'_>) -> Statement {
     }
     match left_behind(scan.findings()) {
         _ if hold => pins(Pin::HoldCursor),
-        effect => Statement::writes(Reason::Utility, effect),
+        effect => Statement::writes(Reason::Utility, effect).with(scan.findings().session),
     }
+}
+
+/// `DISCARD {ALL | PLANS | SEQUENCES | TEMP}`
+fn discard(reader: &mut Reader<'_>) -> Statement {
+    if reader.accept(Keyword::All) {
+        return state(Effect::DiscardAll).releasing();
+    }
+    let sequences = reader
+        .next()
+        .is_some_and(|token| token.text.eq_ignore_ascii_case(b"sequences") && reader.finish());
+    state(if sequences { Effect::DiscardSequences } else { Effect::Plain }).releasing()
 }
 
 fn transaction(effect: Effect) -> Statement {

@@ -174,7 +174,6 @@ fn functions_that_write_or_are_not_known() {
             "SELECT query_to_xml('DELETE FROM t', true, true, '')",
             "SELECT table_to_xml('t', true, true, '')",
             "SELECT * FROM ts_stat('SELECT 1')",
-            "SELECT pg_create_physical_replication_slot('a')",
             "SELECT pg_stat_reset()",
         ],
     );
@@ -195,7 +194,15 @@ fn functions_that_write_or_are_not_known() {
             "SELECT \"pg_catalog\".\"txid_current\"()",
         ],
     );
-    check("writes session_state", &["SELECT pg_my_temp_schema()", "SELECT setseed(0.5)"]);
+    check("writes session_state", &["SELECT pg_my_temp_schema()"]);
+    check(
+        "writes session_state Pins(ServerState)",
+        &[
+            "SELECT setseed(0.5)",
+            "SELECT pg_create_physical_replication_slot('s', true, true)",
+            "SELECT pg_replication_origin_session_setup('o')",
+        ],
+    );
 }
 
 #[test]
@@ -222,13 +229,21 @@ fn sequences_and_advisory_locks() {
             "SELECT pg_advisory_lock(1)",
             "SELECT pg_try_advisory_lock(1, 2)",
             "SELECT pg_advisory_lock_shared(1)",
-            "SELECT pg_advisory_unlock_all()",
             "SELECT 1 WHERE pg_try_advisory_lock(hashtext('a'))",
         ],
     );
     check(
         "writes advisory_lock",
-        &["SELECT pg_advisory_xact_lock(1)", "SELECT pg_try_advisory_xact_lock_shared(1)"],
+        &[
+            "SELECT pg_advisory_xact_lock(1)",
+            "SELECT pg_try_advisory_xact_lock_shared(1)",
+            "SELECT pg_advisory_unlock_all()",
+        ],
+    );
+    // Of several, the one that the server cannot be asked for counts.
+    check(
+        "writes advisory_lock Pins(SetConfig)",
+        &["SELECT pg_advisory_lock(1), set_config('a', 'b', false)"],
     );
     check(
         "writes session_state Pins(SetConfig)",
@@ -321,7 +336,8 @@ fn schema_and_utilities() {
             "DECLARE c NO SCROLL CURSOR WITH HOLD FOR WITH x AS (SELECT 1) SELECT * FROM x",
         ],
     );
-    check("writes session_state Pins(Listen)", &["LISTEN a", "UNLISTEN *"]);
+    check("writes session_state Pins(Listen)", &["LISTEN a"]);
+    check("writes session_state", &["UNLISTEN *", "UNLISTEN a"]);
     check("writes session_state Pins(Load)", &["LOAD 'auto_explain'"]);
     check(
         "writes session_state Pins(Prepare)",
@@ -339,7 +355,8 @@ fn schema_and_utilities() {
     check("writes session_state Deallocate { name: Some(\"all\") }", &["DEALLOCATE \"all\""]);
     check("writes session_state Deallocate { name: None }", &["DEALLOCATE p q", "DEALLOCATE"]);
     check("writes session_state DiscardAll", &["DISCARD ALL"]);
-    check("writes session_state", &["DISCARD TEMP", "DISCARD PLANS", "DISCARD SEQUENCES"]);
+    check("writes session_state", &["DISCARD TEMP", "DISCARD PLANS"]);
+    check("writes session_state DiscardSequences", &["DISCARD SEQUENCES", "discard Sequences;"]);
     check(
         "writes unknown",
         &["FROBNICATE t", "1", "'a'", "(1)", "{call p()}", "SELECT {fn now()}", "SELECT 1)"],
@@ -511,17 +528,26 @@ fn settings() {
         ],
     );
     check(
-        "writes session_state Pins(Role)",
-        &[
-            "SET ROLE a",
-            "SET ROLE NONE",
-            "SET SESSION ROLE a",
-            "SET role = 'a'",
-            "SET SESSION AUTHORIZATION a",
-            "SET SESSION AUTHORIZATION DEFAULT",
-            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            "SET session_authorization = a",
-        ],
+        &set("role", false),
+        &["SET ROLE a", "SET ROLE NONE", "SET SESSION ROLE a", "SET role = 'a'"],
+    );
+    check(
+        &set("session_authorization", false),
+        &["SET SESSION AUTHORIZATION a", "SET session_authorization = a"],
+    );
+    check(&set("session_authorization", true), &["SET SESSION AUTHORIZATION DEFAULT"]);
+    let characteristics = "SET SESSION CHARACTERISTICS AS TRANSACTION";
+    check(
+        &set("default_transaction_read_only", false),
+        &[&format!("{characteristics} READ ONLY"), &format!("{characteristics} READ WRITE")],
+    );
+    check(
+        &set("default_transaction_isolation", false),
+        &[&format!("{characteristics} ISOLATION LEVEL REPEATABLE READ")],
+    );
+    check(
+        "writes session_state Pins(Other)",
+        &[&format!("{characteristics} READ ONLY, ISOLATION LEVEL SERIALIZABLE"), characteristics],
     );
     check(
         "writes session_state Pins(Other)",
@@ -649,4 +675,106 @@ fn hostile_texts() {
         let analysis = analyse(bytes);
         assert_eq!(said(&analysis.statements[0]), "writes unreadable");
     }
+}
+
+/// What `sql` may do to the session besides its effect, in letters: opaque, moves a sequence,
+/// releases.
+fn session_use(sql: &str) -> String {
+    let analysis = analyse(sql.as_bytes());
+    let mut letters = String::new();
+    for statement in &analysis.statements {
+        for (letter, holds) in [
+            ('o', statement.session.opaque),
+            ('m', statement.session.moves_sequence),
+            ('r', statement.session.releases),
+        ] {
+            if holds && !letters.contains(letter) {
+                letters.push(letter);
+            }
+        }
+    }
+    letters
+}
+
+#[test]
+fn code_that_nobody_has_read_is_told_apart() {
+    for sql in [
+        "DO $$ BEGIN END $$",
+        "CALL p()",
+        "SELECT f(1)",
+        "SELECT a.lower('x')",
+        "SELECT * FROM t WHERE f(a)",
+        "UPDATE t SET a = f(a)",
+        "UPDATE t SET a = set(1)",
+        "DELETE FROM t USING f() WHERE true",
+        "SELECT query_to_xml('SELECT 1', true, true, '')",
+        "EXECUTE p",
+        "EXPLAIN ANALYZE EXECUTE p",
+        "CREATE TABLE t AS SELECT f()",
+        "DECLARE c CURSOR FOR SELECT f()",
+        "COPY (SELECT f()) TO STDOUT",
+        "COPY t FROM STDIN WHERE f(a)",
+        "SELECT 1 JOIN b ON conflict(a)",
+        "FROBNICATE t",
+        "SELECT 'a",
+    ] {
+        assert!(session_use(sql).contains('o'), "{sql}");
+    }
+    for sql in [
+        "SELECT 1",
+        "UPDATE pgbench_accounts SET abalance = abalance + 5 WHERE aid = 1",
+        "UPDATE t SET (a, b) = (1, 2) WHERE c = lower($1)",
+        "DELETE FROM t WHERE a = now()",
+        "BEGIN",
+        "COMMIT",
+        "SET work_mem = '1MB'",
+        "LISTEN a",
+        "NOTIFY a",
+        "FETCH 5 FROM c",
+        "LOCK TABLE t",
+        "SELECT nextval('s'), pg_advisory_lock(1), txid_current()",
+        "SELECT * FROM t WHERE a = 1 FOR UPDATE",
+        "TRUNCATE t",
+    ] {
+        assert!(!session_use(sql).contains('o'), "{sql}");
+    }
+}
+
+#[test]
+fn what_may_move_a_sequence() {
+    for sql in [
+        "INSERT INTO t VALUES (1)",
+        "INSERT INTO t (a, b) VALUES (1, 2) RETURNING id",
+        "INSERT INTO s.t (a, b) VALUES (1, 2) ON CONFLICT (a) DO UPDATE SET (a, b) = (1, 2)",
+        "INSERT INTO t AS x (a) SELECT 1 ON CONFLICT (a, b) WHERE a > 1 DO NOTHING",
+        "WITH x AS (INSERT INTO t (a) VALUES (1) RETURNING a) SELECT a FROM x",
+        "COPY t (a, b) FROM STDIN",
+        "COPY t (a, b) FROM STDIN WITH (FORMAT csv, HEADER, DELIMITER ',') WHERE a > 1",
+        "SELECT nextval('s')",
+        "SELECT setval('s', 1)",
+    ] {
+        assert_eq!(session_use(sql), "m", "{sql}");
+    }
+    assert_eq!(session_use("MERGE INTO t USING u ON true WHEN MATCHED THEN DO NOTHING"), "m");
+    assert_eq!(session_use("UPDATE t SET a = 1"), "");
+}
+
+#[test]
+fn what_may_end_a_pin() {
+    for sql in [
+        "UNLISTEN *",
+        "CLOSE c",
+        "CLOSE ALL",
+        "DEALLOCATE p",
+        "DEALLOCATE ALL",
+        "DISCARD ALL",
+        "DISCARD TEMP",
+        "DISCARD SEQUENCES",
+        "DROP TABLE t",
+        "SELECT pg_advisory_unlock(1)",
+        "SELECT pg_advisory_unlock_all()",
+    ] {
+        assert_eq!(session_use(sql), "r", "{sql}");
+    }
+    assert_eq!(session_use("SELECT 1; LISTEN a; UPDATE t SET a = 1"), "");
 }

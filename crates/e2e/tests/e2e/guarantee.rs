@@ -2,6 +2,7 @@
 //! where they can.
 
 mod checker;
+mod leaks;
 mod levels;
 mod routing;
 mod scopes;

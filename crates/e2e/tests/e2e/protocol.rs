@@ -3,6 +3,7 @@
 
 mod cancel;
 mod prepared;
+mod session_state;
 mod settings;
 mod size;
 mod transcripts;

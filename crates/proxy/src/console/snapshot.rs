@@ -168,7 +168,7 @@ fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
         application_name: card.who.application.clone(),
         id: u32::try_from(card.id).unwrap_or(u32::MAX),
         node: held.map(|(_, node)| node),
-        pinned: card.pin().map(|(cause, _)| cause.to_owned()),
+        pinned: card.pin().map(|(causes, _)| causes.to_string()),
         ..Socket::default()
     }
 }
@@ -352,7 +352,7 @@ fn pin(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Option<Pin> {
         application_name: card.who.application.clone(),
         server_pid: held.as_ref().map_or(0, |(card, _)| card.pid.cast_unsigned()),
         node: held.map(|(_, node)| node).unwrap_or_default(),
-        cause: cause.to_owned(),
+        cause: cause.to_string(),
         since,
         age: SystemTime::now().duration_since(since).unwrap_or_default(),
     })

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use afterwrite_backend::{CancelTarget, cancel};
 use afterwrite_net::Peer;
+use afterwrite_session::Causes;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::Notify;
@@ -69,7 +70,7 @@ pub(crate) struct Card {
     asked: AtomicU32,
     /// The number of the server connection it has; 0 for none.
     link: AtomicU64,
-    pin: Mutex<Option<Box<(&'static str, SystemTime)>>>,
+    pin: Mutex<Option<Box<(Causes, SystemTime)>>>,
     target: Mutex<Option<Box<CancelTarget>>>,
     under_way: AtomicU32,
     cancelled: AtomicBool,
@@ -137,15 +138,16 @@ impl Card {
     }
 
     /// Why it is tied to its server connection, and since when.
-    pub(crate) fn pin(&self) -> Option<(&'static str, SystemTime)> {
+    pub(crate) fn pin(&self) -> Option<(Causes, SystemTime)> {
         self.pin.lock().as_deref().copied()
     }
 
     /// Notes why it is tied to its server connection, if it is.
-    pub(crate) fn pinned(&self, cause: Option<&'static str>) {
+    pub(crate) fn pinned(&self, causes: Option<Causes>) {
         let mut pin = self.pin.lock();
-        if pin.as_ref().map(|known| known.0) != cause {
-            *pin = cause.map(|cause| Box::new((cause, SystemTime::now())));
+        match (pin.as_mut(), causes) {
+            (Some(known), Some(causes)) => known.0 = causes,
+            (_, causes) => *pin = causes.map(|causes| Box::new((causes, SystemTime::now()))),
         }
     }
 

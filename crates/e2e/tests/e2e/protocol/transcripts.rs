@@ -7,7 +7,7 @@ use crate::support::{ANSWER_MAX, Bed, Checks, Raw, Reply, connect, eventually, n
 
 /// What to send, then the tags of the replies to wait for, in this order; `$` is the
 /// end of the connection.
-type Step = (Vec<u8>, &'static str);
+pub(super) type Step = (Vec<u8>, &'static str);
 
 fn message(build: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
@@ -15,15 +15,15 @@ fn message(build: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-fn query(sql: &str) -> Vec<u8> {
+pub(super) fn query(sql: &str) -> Vec<u8> {
     message(|out| client::query(out, sql))
 }
 
-fn parse(name: &str, sql: &str) -> Vec<u8> {
+pub(super) fn parse(name: &str, sql: &str) -> Vec<u8> {
     message(|out| client::parse(out, name, sql, &[]))
 }
 
-fn bind(portal: &str, statement: &str, values: &[&str]) -> Vec<u8> {
+pub(super) fn bind(portal: &str, statement: &str, values: &[&str]) -> Vec<u8> {
     let values: Vec<Option<&[u8]>> = values.iter().map(|value| Some(value.as_bytes())).collect();
     message(|out| client::bind(out, portal, statement, &values, &[], &[]))
 }
@@ -32,7 +32,7 @@ fn describe(kind: u8, name: &str) -> Vec<u8> {
     message(|out| client::describe(out, kind, name))
 }
 
-fn execute(portal: &str, rows_max: i32) -> Vec<u8> {
+pub(super) fn execute(portal: &str, rows_max: i32) -> Vec<u8> {
     message(|out| client::execute(out, portal, rows_max))
 }
 
@@ -40,7 +40,7 @@ fn close(kind: u8, name: &str) -> Vec<u8> {
     message(|out| client::close(out, kind, name))
 }
 
-fn sync() -> Vec<u8> {
+pub(super) fn sync() -> Vec<u8> {
     message(client::sync)
 }
 
@@ -61,15 +61,15 @@ fn fail(why: &str) -> Vec<u8> {
 }
 
 /// Parse, Bind, Describe, Execute of the unnamed statement.
-fn run(sql: &str, values: &[&str]) -> Vec<u8> {
+pub(super) fn run(sql: &str, values: &[&str]) -> Vec<u8> {
     [parse("", sql), bind("", "", values), describe(PORTAL, ""), execute("", 0)].concat()
 }
 
-fn one(bytes: &[Vec<u8>]) -> Vec<Step> {
+pub(super) fn one(bytes: &[Vec<u8>]) -> Vec<Step> {
     vec![(bytes.concat(), "Z")]
 }
 
-fn queries(all: &[&str]) -> Vec<Step> {
+pub(super) fn queries(all: &[&str]) -> Vec<Step> {
     all.iter().map(|sql| (query(sql), "Z")).collect()
 }
 
@@ -722,7 +722,7 @@ async fn transcript(bed: &Bed, port: u16, steps: &[Step]) -> Vec<String> {
     lines
 }
 
-async fn compare(bed: &Bed, checks: &mut Checks, cases: Vec<(&'static str, Vec<Step>)>) {
+pub(super) async fn compare(bed: &Bed, checks: &mut Checks, cases: Vec<(&'static str, Vec<Step>)>) {
     bed.prepare("CREATE TABLE t (id int)").await;
     for (name, steps) in cases {
         let check = async {

@@ -1,0 +1,192 @@
+//! Takes up what an exchange has changed: the transaction, the settings, the pins.
+
+use afterwrite_sql::Pin;
+use afterwrite_types::{Role, Sequence};
+use afterwrite_wire::server::{IDLE, IN_TRANSACTION};
+
+use crate::exchange::Exchange;
+use crate::intent::{Change, Transaction};
+use crate::link::Link;
+use crate::pinned::{Causes, Pinned};
+use crate::session::{Open, Session};
+
+impl Session {
+    pub(crate) fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
+        if status == IDLE {
+            self.open = Open { status, ..Open::default() };
+            self.scope.set_transaction_level(None);
+            return;
+        }
+        if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
+            self.open.read_only = read_only;
+        }
+        let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
+        if exchange.intent.sets_transaction || unclear {
+            self.open.read_only = false;
+        }
+        self.open.status = status;
+    }
+
+    /// Takes up settings that the exchange changed, so that they follow the client.
+    pub(crate) fn follow_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
+        let intent = &exchange.intent;
+        let changes = if exchange.failed { &[][..] } else { intent.changes.as_slice() };
+        if !intent.changes.is_empty() && exchange.failed {
+            link.applied = None;
+        }
+        let before = self.settings.fingerprint();
+        let kept = link.applied == Some(before);
+        let opens = status != IDLE || self.in_transaction();
+        let replayable = intent.statements == 1 && changes.len() <= 1 && !intent.unread;
+        if !changes.is_empty() && !replayable {
+            // Several statements in one string: only the server knows the outcome.
+            let ours = changes.iter().all(|change| *change == Change::Reset(String::new()));
+            link.applied = None;
+            if !ours {
+                self.noted.insert(Pin::Other);
+            }
+        } else if let Some(change) = changes.first() {
+            let text = exchange.setting_texts.first().cloned().unwrap_or_default();
+            if opens {
+                self.open.changes.push((change.clone(), text));
+            } else {
+                self.apply(change, &text);
+            }
+        }
+        if !self.open.changes.is_empty() {
+            self.settle_settings(exchange, link, status);
+        } else if self.settings.fingerprint() != before {
+            let set = matches!(changes.first(), Some(Change::Set(_)));
+            link.applied = (kept && set).then(|| self.settings.fingerprint());
+        }
+        let resets = |change: &Change| matches!(change, Change::ResetAll | Change::DiscardAll);
+        if matches!(changes, [change] if resets(change) || matches!(change, Change::Reset(_)))
+            && !opens
+        {
+            // The restoration behind it has brought back what the login asked for.
+            let whole = changes.iter().any(resets) || kept;
+            let sound = whole && !exchange.restore_failed && replayable;
+            link.applied = sound.then(|| self.settings.fingerprint());
+        }
+    }
+
+    /// Settings changed inside a transaction count once it has committed.
+    fn settle_settings(&mut self, exchange: &Exchange, link: &mut Link, status: u8) {
+        if exchange.intent.savepoint {
+            // Which of them a ROLLBACK TO undid, only the server knows.
+            self.noted.insert(Pin::Other);
+        }
+        if status != IDLE {
+            return;
+        }
+        link.applied = None;
+        let changes = std::mem::take(&mut self.open.changes);
+        let was_sound = self.open.status == IN_TRANSACTION && !exchange.failed;
+        match exchange.intent.transaction {
+            Transaction::Ends { commits: true } if was_sound => {
+                for (change, text) in changes {
+                    self.apply(&change, &text);
+                }
+            }
+            Transaction::Ends { .. } => {}
+            Transaction::Untouched | Transaction::Begins { .. } | Transaction::Mixed => {
+                self.noted.insert(Pin::Other);
+            }
+        }
+    }
+
+    /// The server has dropped its prepared statements, those of other clients too.
+    pub(crate) fn follow_forgetting(&mut self, link: &mut Link) {
+        if !std::mem::take(&mut self.exchange.intent.forgets_prepared) {
+            return;
+        }
+        if self.exchange.failed {
+            // Before it failed or not at all: dropping them is not undone.
+            link.retire("whether its prepared statements are left is not known");
+        } else {
+            self.statements.clear();
+            link.forget_prepared();
+        }
+    }
+
+    /// Takes up what the exchange's text says of what ties the client to the connection.
+    pub(crate) fn follow_pins(&mut self, status: u8, sequence: &Sequence) {
+        let exchange = &mut self.exchange;
+        let mut pins = std::mem::take(&mut exchange.intent.pins);
+        if self.pinned.is_none() && pins.is_empty() {
+            return;
+        }
+        let block = status != IDLE || self.open.status != IDLE;
+        let intent = &exchange.intent;
+        let one_done = intent.statements == 1 && !exchange.failed && !intent.unread;
+        let mut causes = self.pinned.map_or(Causes::default(), |pinned| pinned.causes);
+        if intent.statements > 1 || !exchange.failed {
+            if block {
+                // Within its transaction it has been told what it wanted to know.
+                pins.remove(Pin::Sequence);
+            }
+            causes = causes.and(pins);
+        }
+        if one_done && intent.forgets_sequences {
+            causes.remove(Pin::Sequence);
+        }
+        match intent.changes.as_slice() {
+            [Change::ResetAll] if one_done && !block => {
+                causes.remove(Pin::SetConfig);
+                causes.remove(Pin::Other);
+            }
+            [Change::DiscardAll] if one_done => {
+                let stays = [Pin::Load, Pin::ServerState];
+                causes = stays.into_iter().filter(|pin| causes.contains(*pin)).collect();
+                self.unsure = false;
+            }
+            _ => {}
+        }
+        self.pin(causes, sequence);
+    }
+
+    /// Takes up what was found while the exchange ran, and what the server says is left.
+    pub(crate) fn settle_pins(
+        &mut self,
+        left: Option<Causes>,
+        link: &mut Link,
+        status: u8,
+        sequence: &Sequence,
+    ) {
+        let noted = std::mem::take(&mut self.noted);
+        if !self.unsure && noted.is_empty() {
+            return;
+        }
+        let mut causes = self.pinned.map_or(Causes::default(), |pinned| pinned.causes).and(noted);
+        if let Some(left) = left {
+            causes = causes.without(Causes::that_can_be_asked()).and(left);
+            self.unsure = false;
+        }
+        if status == IDLE && link.role() == Role::Replica && !causes.is_empty() {
+            // Left behind by a read-only transaction. Tied to a replica the client could
+            // not write any more, so what it left is given up, with the connection.
+            link.retire("a read-only transaction left state on it");
+            causes = Causes::default();
+        }
+        self.pin(causes, sequence);
+        if status == IDLE && self.wants_inventory() {
+            // The server did not say.
+            link.retire("what is left on it is not known");
+            self.unsure = false;
+        }
+    }
+
+    fn pin(&mut self, causes: Causes, sequence: &Sequence) {
+        let since = self.pinned.map_or_else(|| sequence.now(), |pinned| pinned.since);
+        self.pinned = (!causes.is_empty()).then_some(Pinned { causes, since });
+    }
+
+    fn apply(&mut self, change: &Change, text: &str) {
+        match change {
+            Change::Set(name) => self.settings.set(name, text),
+            Change::Reset(name) => self.settings.reset(name),
+            Change::ResetAll => self.settings.reset_all(),
+            Change::DiscardAll => self.settings.discard_all(),
+        }
+    }
+}
