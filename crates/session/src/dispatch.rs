@@ -222,9 +222,11 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
             pass(*span, Some(Await::Parse(None)), link);
         }
         Op::Parse { prepared, named: false, span } => {
-            link.unnamed = Some(prepared.id);
+            link.unnamed = (!link.skipping).then_some(prepared.id);
             pass(*span, Some(Await::Parse(None)), link);
         }
+        // Nothing that the server skips is taken for prepared.
+        Op::Parse { named: true, .. } if link.skipping => {}
         Op::Parse { prepared, named: true, .. } => {
             drop_outdated(prepared, link, out);
             if !link.has(prepared.id) {
@@ -273,6 +275,9 @@ fn send(op: &Op, link: &mut Link, inbox: &[u8], out: &mut Vec<u8>) {
 
 /// Sees to it that the server knows the statement.
 fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec<u8>) {
+    if link.skipping {
+        return;
+    }
     if named {
         drop_outdated(prepared, link, out);
         if !link.has(prepared.id) {
