@@ -100,7 +100,6 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
         local: stream.local(),
         application: startup.get("application_name").unwrap_or_default().to_owned(),
         tls: stream.tls().map(|tls| tls.describe()).unwrap_or_default(),
-        minor: startup.spoken_minor(),
     };
     let registered = shared
         .roster

@@ -55,6 +55,8 @@ impl Session {
     #[expect(clippy::needless_pass_by_value, reason = "a prelude is sent once")]
     pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
         client::query(out, &prelude.sql);
+        // As every simple query, it ends the server's unnamed statement.
+        link.unnamed = Unnamed::Unknown;
         link.expect(Await::Query, Owner::Prelude);
         // RESET ALL and SET may have run half: until "ready" nothing is known.
         link.applied = None;
@@ -79,6 +81,7 @@ impl Session {
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
+                link.unnamed = Unnamed::Unknown;
                 link.expect(Await::Query, Owner::GuardBegin);
             }
         }
@@ -122,6 +125,7 @@ impl Session {
     fn close(&mut self, link: &mut Link, how: Dispatch<'_>, out: &mut Vec<u8>) {
         if self.exchange.guarded {
             client::query(out, "COMMIT");
+            link.unnamed = Unnamed::Unknown;
             link.expect(Await::Query, Owner::GuardEnd);
         }
         if let Some(script) = self.restoration() {
@@ -241,16 +245,25 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             link.unnamed = Unnamed::UnreadOf(who);
         }
         Op::Parse { prepared, named: false, span } => {
-            link.unnamed = Unnamed::Is(prepared.id);
+            if !link.skipping {
+                link.unnamed = Unnamed::Is(prepared.id);
+            }
             pass(out, *span, Some(Await::Parse(None)), link);
         }
+        // Nothing that the server skips is taken for prepared.
+        Op::Parse { named: true, .. } if link.skipping => {}
         Op::Parse { prepared, named: true, .. } => {
-            // In a failed transaction the server has to be asked: it refuses.
             drop_outdated(prepared, link, out);
-            if link.has(prepared.id) && link.status != server::FAILED {
-                link.expect(Await::Say(Say::ParseComplete), Owner::Client);
-            } else {
+            if !link.has(prepared.id) {
                 prepare(prepared, link, Owner::Client, out);
+            } else if link.status == server::FAILED {
+                // The server has to be asked, since it refuses most now; but not by a
+                // name that it knows already.
+                client::parse_bytes(out, b"", &prepared.rest);
+                link.unnamed = Unnamed::Unknown;
+                link.expect(Await::Parse(None), Owner::Client);
+            } else {
+                link.expect(Await::Say(Say::ParseComplete), Owner::Client);
             }
         }
         Op::Bind { prepared: Some(prepared), named, span } => {
@@ -348,6 +361,9 @@ fn fail(simple: bool, link: &mut Link, out: &mut Vec<u8>) {
 
 /// Sees to it that the server knows the statement.
 fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec<u8>) {
+    if link.skipping {
+        return;
+    }
     if named {
         drop_outdated(prepared, link, out);
         if !link.has(prepared.id) {

@@ -78,6 +78,11 @@ impl Session {
             if !whole && reach < self.limits.held_max {
                 return Ok(self.pause());
             }
+            if !whole && total <= self.limits.held_max {
+                // Not too long itself, but behind much that is held: that goes first.
+                let holding = self.phase == Phase::Gathering && !self.exchange.ops.is_empty();
+                return Ok(if holding { self.give_up_holding() } else { self.pause() });
+            }
             let start = self.exchange.scanned;
             let end = start + total.min(rest.len());
             let message = Message { head, span: Span { start, end }, whole };
@@ -349,7 +354,7 @@ impl Session {
 
     fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
         let bind = Bind::decode(body)?;
-        if self.refuses_outdated(bind.statement) {
+        if self.exchange.skip || self.refuses_outdated(bind.statement) {
             return Ok(None);
         }
         let prepared = self.statements.find(bind.statement).cloned();
@@ -583,7 +588,7 @@ impl Session {
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
             }
-            tag::COPY_DATA if under_way => self.exchange.ops.push(Op::Copy(span)),
+            tag::COPY_DATA if under_way && !discard => self.exchange.ops.push(Op::Copy(span)),
             tag::COPY_DATA => self.upstream.discard = true,
             _ => {
                 let claimed = message.head.body_len;

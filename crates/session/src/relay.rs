@@ -76,6 +76,7 @@ impl Session {
                 }
                 link.passing.left -= now.len();
                 consumed += now.len();
+                self.say(link, out);
                 continue;
             }
             let Some(head) = frame::head(rest)? else { break };
@@ -105,8 +106,11 @@ impl Session {
         Ok(Relayed { consumed, progress })
     }
 
-    /// Gives the answers that are ours, where it is their turn.
+    /// Gives the answers that are ours, where it is their turn: not within a message.
     fn say(&mut self, link: &mut Link, out: &mut Vec<u8>) {
+        if link.passing.left > 0 {
+            return;
+        }
         while let Some(Expect { what: Await::Say(say), .. }) = link.expects.front() {
             if self.exchange.discards.is_none() {
                 say.write(out);
@@ -184,13 +188,20 @@ impl Session {
     fn take_copy_in(&mut self, link: &mut Link) {
         let simple = link.expects.front().is_some_and(|front| front.what == Await::Query);
         self.exchange.copies_simply = simple;
-        self.phase = Phase::Copying;
+        self.go_on(Phase::Copying);
         if !simple {
             // While it takes COPY data a server ignores Sync, so another one will
             // come behind the data, and only that one is answered.
             link.expects.retain(|expect| expect.what != Await::Sync);
             self.exchange.complete = false;
         }
+    }
+
+    /// The client's further messages belong to what was sent: it runs nowhere else, and
+    /// is not sent again with them.
+    fn go_on(&mut self, phase: Phase) {
+        self.exchange.ops.clear();
+        self.phase = phase;
     }
 
     fn take_completion(&mut self, link: &mut Link, body: &[u8]) {
@@ -284,7 +295,7 @@ impl Session {
             if link.skipping {
                 // The server waits for a Sync that the client has yet to send.
                 self.exchange.complete = false;
-                self.phase = Phase::Open;
+                self.go_on(Phase::Open);
             }
         }
         if self.phase == Phase::Copying {
@@ -373,9 +384,10 @@ impl Session {
         link.status = status;
         match expect.owner {
             Owner::Prelude => {
+                let wanted = self.prelude.take();
                 let result = match self.prelude_error.take() {
                     None => {
-                        link.applied = self.prelude.take();
+                        link.applied = wanted;
                         link.stained = None;
                         link.other_role = self.settings.have_role();
                         Ok(())
@@ -459,6 +471,10 @@ impl Session {
         self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
         self.exchange.scanned = exchange.scanned;
         self.phase = Phase::Gathering;
+        if self.upstream.left > 0 {
+            self.upstream.discard = true;
+            link.retire("answered what it had not read");
+        }
         Outcome { keep: self.holds, place: exchange.place, captured: exchange.captured, unresolved }
     }
 

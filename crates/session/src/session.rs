@@ -375,11 +375,19 @@ impl Session {
     /// Notes that so many of them have been.
     pub fn upstream_done(&mut self, bytes: usize) {
         self.upstream.left = self.upstream.left.saturating_sub(bytes);
+        if self.upstream.left == 0 {
+            // The next message is another matter.
+            self.upstream.discard = false;
+        }
     }
 
     /// Whether the client's further bytes belong to what is under way.
+    ///
+    /// Not while the settings are brought to the server: what was gathered is sent
+    /// behind them, and only then what is left of its last message.
     pub fn wants_client(&self) -> bool {
-        self.upstream.left > 0 || matches!(self.phase, Phase::Open | Phase::Copying)
+        let under_way = matches!(self.phase, Phase::Open | Phase::Copying);
+        self.prelude.is_none() && (self.upstream.left > 0 || under_way)
     }
 
     /// Ends the exchange without a server: nobody could be asked, or the client
@@ -459,6 +467,9 @@ impl Session {
     /// else once its Sync has come.
     fn abandon(&mut self, out: &mut Vec<u8>) {
         self.exchange.ops.clear();
+        self.prelude = None;
+        // What is left of a message that was being passed on is thrown away.
+        self.upstream.discard = self.upstream.left > 0;
         if self.exchange.complete {
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
@@ -467,8 +478,6 @@ impl Session {
             self.exchange.skip = true;
             self.exchange.needs_server = false;
             self.exchange.place = None;
-            // What is left of a message that was being passed on is thrown away.
-            self.upstream.discard = true;
         }
         self.phase = Phase::Gathering;
     }

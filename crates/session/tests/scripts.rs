@@ -205,6 +205,7 @@ fn replied(words: &str) -> Vec<u8> {
             "2" => server::bind_complete(&mut out),
             "3" => server::close_complete(&mut out),
             "n" => server::no_data(&mut out),
+            "t" => server::parameter_description(&mut out, &[]),
             "T" => server::row_description(&mut out, &[("v", 25)]),
             "D" => server::data_row(&mut out, &[Some(b"x")]),
             "C" => server::command_complete(&mut out, value),
@@ -401,6 +402,39 @@ fn a_statement_that_the_server_knows_is_answered_for_it() {
 }
 
 #[test]
+fn an_answer_of_ours_waits_for_the_end_of_the_servers_message() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    let mut batch = Vec::new();
+    client::describe(&mut batch, b'S', "s");
+    client::parse(&mut batch, "other", "SELECT 1", &[]);
+    client::sync(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut replica, REPLICA), "D S", "the server knows the other one, too");
+    let replies = replied("T Z:I");
+    let (mut rest, mut held) = (replies.as_slice(), Vec::new());
+    while let Some((byte, behind)) = rest.split_first() {
+        held.push(*byte);
+        rest = behind;
+        let (out, asked) = (&mut rig.outbox, &mut rig.asked);
+        let relayed = rig.session.relay(&mut replica, &held, &rig.sequence, out, asked).unwrap();
+        held.drain(..relayed.consumed);
+    }
+    assert_eq!(seen(&rig.outbox), "T1ZI");
+}
+
+#[test]
+fn a_refusal_in_a_failed_transaction_leaves_the_servers_statement_known() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    rig.run(&mut primary, PRIMARY, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:T");
+    rig.run(&mut primary, PRIMARY, &query("SELECT 1/0"), "E:22012 Z:E");
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &extended("t", "SELECT 1"), "E:25P02 Z:E");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P() B(_afterwrite_1) E S", "EZE"));
+    assert_eq!(primary.prepared_len(), 1, "it is still there");
+}
+
+#[test]
 fn an_unnamed_statement_outlives_its_sync() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
     let mut parse = Vec::new();
@@ -409,6 +443,26 @@ fn an_unnamed_statement_outlives_its_sync() {
     rig.run(&mut one, REPLICA, &parse, "1 Z:I");
     let (sent, seen) = rig.run(&mut two, REPLICA, &bound(""), "1 2 D C:SELECT Z:I");
     assert_eq!((sent.as_str(), seen.as_str()), ("P() B() E S", "2DCZI"));
+}
+
+#[test]
+fn what_we_run_ourselves_ends_the_servers_unnamed_statement() {
+    let (mut rig, mut primary) = (Rig::with_login("timezone", "UTC"), link(Role::Primary));
+    let mut parse = Vec::new();
+    client::parse(&mut parse, "", "SELECT 1", &[]);
+    client::describe(&mut parse, b'S', "");
+    client::sync(&mut parse);
+    let fallback = Place::Primary(Reason::NoneInTime);
+    rig.run(&mut primary, fallback, &parse, "1 T Z:I");
+    let guarded = "Q[BEGIN READ ONLY] P() B() E S Q[COMMIT]";
+    let (sent, seen) =
+        rig.run(&mut primary, fallback, &bound(""), "C:BEGIN Z:T 1 2 D C:SELECT Z:T C:COMMIT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), (guarded, "2DCZI"));
+    rig.request(&bound(""));
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    assert_eq!(rig.send(&mut primary, fallback), guarded);
 }
 
 #[test]
@@ -633,6 +687,85 @@ fn a_batch_that_fails_half_way_is_skipped_to_its_sync() {
 }
 
 #[test]
+fn behind_the_sync_of_a_batch_that_failed_all_is_answered_again() {
+    let mut rig = Rig::with_login("timezone", "UTC");
+    let mut primary = link(Role::Primary);
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    let mut flushed = Vec::new();
+    client::describe(&mut flushed, b'S', "none");
+    client::flush(&mut flushed);
+    rig.request(&flushed);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "D H");
+    assert_eq!(rig.answer(&mut primary, "E:26000").0, "E");
+    assert_eq!(rig.gather(&extended("", "RESET ALL")), Gathered::Further);
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert!(sent.starts_with("P() B() E S Q[SELECT pg_catalog.set_config"), "{sent}");
+    let (seen, progress) = rig.answer(&mut primary, "Z:I T D C:SELECT Z:I");
+    assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
+    assert_eq!(seen, "ZI");
+    assert!(primary.is_idle());
+}
+
+#[test]
+fn what_the_server_skips_is_not_prepared() {
+    for name in ["s", ""] {
+        let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+        let mut primary = link(Role::Primary);
+        rig.run(&mut replica, REPLICA, &extended(name, "SELECT 1"), "1 2 D C:SELECT Z:I");
+        let mut flushed = Vec::new();
+        client::describe(&mut flushed, b'P', "none");
+        client::flush(&mut flushed);
+        rig.request(&flushed);
+        rig.send(&mut primary, PRIMARY);
+        rig.answer(&mut primary, "E:34000");
+        assert_eq!(rig.gather(&bound(name)), Gathered::Further);
+        rig.send(&mut primary, PRIMARY);
+        rig.answer(&mut primary, "Z:I CAPTURED:2000");
+        assert_eq!(primary.prepared_len(), 0);
+        rig.request(&bound(name));
+        let sent = rig.send(&mut primary, Place::Primary(Reason::Pinned));
+        assert!(sent.contains("P("), "{sent}");
+    }
+}
+
+#[test]
+fn what_we_skip_ourselves_does_nothing() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let listen = extended("s", "LISTEN x");
+    rig.run(&mut primary, PRIMARY, &listen, "1 2 E:57014 Z:I CAPTURED:2000");
+    let mut batch = Vec::new();
+    client::describe(&mut batch, b'S', "s");
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    batch.extend(bound("s"));
+    let (_, seen) = rig.run(&mut primary, PRIMARY, &batch, "t n Z:I CAPTURED:3000");
+    assert_eq!(seen, "tnEZI", "the name is taken");
+    assert_eq!(rig.session.pinned(), None, "nobody listens");
+}
+
+#[test]
+fn nothing_is_sent_twice_to_a_server_that_waits_for_more() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let mut mixed = Vec::new();
+    client::describe(&mut mixed, b'P', "none");
+    mixed.extend(query("SELECT 1"));
+    rig.request(&mixed);
+    assert_eq!(rig.send(&mut replica, REPLICA), "D Q[SELECT 1]");
+    rig.answer(&mut replica, "E:34000");
+    assert_eq!(rig.gather(&[]), Gathered::NeedMore, "the server waits for a Sync");
+    let mut sync = Vec::new();
+    client::sync(&mut sync);
+    assert_eq!(rig.gather(&sync), Gathered::Further);
+    assert_eq!(rig.send(&mut replica, REPLICA), "S");
+    assert_eq!(rig.answer(&mut replica, "Z:I").0, "ZI");
+    rig.request(&query("SELECT 1"));
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "G");
+    assert_eq!(rig.gather(&[]), Gathered::NeedMore, "it asks for COPY data, whyever");
+}
+
+#[test]
 fn commands_of_ours_are_answered_without_a_server() {
     let mut rig = Rig::new();
     assert_eq!(rig.request(&query("SET afterwrite.level = 'strong'")).route, Route::Local);
@@ -662,6 +795,65 @@ fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
     assert_eq!(rig.answer(&mut primary, "1 LEFT:0/2").0, "ZI");
     assert!(matches!(floor(&rig), Need::Fence(_)), "nobody knows what it did");
     assert!(primary.is_idle() && primary.retired().is_none());
+}
+
+#[test]
+fn what_is_thrown_away_of_one_message_leaves_the_next_whole() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut data = Vec::new();
+    client::copy_data(&mut data, &[b'1'; 9000]);
+    let (head, tail) = data.split_at(6000);
+    // The tail of a COPY that failed is for nobody.
+    assert_eq!(rig.gather(head), Gathered::NeedMore);
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), true)));
+    rig.session.upstream_done(tail.len());
+    rig.run(&mut primary, PRIMARY, &query("COPY t FROM STDIN"), "E:42P01 Z:I");
+    rig.request(&query("COPY t FROM STDIN"));
+    rig.send(&mut primary, PRIMARY);
+    assert_eq!(rig.answer(&mut primary, "G").1, Progress::Client);
+    assert_eq!(rig.gather(head), Gathered::Further);
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), false)), "these are wanted");
+}
+
+#[test]
+fn a_short_message_at_the_limit_of_what_is_held_is_not_too_long() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", &"x".repeat(LIMITS.held_max - 20), &[]);
+    assert!(batch.len() < LIMITS.held_max);
+    batch.extend(bound(""));
+    let (head, tail) = batch.split_at(LIMITS.held_max);
+    assert_eq!(rig.request(head).route, Route::Primary(Reason::Unread));
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P()");
+    assert_eq!(rig.gather(tail), Gathered::Further);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "B() E S");
+}
+
+#[test]
+fn the_rest_of_a_long_query_waits_for_the_settings() {
+    let (mut rig, mut primary) = (Rig::with_login("timezone", "UTC"), link(Role::Primary));
+    let long = query(&format!("SELECT '{}'", "x".repeat(9000)));
+    rig.request(&long[..6000]);
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    assert!(!rig.session.wants_client(), "its beginning has not been sent");
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    let how = Dispatch { place: PRIMARY, positions: true, sequence: &rig.sequence };
+    let mut out = Vec::new();
+    rig.session.dispatch(&mut primary, &rig.inbox, how, &mut out);
+    assert_eq!(out, long[..6000]);
+    assert!(rig.session.wants_client());
+}
+
+#[test]
+fn the_rest_of_a_long_query_that_was_refused_is_thrown_away() {
+    let mut rig = Rig::new();
+    let long = query(&format!("SELECT '{}'", "x".repeat(9000)));
+    let (head, tail) = long.split_at(6000);
+    rig.request(head);
+    rig.session.refuse(&Report::error("53300", "no room"), &mut rig.outbox);
+    assert_eq!(seen(&rig.outbox), "EZI");
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), true)));
 }
 
 #[test]

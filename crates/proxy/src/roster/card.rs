@@ -52,8 +52,6 @@ pub(crate) struct Who {
     pub(crate) application: String,
     /// TLS version and cipher; empty for clear text.
     pub(crate) tls: String,
-    /// The protocol is 3.`minor`.
-    pub(crate) minor: u16,
 }
 
 /// One client as others see it.
