@@ -144,15 +144,18 @@ fn new_cluster(
     let Setting { key: name, at, .. } = database;
     draft.set_nodes(path, at, nodes);
     if nodes.len() == 1 {
-        let text =
-            format!("database {name} has one host: add its replicas to nodes, in any order.");
+        let text = format!(
+            "database {name} has one host: add its replicas to nodes, in any order; if it is a \
+             replica itself, its primary too."
+        );
         draft.note_on((path, "nodes"), Asks::Decision, at, &text);
     } else {
         let text = format!(
             "database {name} has several hosts: PgBouncer hands connections to them in turn; here \
-             they are one primary and its replicas, found out by asking."
+             they are one primary and its replicas, found out by asking. If all are replicas, add \
+             their primary."
         );
-        draft.note_on((path, "nodes"), Asks::Differs, at, &text);
+        draft.note_on((path, "nodes"), Asks::Decision, at, &text);
     }
     let auth_user = find(pairs, "auth_user")
         .or(source.find("auth_user").map(|it| it.value.as_str()).filter(|user| is_name(user)));

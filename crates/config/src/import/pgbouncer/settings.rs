@@ -184,8 +184,8 @@ fn mode(draft: &mut Draft, source: &Source) {
     }
     draft.set_text("pool", "mode", source.get("pool_mode", "session"));
     if source.get("pool_mode", "session") == "session" {
-        let text = "with session, a client keeps one server connection, as it does there; its \
-                    reads are spread over the replicas with transaction.";
+        let text = "with session, a client keeps one connection to the primary, and nothing goes \
+                    to replicas; its reads do with transaction.";
         draft.note_on(("pool", "mode"), Asks::Decision, &source.at("pool_mode"), text);
     }
 }
