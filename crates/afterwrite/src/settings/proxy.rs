@@ -27,21 +27,22 @@ const STATS_PERIOD: Duration = Duration::from_mins(1);
 /// The proxy's settings; what is wrong with the files that they name otherwise.
 pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
     let routing = &config.routing;
+    let clients = clients(config)?;
+    let known = &clients.auth.users;
     Ok(Settings {
         listen: config.listen.iter().map(endpoint).collect(),
         unix_mode: config.unix_socket_mode,
         metrics_listen: config.metrics_listen,
-        clients: clients(config)?,
         clusters: config
             .clusters()
-            .map(|(name, cluster)| Ok((name.to_owned(), self::cluster(config, name, cluster)?)))
+            .map(|(name, it)| Ok((name.to_owned(), self::cluster(config, known, name, it)?)))
             .collect::<Result<_, String>>()?,
         databases: config
             .databases
             .iter()
-            .map(|(name, database)| (name.clone(), self::database(config, name, database)))
+            .map(|(name, database)| (name.clone(), self::database(config, known, name, database)))
             .collect(),
-        users: users(config),
+        users: self::users(config),
         other_users: UserSettings {
             connections_max: config.user_connections_max("").unwrap_or(0),
             clients_max: config.user_clients_max("").unwrap_or(0),
@@ -74,6 +75,7 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
             .collect(),
         stats_period: config.log.stats_interval.unwrap_or(STATS_PERIOD),
         drain_timeout: config.shutdown.drain_timeout,
+        clients,
     })
 }
 
@@ -159,8 +161,16 @@ fn auth(config: &Config) -> Result<AuthSettings, String> {
     })
 }
 
+/// What a cluster's user logs in with: what the cluster says, or what is known of
+/// that user.
+fn cluster_password(cluster: &ClusterConfig, known: &Users) -> Option<Secret> {
+    let own = cluster.password.as_ref().map(|password| Secret::new(password.expose()));
+    own.or_else(|| known.password(&cluster.user).map(|it| it.secret().clone()))
+}
+
 fn cluster(
     config: &Config,
+    known: &Users,
     name: &str,
     cluster: &ClusterConfig,
 ) -> Result<ClusterSettings, String> {
@@ -169,7 +179,7 @@ fn cluster(
         tls: tls::connector(name, &cluster.tls)?,
         nodes: cluster.nodes.iter().map(|node| (node.host.clone(), node.port)).collect(),
         user: cluster.user.clone(),
-        password: cluster.password.as_ref().map(|password| Secret::new(password.expose())),
+        password: cluster_password(cluster, known),
         database: cluster.database.clone(),
         watch: WatchSettings {
             connect_timeout: pool.connect_timeout,
@@ -182,20 +192,27 @@ fn cluster(
 }
 
 /// What holds for one database, and for all its users unless they have their own.
-fn database(config: &Config, name: &str, database: &DatabaseConfig) -> DatabaseSettings {
+fn database(
+    config: &Config,
+    users: &Users,
+    name: &str,
+    database: &DatabaseConfig,
+) -> DatabaseSettings {
     // No user has an empty name: this asks what holds for nobody in particular.
     let of_pool = config.pool_settings(name, "");
     let cluster = config.cluster_named(&database.cluster);
     let single = config.is_single_user().then_some(cluster).flatten();
     let user = database.user.clone().or(single.map(|cluster| cluster.user.clone()));
-    let known = cluster.filter(|cluster| Some(&cluster.user) == user.as_ref());
-    let known = known.and_then(|cluster| cluster.password.as_ref());
-    let password = database.password.as_ref().or(known);
+    let own = database.password.as_ref().map(|it| Secret::new(it.expose()));
+    let of_cluster = cluster.filter(|cluster| Some(&cluster.user) == user.as_ref());
+    let password = own
+        .or_else(|| of_cluster.and_then(|cluster| cluster_password(cluster, users)))
+        .or_else(|| users.password(user.as_ref()?).map(|it| it.secret().clone()));
     let pool = &config.pool;
     DatabaseSettings {
         cluster: database.cluster.clone(),
         server_name: database.database.clone(),
-        password: password.filter(|_| user.is_some()).map(|it| Secret::new(it.expose())),
+        password: password.filter(|_| user.is_some()),
         user,
         mode: mode(of_pool.mode),
         pool: PoolSettings {

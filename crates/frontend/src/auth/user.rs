@@ -48,6 +48,14 @@ impl Users {
         self.0.contains_key(name)
     }
 
+    /// A user's password, where that itself is known.
+    pub fn password(&self, name: &str) -> Option<&Password> {
+        match self.0.get(name)? {
+            StoredSecret::Plain(password) => Some(password),
+            StoredSecret::Nothing | StoredSecret::Md5(_) | StoredSecret::Scram(_) => None,
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
