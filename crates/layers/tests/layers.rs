@@ -61,6 +61,7 @@ const WAITING: &[&str] = &[
     "socket2",
     "tokio",
     "tokio-postgres",
+    "tokio-rustls",
     "tracing-subscriber",
 ];
 

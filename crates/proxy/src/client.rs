@@ -13,6 +13,7 @@ use afterwrite_net::Stream;
 use afterwrite_session::{Gathered, Leave, Place, Progress, Session};
 use afterwrite_types::Moment;
 use afterwrite_wire::server::{self, Report};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::{debug, info};
 
@@ -100,7 +101,12 @@ impl Client {
         if let End::Fatal(report) = end {
             debug!(code = %report.code, message = %report.message, "client closed");
             server::error(self.outbox.end(), &report);
-            let _ = timeout(GOODBYE, self.flush()).await;
+            let say = async {
+                self.flush().await.ok()?;
+                // Over TLS an end without a goodbye looks like an attack.
+                self.stream.shutdown().await.ok()
+            };
+            let _ = timeout(GOODBYE, say).await;
         }
         self.clear_link().await;
         self.tenant.database.stats.add(&self.tally);

@@ -21,3 +21,4 @@ mod guarantee;
 mod hostile;
 mod protocol;
 mod support;
+mod tls;

@@ -1,0 +1,121 @@
+//! TLS to clients and to servers, by psql and by what the servers say of it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::time::Duration;
+
+use afterwrite_cluster::Plan;
+
+use crate::support::{Bed, Checks, Ran, run};
+
+/// A certificate that vouches for itself, and its key.
+fn certify(folder: &Path, name: &str) -> [String; 2] {
+    let [certificate, key] =
+        ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")).display().to_string());
+    run(
+        "openssl",
+        &[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ],
+        "",
+    )
+    .ok();
+    [certificate, key]
+}
+
+fn psql(port: u16, more: &str, sql: &str) -> Ran {
+    let to = format!("host=localhost port={port} user=app dbname=app sslcert=/nowhere {more}");
+    run("psql", &["-XAtq", "-d", &to, "-c", sql], "")
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(checks: &mut Checks, name: &str, found: T, expected: T) {
+    checks.that(name, found == expected, &format!("{found:?}, not {expected:?}"));
+}
+
+/// Turns TLS on in every server.
+async fn encrypt(bed: &Bed, folder: &Path) {
+    let [certificate, key] = certify(folder, "server");
+    for server in bed.cluster.servers() {
+        let data = server.data_dir();
+        let owner = fs::metadata(data).unwrap();
+        for (from, to) in [(&certificate, "server.crt"), (&key, "server.key")] {
+            let to = data.join(to);
+            fs::copy(from, &to).unwrap();
+            chown(&to, Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
+        server.query("ALTER SYSTEM SET ssl = on").await.unwrap();
+        server.query("SELECT pg_reload_conf()").await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_are_encrypted_as_they_are_told() {
+    let mut checks = Checks::default();
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { replicas: 1, ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "cluster.tls.mode=disable"]).await;
+    encrypt(&bed, folder.path()).await;
+    let [certificate, key] = certify(folder.path(), "proxy");
+    let root = folder.path().join("server.crt").display().to_string();
+    let proxy = bed
+        .another(&[
+            "--set",
+            &format!("clients.tls.certificate={certificate}"),
+            "--set",
+            &format!("clients.tls.key={key}"),
+            "--set",
+            "clients.tls.mode=require",
+            "--set",
+            "cluster.tls.mode=verify-ca",
+            "--set",
+            &format!("cluster.tls.root_ca={root}"),
+        ])
+        .await;
+    let port = proxy.port();
+
+    let refused = psql(port, "sslmode=disable", "SELECT 1");
+    let told = "this proxy is spoken to over TLS only";
+    checks.that("clear text is refused", refused.err.contains(told), &refused.err);
+    for mode in ["allow", "prefer", "require"] {
+        let ran = psql(port, &format!("sslmode={mode}"), "SELECT 1");
+        equal(&mut checks, &format!("sslmode={mode}"), ran.out.trim(), "1");
+    }
+    let full = format!("sslmode=verify-full sslrootcert={certificate}");
+    equal(&mut checks, "verify-full", psql(port, &full, "SELECT 1").out.trim(), "1");
+    let stranger = format!("sslmode=verify-ca sslrootcert={root}");
+    let refused = psql(port, &stranger, "SELECT 1");
+    checks.that("another's root", refused.err.contains("certificate verify failed"), &refused.err);
+
+    let ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    equal(&mut checks, "the read's server", psql(port, &full, ssl).out.trim(), "t");
+    let written = psql(port, &full, &format!("CREATE TABLE t AS {ssl}; TABLE t"));
+    equal(&mut checks, "the write's server", written.out.trim(), "t");
+    let plain = psql(bed.proxy.port(), "sslmode=disable", ssl);
+    equal(&mut checks, "a proxy that was told otherwise", plain.out.trim(), "f");
+
+    // Far more than any buffer, in both directions.
+    let rows = psql(port, &full, "SELECT repeat('x', 100) FROM generate_series(1, 200000)");
+    equal(&mut checks, "a large result", rows.out.len(), 200_000 * 101);
+    let to =
+        format!("host=localhost port={port} user=app dbname=app sslcert=/nowhere sslmode=require");
+    let script = "CREATE TABLE c (n int);\n\\copy c FROM PROGRAM 'seq 500000'\n\
+                  SELECT count(*), sum(n) FROM c;\n";
+    let copied = run("psql", &["-XAtq", "-d", &to, "-f", "-"], script);
+    equal(&mut checks, "a large COPY", copied.out.trim(), "500000|125000250000");
+}
