@@ -268,8 +268,8 @@ async fn log_in(
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
-    let end_point = messages.stream.tls().and_then(|tls| tls.end_point());
-    let binding = end_point.map(|end_point| ChannelBinding { end_point });
+    let hash = messages.stream.tls().and_then(|tls| tls.end_point());
+    let binding = hash.map(|end_point| ChannelBinding { end_point });
     authenticate(messages, login, binding.as_ref()).await?;
     let mut greeting = Greeting { endpoint, pid: 0, key: Vec::new(), parameters: Vec::new() };
     loop {
