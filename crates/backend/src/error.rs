@@ -119,17 +119,17 @@ impl fmt::Display for ConnectError {
             Self::NoPassword { user } => write!(
                 f,
                 "the server wants a password for user \"{user}\" and none is known: \
-                 give it in [users.{user}]"
+                 give it as server_password in [users.{user}]"
             ),
             Self::WrongKind { user, wanted, known } => write!(
                 f,
                 "the server wants {wanted} for user \"{user}\", and only {known} can be used: \
-                 give the password in [users.{user}]"
+                 give the password as server_password in [users.{user}]"
             ),
             Self::KeysRefused { user, message } => write!(
                 f,
                 "{message} (SQLSTATE 28P01): the user logged in here by a SCRAM secret that is \
-                 not the server's own; copy the server's, or give the password in [users.{user}]"
+                 not the server's own; copy the server's, or give the password as server_password in [users.{user}]"
             ),
             Self::NotBound => f.write_str(
                 "channel binding is required, and the server or the connection does not have it",

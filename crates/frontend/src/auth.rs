@@ -20,7 +20,7 @@ pub use file::FileProblem;
 pub use gate::{Databases, Gate, Rules};
 pub use hba::Hba;
 pub use ident::IdentMaps;
-pub use lookup::{AUTH_QUERY, Lookup, LookupError};
+pub use lookup::{Lookup, LookupError};
 pub use peer::{Peer, PeerAddress, PeerCertificate, PeerTls, system_user};
 pub use user::Users;
 

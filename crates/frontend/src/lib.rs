@@ -9,8 +9,8 @@ mod login;
 mod open;
 
 pub use auth::{
-    AUTH_QUERY, Auth, Databases, FileProblem, Gate, Hba, IdentMaps, Lookup, LookupError, Peer,
-    PeerAddress, PeerCertificate, PeerTls, Rules, Users, system_user,
+    Auth, Databases, FileProblem, Gate, Hba, IdentMaps, Lookup, LookupError, Peer, PeerAddress,
+    PeerCertificate, PeerTls, Rules, Users, system_user,
 };
 pub use error::{Denial, LoginError};
 pub use login::{Arrival, Client, receive};

@@ -115,6 +115,13 @@ impl Directory {
         all
     }
 
+    /// The name of the first database that is named.
+    pub(crate) fn first(&self) -> Option<String> {
+        let known = self.known.lock();
+        let settings = known.settings.as_ref()?;
+        settings.databases.keys().find(|name| *name != ANY).cloned()
+    }
+
     /// Whether clients may ask for this database.
     pub(crate) fn serves(&self, database: &str) -> bool {
         let known = self.known.lock();

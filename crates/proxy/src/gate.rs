@@ -12,6 +12,9 @@ use afterwrite_wire::secret::StoredSecret;
 use crate::directory::Directory;
 use crate::settings::{AuthQuerySettings, Settings};
 
+/// The question for users is asked with a fixed search path.
+const FIXED_PATH: &str = "BEGIN; SET LOCAL search_path = pg_catalog, pg_temp";
+
 /// A gate by these settings, in the place of `previous`.
 pub(crate) fn gate(
     settings: &Settings,
@@ -54,15 +57,14 @@ impl Lookup for Asking {
 
 impl Asking {
     async fn ask(&self, database: &str, user: &str) -> Result<Option<StoredSecret>, String> {
-        if is_admin_database(database) || !self.directory.serves(database) {
-            // Who asks for what is not there is told so once the user is proven; that
-            // cannot be found out here.
-            return Err(format!("database \"{database}\" cannot be asked for users"));
+        let place = if is_admin_database(database) { self.directory.first() } else { None };
+        let database = place.as_deref().unwrap_or(database);
+        if !self.directory.serves(database) {
+            // As for an unknown user: a stranger does not learn what is served.
+            return Ok(None);
         }
-        let tenant = self
-            .directory
-            .tenant(database, &self.query.user)
-            .map_err(|report| report.message.to_string())?;
+        let tenant =
+            self.directory.tenant(database, &self.query.user).map_err(|report| report.message)?;
         let mut link = match tenant.pools.claim_primary().await {
             Ok(link) => link,
             Err(error) => match tenant.pools.claim_any_replica().await {
@@ -71,10 +73,11 @@ impl Asking {
             },
         };
         let limit = tenant.pools.settings().connect_timeout;
-        let answer = link
-            .ask_pair(&self.query.sql, user, limit)
-            .await
-            .map_err(|error| format!("the question for users failed: {error}"))?;
+        let failed = |error| format!("the question for users failed: {error}");
+        // Whoever may create objects there must not be able to answer in their place.
+        link.ask(FIXED_PATH, limit).await.map_err(failed)?;
+        let answer = link.ask_pair(&self.query.sql, user, limit).await.map_err(failed)?;
+        link.ask("COMMIT", limit).await.map_err(failed)?;
         link.release();
         Ok(answer.map(|(_, secret)| StoredSecret::parse(secret.as_deref().unwrap_or_default())))
     }

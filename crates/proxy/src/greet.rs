@@ -185,7 +185,7 @@ fn take_ours(
 fn refusal(error: &ClaimError) -> Option<Report> {
     let (code, message) = error.refused()?;
     Some(
-        Report::fatal(code.to_owned(), message.to_owned())
+        Report::fatal(code.to_owned(), message.clone())
             .detail("The server refused the proxy's login as this user.")
             .hint("the user may need another password there: users.<name>.server_password"),
     )

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 
 use crate::client::{self, Bind, Execute, Parse, SaslInitial, Target};
 use crate::frame::{Frame, HEAD, head, split};
-use crate::scram::{ClientExchange, Keys, ServerExchange};
+use crate::md5::Md5Hash;
+use crate::scram::{ChannelBinding, ClientExchange, Keys, MECHANISM_PLUS, ServerExchange};
+use crate::secret::StoredSecret;
 use crate::server::{
     self, Authentication, BackendKeyData, DataRow, ErrorFields, ParameterStatus, Report,
 };
@@ -256,7 +258,7 @@ proptest! {
     /// Text that looks like SCRAM, so that the deeper steps are reached.
     #[test]
     fn no_scram_message_panics(
-        first in "(n,,|y,,|p=x,,)?([nrsicpvem]=[ -~é]{0,6},?){0,5}",
+        first in "(n,,|y,,|p=x,,|p=tls-server-end-point,,)?([nrsicpvem]=[ -~é]{0,6},?){0,5}",
         second in "(c=biws,r=ab)?([nrsicpvem]=[ -~é]{0,6},?){0,5}",
         bytes in vec(any::<u8>(), 0..100),
     ) {
@@ -266,6 +268,12 @@ proptest! {
             let mut server = ServerExchange::new(Keys::mock("u", b"seed"), "b");
             server.first(b"n,,n=,r=a").unwrap();
             prop_assert!(server.finish(message).is_err());
+            let bound = ChannelBinding { end_point: vec![7; 32] };
+            let keys = Keys::mock("u", b"seed");
+            let mut server =
+                ServerExchange::with_mechanism(keys, "b", MECHANISM_PLUS, Some(&bound)).unwrap();
+            _ = server.first(message);
+            prop_assert!(server.finish(message).is_err());
             // A claimed count of rounds has at most six digits here, and few
             // messages get that far.
             let mut client = ClientExchange::new("password", "a");
@@ -273,5 +281,16 @@ proptest! {
             _ = client.verify(message);
         }
         _ = Keys::parse(&first);
+    }
+
+    #[test]
+    fn no_stored_secret_panics_or_is_shown(
+        form in "(md5|SCRAM-SHA-256\\$|4096:|[0-9a-f]{32}|[A-Za-z0-9+/=$:]){0,6}",
+        any in "\\PC{0,40}",
+    ) {
+        for text in [format!("{form}hunter2{any}"), form, any] {
+            let shown = format!("{:?} {:?}", StoredSecret::parse(&text), Md5Hash::parse(&text));
+            prop_assert!(!shown.contains("hunter2"), "{}", shown);
+        }
     }
 }

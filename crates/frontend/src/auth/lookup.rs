@@ -17,16 +17,6 @@ use tokio::time::Instant;
 
 use super::user::Known;
 
-/// The question to a server, where none is configured: `$1` is the user, the
-/// answer is at most one row with name and secret.
-///
-/// Every name is qualified, so that no `search_path` can put something else in
-/// its place, and who is past `VALID UNTIL` is not there. It takes a superuser,
-/// or a function of a superuser's in place of `pg_shadow`.
-pub const AUTH_QUERY: &str = "SELECT usename, passwd FROM pg_catalog.pg_shadow \
-     WHERE usename OPERATOR(pg_catalog.=) $1::pg_catalog.text \
-     AND (valuntil IS NULL OR valuntil OPERATOR(pg_catalog.>) pg_catalog.now())";
-
 /// How long a user that was found is not asked for again.
 const FOUND_FOR: Duration = Duration::from_secs(5);
 
@@ -49,7 +39,8 @@ const NAME_BYTES_MAX: usize = 128;
 /// Asks elsewhere for users that are in no list.
 pub trait Lookup: Send + Sync {
     /// The secret of `user`, who wants to go to `database`; `None` if there is no
-    /// such user, or it may not log in any more.
+    /// such user. A user without a password, or whose password is over (`VALID
+    /// UNTIL`), has [`StoredSecret::Nothing`]: it may still come in by a certificate.
     ///
     /// The database is as the client wrote it, and need not exist. May be dropped
     /// half-way. Must come to an end by itself.

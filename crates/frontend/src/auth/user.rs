@@ -216,6 +216,18 @@ mod tests {
         assert!(user.check("hunter3".into(), &rounds).await.unwrap().is_none());
     }
 
+    /// Two spellings of one SCRAM password are two passwords to a server that asks
+    /// for clear text.
+    #[tokio::test]
+    async fn a_server_gets_the_password_as_it_was_given() {
+        let rounds = Rounds::new(1);
+        let user = known(&Keys::derive("IX", b"salt", 2).verifier());
+        for given in ["IX", "I\u{ad}X", "IX"] {
+            let proven = user.check(given.into(), &rounds).await.unwrap();
+            assert_eq!(proven, Some(Password::from(given).into()), "{given:?}");
+        }
+    }
+
     #[tokio::test]
     async fn costly_work_is_done_once() {
         let rounds = Rounds::new(1);

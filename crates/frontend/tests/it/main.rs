@@ -15,4 +15,5 @@ mod hba;
 mod lookup;
 mod methods;
 mod psql;
+mod server;
 mod tls;

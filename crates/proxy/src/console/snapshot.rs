@@ -23,7 +23,7 @@ pub(super) fn take(shared: &Shared) -> Snapshot {
     let cards = shared.roster.all();
     let tenants = shared.directory.tenants();
     let sites = shared.directory.sites();
-    let servers: Vec<_> = tenants.iter().flat_map(|tenant| servers_of(tenant)).collect();
+    let servers: Vec<_> = tenants.iter().flat_map(servers_of).collect();
     let databases = databases(shared);
     let pins: Vec<_> = cards.iter().filter_map(|card| pin(card, &tenants)).collect();
     let paused = !databases.is_empty() && databases.iter().all(|database| database.paused);

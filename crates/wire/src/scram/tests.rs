@@ -128,7 +128,7 @@ fn bound(client: ClientBinding, server: Option<&ChannelBinding>) -> Result<(), S
 #[test]
 fn channel_binding() {
     use ClientBinding::{EndPoint, NotOffered, Unsupported};
-    let (here, there) = (binding(&[7; 32]), binding(&[8; 48]));
+    let (here, there) = (binding(&[7; 32]), binding(&[8; 32]));
     assert_eq!(bound(EndPoint(here.clone()), Some(&here)), Ok(()));
     assert_eq!(bound(EndPoint(there), Some(&here)), Err(ScramError::BindingDiffers));
     assert_eq!(bound(EndPoint(binding(b"")), Some(&here)), Err(ScramError::BindingDiffers));
