@@ -16,7 +16,8 @@ const AUTH: &str = "clients.auth";
 
 /// Runs as `clients.auth_user`, on whatever that user's `search_path` is: every
 /// name is qualified. A role whose time is over has no secret.
-const AUTH_QUERY: &str = "SELECT rolname, CASE WHEN rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now() THEN NULL \
+const AUTH_QUERY: &str = "SELECT rolname, \
+     CASE WHEN rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now() THEN NULL \
      ELSE rolpassword END FROM pg_catalog.pg_authid \
      WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin";
 
