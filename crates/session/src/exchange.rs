@@ -132,6 +132,10 @@ pub(crate) struct Exchange {
     /// Names that were given to statements, and how many of those are confirmed.
     pub(crate) parsed: SmallVec<[Box<[u8]>; 1]>,
     pub(crate) parsed_ok: usize,
+    /// Where among them each "ready" within the exchange stands, and how many of those
+    /// were told.
+    pub(crate) readies: SmallVec<[usize; 0]>,
+    pub(crate) readies_told: usize,
     /// One of them was confirmed by us, for a server that knew its text already.
     pub(crate) vouched: bool,
     /// The server takes `COPY` data of a simple query, so no Sync follows them.

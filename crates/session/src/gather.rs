@@ -88,6 +88,9 @@ impl Session {
             let message = Message { head, span: Span { start, end }, whole };
             let body = rest.get(frame::HEAD..end - start).unwrap_or_default();
             if let Some(gathered) = self.take(&message, body, &around)? {
+                if message.head.tag == tag::SYNC && self.joins_next(inbox, library) {
+                    continue;
+                }
                 return Ok(gathered);
             }
         }

@@ -25,6 +25,7 @@ mod inventory;
 mod leave;
 mod link;
 mod local;
+mod merge;
 mod mode;
 mod pinned;
 mod relay;

@@ -396,6 +396,10 @@ impl Session {
                 };
                 return Ok(Step::Stop(Progress::Prelude(result)));
             }
+            Owner::Client if self.exchange.readies_told < self.exchange.readies.len() => {
+                self.take_ready_between();
+                return Ok(Step::Forward);
+            }
             Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
             Owner::Client | Owner::GuardEnd | Owner::Fail => self.exchange.status = Some(status),
             Owner::Reset if !link.expects.is_empty() => return Ok(Step::Drop),
@@ -475,7 +479,13 @@ impl Session {
             self.upstream.discard = true;
             link.retire("answered what it had not read");
         }
-        Outcome { keep: self.holds, place: exchange.place, captured: exchange.captured, unresolved }
+        Outcome {
+            keep: self.holds,
+            place: exchange.place,
+            batches: exchange.readies.len() + 1,
+            captured: exchange.captured,
+            unresolved,
+        }
     }
 
     /// Whether something may have been committed whose position is not known.

@@ -106,6 +106,9 @@ pub struct Outcome {
     pub keep: bool,
     /// Where the exchange ran.
     pub place: Option<Place>,
+    /// How many batches of the client's it was: one, or several sent ahead of each other's
+    /// answers.
+    pub batches: usize,
     /// The position was captured behind it.
     pub captured: bool,
     /// It may have written and the position is not known: the floor asks for a fence.
@@ -393,8 +396,7 @@ impl Session {
     /// Ends the exchange without a server: nobody could be asked, or the client
     /// asked for something that cannot be had. Nothing was sent.
     pub fn refuse(&mut self, report: &Report, out: &mut Vec<u8>) {
-        server::error(out, report);
-        self.abandon(out);
+        self.abandon(report, out);
     }
 
     /// The connection on which the exchange ran is gone.
@@ -437,8 +439,7 @@ impl Session {
         if tied {
             return Verdict::Over(lost, Report { severity: Severity::Fatal, ..report });
         }
-        server::error(out, &report);
-        self.abandon(out);
+        self.abandon(&report, out);
         Verdict::Told(lost)
     }
 
@@ -451,6 +452,7 @@ impl Session {
         exchange.guard_failed = false;
         exchange.restore_failed = false;
         exchange.parsed_ok = 0;
+        exchange.readies_told = 0;
         exchange.captures = false;
         exchange.captured = false;
         exchange.status = None;
@@ -463,9 +465,14 @@ impl Session {
         self.phase = Phase::Gathering;
     }
 
-    /// Ends the exchange after an error was written: at once if it is whole,
-    /// else once its Sync has come.
-    fn abandon(&mut self, out: &mut Vec<u8>) {
+    /// Ends the exchange with an error: at once if it is whole, else once its Sync has
+    /// come. Of several batches each that was not answered gets the error.
+    fn abandon(&mut self, report: &Report, out: &mut Vec<u8>) {
+        for _ in self.exchange.readies_told..self.exchange.readies.len() {
+            server::error(out, report);
+            server::ready(out, self.open.status);
+        }
+        server::error(out, report);
         self.exchange.ops.clear();
         self.prelude = None;
         // What is left of a message that was being passed on is thrown away.

@@ -1283,3 +1283,92 @@ fn the_operators_own_reset_query_runs_first() {
         assert_eq!(rig.answer(&mut primary, replies).1, Progress::Reset(clean));
     }
 }
+
+#[test]
+fn writes_sent_ahead_are_one_exchange_with_their_own_readies() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut ahead = extended("", "INSERT INTO t VALUES (1)");
+    ahead.extend(extended("", "INSERT INTO t VALUES (2)"));
+    ahead.extend(extended("", "UPDATE t SET v = 3"));
+    ahead.extend(extended("", "SELECT 1"));
+    rig.request(&ahead);
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert_eq!(sent, "P() B() E S P() B() E S P() B() E S CAPTURE", "the read goes its own way");
+    let (seen, progress) = rig.answer(&mut primary, "1 2 C:INSERT Z:I 1 2 E:23505 Z:I");
+    assert_eq!((seen.as_str(), progress), ("12CZI12EZI", Progress::More));
+    let (seen, progress) = rig.answer(&mut primary, "1 2 C:UPDATE Z:I");
+    assert_eq!((seen.as_str(), progress), ("12C", Progress::More), "the last one is held");
+    let (seen, progress) = rig.answer(&mut primary, "CAPTURED:2000");
+    assert!(
+        matches!(progress, Progress::Done(outcome) if outcome.batches == 3 && outcome.captured)
+    );
+    assert_eq!((seen.as_str(), floor(&rig)), ("ZI", at(0x2000)));
+    assert_eq!(rig.request(&[]).route, Route::Read);
+}
+
+#[test]
+fn what_is_sent_ahead_in_a_transaction_goes_together_up_to_its_end() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let locked = extended("s", "SELECT 1 FOR UPDATE");
+    rig.run(&mut primary, PRIMARY, &locked, "1 2 C:SELECT Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let mut ahead = bound("s");
+    ahead.extend(extended("", "SELECT no"));
+    ahead.extend(bound("s"));
+    ahead.extend(extended("", "COMMIT"));
+    rig.request(&ahead);
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert_eq!(sent, "B(_afterwrite_1) E S P() B() E S B(_afterwrite_1) E S");
+    let (seen, progress) = rig.answer(&mut primary, "2 D C:SELECT Z:T E:42703 Z:E E:25P02 Z:E");
+    assert_eq!(seen, "2DCZTEZEEZE");
+    assert!(matches!(progress, Progress::Done(_)));
+    rig.request(&[]);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P() B() E S CAPTURE");
+    assert_eq!(rig.answer(&mut primary, "1 2 C:ROLLBACK Z:I CAPTURED:2000").0, "12CZI");
+}
+
+#[test]
+fn what_must_be_known_before_one_reads_on_is_not_joined() {
+    for second in [
+        extended("", "SET work_mem = '1MB'"),
+        extended("", "LISTEN a"),
+        extended("", "BEGIN"),
+        extended("", "COPY t FROM STDIN"),
+        extended("", "SELECT 1"),
+        extended("", "SHOW afterwrite.token"),
+        extended("named", "INSERT INTO t VALUES (1)"),
+        extended("", "DISCARD ALL"),
+        query("INSERT INTO t VALUES (1)"),
+        bound(""),
+        bound("unknown"),
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        let first = extended("named first", "INSERT INTO t VALUES (1)");
+        rig.request(&[first, second].concat());
+        let sent = rig.send(&mut primary, PRIMARY);
+        assert_eq!(sent, "P(_afterwrite_1) B(_afterwrite_1) E S CAPTURE");
+    }
+}
+
+#[test]
+fn a_write_lost_among_others_is_in_doubt() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let one = extended("", "INSERT INTO t VALUES (1)");
+    rig.request(&[one.clone(), one.clone(), one].concat());
+    rig.send(&mut primary, PRIMARY);
+    rig.answer(&mut primary, "1 2 C:INSERT Z:I");
+    let mut out = Vec::new();
+    let verdict = rig.session.lost(&primary, "gone", &mut out);
+    assert!(matches!(verdict, Verdict::Told(lost) if lost.in_doubt), "{verdict:?}");
+    assert_eq!(seen(&out), "EZIEZI", "each that was not answered");
+}
+
+#[test]
+fn an_unnamed_statement_outlives_the_failure_of_an_earlier_one() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut ahead = extended("", "INSERT INTO missing VALUES (1)");
+    ahead.extend(extended("", "INSERT INTO t VALUES (1)"));
+    rig.run(&mut primary, PRIMARY, &ahead, "E:42P01 Z:I 1 2 C:INSERT Z:I CAPTURED:2000");
+    rig.request(&bound(""));
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P() B() E S CAPTURE", "it is made sure of");
+}

@@ -397,14 +397,15 @@ async fn in_session_mode_a_client_leaves_its_connection_clean() {
                 && !name.contains("by a function")
             {
                 assert_eq!(error(&mut first, &query(sql)).await, "", "{name}, round {round}");
+                first.ask("RESET ROLE").await;
             }
         }
         let mut bind = run("named", "SELECT 1");
         bind.extend(sync());
         assert_eq!(error(&mut first, &bind).await, "");
         assert_eq!(first.ask("SELECT pg_backend_pid()").await, pids[round], "it is its own");
-        first.ask("RESET ROLE").await;
         assert_eq!(first.ask("SELECT currval('leak_seq')").await.len(), 1);
+        first.ask("SET ROLE clerk").await;
         let mut second = Raw::login(bed.proxy.port(), &[]).await;
         assert!(!seen(&mut second, &clean, Some(KEPT_OFF)).await, "there is only one");
         drop((first, second));
