@@ -161,10 +161,16 @@ async fn act(app: &mut App) -> Result<(), Closed> {
         38..50 => prepared(app, at).await?,
         50..58 => {
             // All in one breath: INSERT; Sync; SELECT; Sync.
-            let asks = if choice.is_multiple_of(2) {
-                vec![extended_write(app, at, false), extended_read(app, at, false)]
-            } else {
-                vec![write(app, at), read(at), write(app, at), read(at)]
+            let asks = match choice % 3 {
+                0 => vec![extended_write(app, at, false), extended_read(app, at, false)],
+                1 => vec![write(app, at), read(at), write(app, at), read(at)],
+                // Batches that may be joined, and a read that must see the last.
+                _ => {
+                    let mut asks: Vec<_> =
+                        (0..choice % 4 + 1).map(|_| extended_write(app, at, false)).collect();
+                    asks.push(extended_read(app, at, false));
+                    asks
+                }
             };
             app.run(asks).await?;
         }
