@@ -406,9 +406,12 @@ async fn in_session_mode_a_client_leaves_its_connection_clean() {
         assert_eq!(first.ask("SELECT pg_backend_pid()").await, pids[round], "it is its own");
         assert_eq!(first.ask("SELECT currval('leak_seq')").await.len(), 1);
         first.ask("SET ROLE clerk").await;
-        let mut second = Raw::login(bed.proxy.port(), &[]).await;
-        assert!(!seen(&mut second, &clean, Some(KEPT_OFF)).await, "there is only one");
-        drop((first, second));
+        if round == 2 {
+            // It goes while it waits, so the connection may be closed with it.
+            let mut second = Raw::login(bed.proxy.port(), &[]).await;
+            assert!(!seen(&mut second, &clean, Some(KEPT_OFF)).await, "there is only one");
+        }
+        drop(first);
         let mut third = Raw::login(bed.proxy.port(), &[]).await;
         assert!(seen(&mut third, &clean, None).await);
     }
