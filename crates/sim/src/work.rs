@@ -167,7 +167,7 @@ async fn act(app: &mut App) -> Result<(), Closed> {
                 // Batches that may be joined, and a read that must see the last.
                 _ => {
                     let mut asks: Vec<_> =
-                        (0..choice % 4 + 1).map(|_| extended_write(app, at, false)).collect();
+                        (0..=choice % 4).map(|_| extended_write(app, at, false)).collect();
                     asks.push(extended_read(app, at, false));
                     asks
                 }
