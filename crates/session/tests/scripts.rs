@@ -702,7 +702,8 @@ fn behind_the_sync_of_a_batch_that_failed_all_is_answered_again() {
     assert_eq!(rig.gather(&extended("", "RESET ALL")), Gathered::Further);
     let sent = rig.send(&mut primary, PRIMARY);
     assert!(sent.starts_with("P() B() E S Q[SELECT pg_catalog.set_config"), "{sent}");
-    let (seen, progress) = rig.answer(&mut primary, "Z:I T D C:SELECT Z:I");
+    let replies = "Z:I T D C:SELECT Z:I 1 LEFT:0/2";
+    let (seen, progress) = rig.answer(&mut primary, replies);
     assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
     assert_eq!(seen, "ZI");
     assert!(primary.is_idle());
@@ -734,12 +735,12 @@ fn what_the_server_skips_is_not_prepared() {
 fn what_we_skip_ourselves_does_nothing() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     let listen = extended("s", "LISTEN x");
-    rig.run(&mut primary, PRIMARY, &listen, "1 2 E:57014 Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &listen, "1 2 E:57014 Z:I CAPTURED:2000 1 LEFT:0/3");
     let mut batch = Vec::new();
     client::describe(&mut batch, b'S', "s");
     client::parse(&mut batch, "s", "SELECT 1", &[]);
     batch.extend(bound("s"));
-    let (_, seen) = rig.run(&mut primary, PRIMARY, &batch, "t n Z:I CAPTURED:3000");
+    let (_, seen) = rig.run(&mut primary, PRIMARY, &batch, "t n E:42601 Z:I");
     assert_eq!(seen, "tnEZI", "the name is taken");
     assert_eq!(rig.session.pinned(), None, "nobody listens");
 }
