@@ -76,6 +76,7 @@ impl Session {
                 }
                 link.passing.left -= now.len();
                 consumed += now.len();
+                self.say(link, out);
                 continue;
             }
             let Some(head) = frame::head(rest)? else { break };
@@ -105,8 +106,11 @@ impl Session {
         Ok(Relayed { consumed, progress })
     }
 
-    /// Gives the answers that are ours, where it is their turn.
+    /// Gives the answers that are ours, where it is their turn: not within a message.
     fn say(&mut self, link: &mut Link, out: &mut Vec<u8>) {
+        if link.passing.left > 0 {
+            return;
+        }
         while let Some(Expect { what: Await::Say(say), .. }) = link.expects.front() {
             if self.exchange.discards.is_none() {
                 say.write(out);

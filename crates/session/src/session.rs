@@ -375,6 +375,10 @@ impl Session {
     /// Notes that so many of them have been.
     pub fn upstream_done(&mut self, bytes: usize) {
         self.upstream.left = self.upstream.left.saturating_sub(bytes);
+        if self.upstream.left == 0 {
+            // The next message is another matter.
+            self.upstream.discard = false;
+        }
     }
 
     /// Whether the client's further bytes belong to what is under way.
@@ -468,7 +472,7 @@ impl Session {
             self.exchange.needs_server = false;
             self.exchange.place = None;
             // What is left of a message that was being passed on is thrown away.
-            self.upstream.discard = true;
+            self.upstream.discard = self.upstream.left > 0;
         }
         self.phase = Phase::Gathering;
     }

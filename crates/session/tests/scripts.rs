@@ -401,6 +401,28 @@ fn a_statement_that_the_server_knows_is_answered_for_it() {
 }
 
 #[test]
+fn an_answer_of_ours_waits_for_the_end_of_the_servers_message() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    let mut batch = Vec::new();
+    client::describe(&mut batch, b'S', "s");
+    client::parse(&mut batch, "other", "SELECT 1", &[]);
+    client::sync(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut replica, REPLICA), "D S", "the server knows the other one, too");
+    let replies = replied("T Z:I");
+    let (mut rest, mut held) = (replies.as_slice(), Vec::new());
+    while let Some((byte, behind)) = rest.split_first() {
+        held.push(*byte);
+        rest = behind;
+        let out = &mut rig.outbox;
+        let relayed = rig.session.relay(&mut replica, &held, &rig.sequence, out).unwrap();
+        held.drain(..relayed.consumed);
+    }
+    assert_eq!(seen(&rig.outbox), "T1ZI");
+}
+
+#[test]
 fn an_unnamed_statement_outlives_its_sync() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
     let mut parse = Vec::new();
@@ -662,6 +684,24 @@ fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
     assert_eq!(rig.answer(&mut primary, "1 LEFT:0/2").0, "ZI");
     assert!(matches!(floor(&rig), Need::Fence(_)), "nobody knows what it did");
     assert!(primary.is_idle() && primary.retired().is_none());
+}
+
+#[test]
+fn what_is_thrown_away_of_one_message_leaves_the_next_whole() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut data = Vec::new();
+    client::copy_data(&mut data, &[b'1'; 9000]);
+    let (head, tail) = data.split_at(6000);
+    // The tail of a COPY that failed is for nobody.
+    assert_eq!(rig.gather(head), Gathered::NeedMore);
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), true)));
+    rig.session.upstream_done(tail.len());
+    rig.run(&mut primary, PRIMARY, &query("COPY t FROM STDIN"), "E:42P01 Z:I");
+    rig.request(&query("COPY t FROM STDIN"));
+    rig.send(&mut primary, PRIMARY);
+    assert_eq!(rig.answer(&mut primary, "G").1, Progress::Client);
+    assert_eq!(rig.gather(head), Gathered::Further);
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), false)), "these are wanted");
 }
 
 #[test]
