@@ -55,6 +55,8 @@ impl Session {
     #[expect(clippy::needless_pass_by_value, reason = "a prelude is sent once")]
     pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
         client::query(out, &prelude.sql);
+        // As every simple query, it ends the server's unnamed statement.
+        link.unnamed = None;
         link.expect(Await::Query, Owner::Prelude);
         // RESET ALL and SET may have run half: until "ready" nothing is known.
         link.applied = None;
@@ -79,6 +81,7 @@ impl Session {
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
+                link.unnamed = None;
                 link.expect(Await::Query, Owner::GuardBegin);
             }
         }
@@ -122,6 +125,7 @@ impl Session {
     fn close(&mut self, link: &mut Link, how: Dispatch<'_>, out: &mut Vec<u8>) {
         if self.exchange.guarded {
             client::query(out, "COMMIT");
+            link.unnamed = None;
             link.expect(Await::Query, Owner::GuardEnd);
         }
         if let Some(script) = self.restoration() {

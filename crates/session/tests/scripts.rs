@@ -434,6 +434,26 @@ fn an_unnamed_statement_outlives_its_sync() {
 }
 
 #[test]
+fn what_we_run_ourselves_ends_the_servers_unnamed_statement() {
+    let (mut rig, mut primary) = (Rig::with_login("timezone", "UTC"), link(Role::Primary));
+    let mut parse = Vec::new();
+    client::parse(&mut parse, "", "SELECT 1", &[]);
+    client::describe(&mut parse, b'S', "");
+    client::sync(&mut parse);
+    let fallback = Place::Primary(Reason::NoneInTime);
+    rig.run(&mut primary, fallback, &parse, "1 T Z:I");
+    let guarded = "Q[BEGIN READ ONLY] P() B() E S Q[COMMIT]";
+    let (sent, seen) =
+        rig.run(&mut primary, fallback, &bound(""), "C:BEGIN Z:T 1 2 D C:SELECT Z:T C:COMMIT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), (guarded, "2DCZI"));
+    rig.request(&bound(""));
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    assert_eq!(rig.send(&mut primary, fallback), guarded);
+}
+
+#[test]
 fn the_least_used_statement_makes_room() {
     let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
     for (name, sql) in [("a", "SELECT 1"), ("b", "SELECT 2")] {
