@@ -78,6 +78,11 @@ impl Session {
             if !whole && reach < self.limits.held_max {
                 return Ok(self.pause());
             }
+            if !whole && total <= self.limits.held_max {
+                // Not too long itself, but behind much that is held: that goes first.
+                let holding = self.phase == Phase::Gathering && !self.exchange.ops.is_empty();
+                return Ok(if holding { self.give_up_holding() } else { self.pause() });
+            }
             let start = self.exchange.scanned;
             let end = start + total.min(rest.len());
             let message = Message { head, span: Span { start, end }, whole };

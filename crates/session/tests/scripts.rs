@@ -725,6 +725,20 @@ fn what_is_thrown_away_of_one_message_leaves_the_next_whole() {
 }
 
 #[test]
+fn a_short_message_at_the_limit_of_what_is_held_is_not_too_long() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", &"x".repeat(LIMITS.held_max - 20), &[]);
+    assert!(batch.len() < LIMITS.held_max);
+    batch.extend(bound(""));
+    let (head, tail) = batch.split_at(LIMITS.held_max);
+    assert_eq!(rig.request(head).route, Route::Primary(Reason::Unread));
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P()");
+    assert_eq!(rig.gather(tail), Gathered::Further);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "B() E S");
+}
+
+#[test]
 fn sql_deallocates_what_the_protocol_prepared() {
     let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
     rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
