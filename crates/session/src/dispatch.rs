@@ -249,12 +249,17 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             pass(out, *span, Some(Await::Parse(None)), link);
         }
         Op::Parse { prepared, named: true, .. } => {
-            // In a failed transaction the server has to be asked: it refuses.
             drop_outdated(prepared, link, out);
-            if link.has(prepared.id) && link.status != server::FAILED {
-                link.expect(Await::Say(Say::ParseComplete), Owner::Client);
-            } else {
+            if !link.has(prepared.id) {
                 prepare(prepared, link, Owner::Client, out);
+            } else if link.status == server::FAILED {
+                // The server has to be asked, since it refuses most now; but not by a
+                // name that it knows already.
+                client::parse_bytes(out, b"", &prepared.rest);
+                link.unnamed = None;
+                link.expect(Await::Parse(None), Owner::Client);
+            } else {
+                link.expect(Await::Say(Say::ParseComplete), Owner::Client);
             }
         }
         Op::Bind { prepared: Some(prepared), named, span } => {

@@ -377,9 +377,10 @@ impl Session {
         link.status = status;
         match expect.owner {
             Owner::Prelude => {
+                let wanted = self.prelude.take();
                 let result = match self.prelude_error.take() {
                     None => {
-                        link.applied = self.prelude.take();
+                        link.applied = wanted;
                         link.stained = None;
                         link.other_role = self.settings.have_role();
                         Ok(())

@@ -382,8 +382,12 @@ impl Session {
     }
 
     /// Whether the client's further bytes belong to what is under way.
+    ///
+    /// Not while the settings are brought to the server: what was gathered is sent
+    /// behind them, and only then what is left of its last message.
     pub fn wants_client(&self) -> bool {
-        self.upstream.left > 0 || matches!(self.phase, Phase::Open | Phase::Copying)
+        let under_way = matches!(self.phase, Phase::Open | Phase::Copying);
+        self.prelude.is_none() && (self.upstream.left > 0 || under_way)
     }
 
     /// Ends the exchange without a server: nobody could be asked, or the client
@@ -463,6 +467,7 @@ impl Session {
     /// else once its Sync has come.
     fn abandon(&mut self, out: &mut Vec<u8>) {
         self.exchange.ops.clear();
+        self.prelude = None;
         if self.exchange.complete {
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;

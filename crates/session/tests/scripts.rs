@@ -423,6 +423,17 @@ fn an_answer_of_ours_waits_for_the_end_of_the_servers_message() {
 }
 
 #[test]
+fn a_refusal_in_a_failed_transaction_leaves_the_servers_statement_known() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    rig.run(&mut primary, PRIMARY, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:T");
+    rig.run(&mut primary, PRIMARY, &query("SELECT 1/0"), "E:22012 Z:E");
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &extended("t", "SELECT 1"), "E:25P02 Z:E");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P() B(_afterwrite_1) E S", "EZE"));
+    assert_eq!(primary.prepared_len(), 1, "it is still there");
+}
+
+#[test]
 fn an_unnamed_statement_outlives_its_sync() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
     let mut parse = Vec::new();
@@ -736,6 +747,22 @@ fn a_short_message_at_the_limit_of_what_is_held_is_not_too_long() {
     assert_eq!(rig.send(&mut primary, PRIMARY), "P()");
     assert_eq!(rig.gather(tail), Gathered::Further);
     assert_eq!(rig.send(&mut primary, PRIMARY), "B() E S");
+}
+
+#[test]
+fn the_rest_of_a_long_query_waits_for_the_settings() {
+    let (mut rig, mut primary) = (Rig::with_login("timezone", "UTC"), link(Role::Primary));
+    let long = query(&format!("SELECT '{}'", "x".repeat(9000)));
+    rig.request(&long[..6000]);
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    assert!(!rig.session.wants_client(), "its beginning has not been sent");
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    let how = Dispatch { place: PRIMARY, positions: true, sequence: &rig.sequence };
+    let mut out = Vec::new();
+    rig.session.dispatch(&mut primary, &rig.inbox, how, &mut out);
+    assert_eq!(out, long[..6000]);
+    assert!(rig.session.wants_client());
 }
 
 #[test]
