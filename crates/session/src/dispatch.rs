@@ -245,9 +245,12 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             link.unnamed = Unnamed::UnreadOf(who);
         }
         Op::Parse { prepared, named: false, span } => {
-            link.unnamed = Unnamed::Is(prepared.id);
+            let skipped = link.skipping;
+            link.unnamed = if skipped { Unnamed::Unknown } else { Unnamed::Is(prepared.id) };
             pass(out, *span, Some(Await::Parse(None)), link);
         }
+        // Nothing that the server skips is taken for prepared.
+        Op::Parse { named: true, .. } if link.skipping => {}
         Op::Parse { prepared, named: true, .. } => {
             drop_outdated(prepared, link, out);
             if !link.has(prepared.id) {
@@ -357,6 +360,9 @@ fn fail(simple: bool, link: &mut Link, out: &mut Vec<u8>) {
 
 /// Sees to it that the server knows the statement.
 fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec<u8>) {
+    if link.skipping {
+        return;
+    }
     if named {
         drop_outdated(prepared, link, out);
         if !link.has(prepared.id) {

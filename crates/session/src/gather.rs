@@ -354,7 +354,7 @@ impl Session {
 
     fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
         let bind = Bind::decode(body)?;
-        if self.refuses_outdated(bind.statement) {
+        if self.exchange.skip || self.refuses_outdated(bind.statement) {
             return Ok(None);
         }
         let prepared = self.statements.find(bind.statement).cloned();

@@ -240,7 +240,11 @@ impl Link {
     }
 
     pub(crate) fn expect(&mut self, what: Await, owner: Owner) {
-        if !self.skipping || matches!(what, Await::Sync) {
+        if what == Await::Sync {
+            // What is sent behind it is answered again.
+            self.skipping = false;
+        }
+        if !self.skipping {
             self.expects.push_back(Expect { what, owner });
         }
     }

@@ -205,6 +205,7 @@ fn replied(words: &str) -> Vec<u8> {
             "2" => server::bind_complete(&mut out),
             "3" => server::close_complete(&mut out),
             "n" => server::no_data(&mut out),
+            "t" => server::parameter_description(&mut out, &[]),
             "T" => server::row_description(&mut out, &[("v", 25)]),
             "D" => server::data_row(&mut out, &[Some(b"x")]),
             "C" => server::command_complete(&mut out, value),
@@ -683,6 +684,64 @@ fn a_batch_that_fails_half_way_is_skipped_to_its_sync() {
     let (sent, seen) = rig.run(&mut primary, PRIMARY, &batch, "1 2 E:23505 Z:I CAPTURED:2000");
     assert_eq!(sent, "P() B() E P() B() E S CAPTURE");
     assert_eq!(seen, "12EZI");
+}
+
+#[test]
+fn behind_the_sync_of_a_batch_that_failed_all_is_answered_again() {
+    let mut rig = Rig::with_login("timezone", "UTC");
+    let mut primary = link(Role::Primary);
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    rig.answer(&mut primary, "C:RESET T D C:SELECT Z:I");
+    let mut flushed = Vec::new();
+    client::describe(&mut flushed, b'S', "none");
+    client::flush(&mut flushed);
+    rig.request(&flushed);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "D H");
+    assert_eq!(rig.answer(&mut primary, "E:26000").0, "E");
+    assert_eq!(rig.gather(&extended("", "RESET ALL")), Gathered::Further);
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert!(sent.starts_with("P() B() E S Q[SELECT pg_catalog.set_config"), "{sent}");
+    let (seen, progress) = rig.answer(&mut primary, "Z:I T D C:SELECT Z:I");
+    assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
+    assert_eq!(seen, "ZI");
+    assert!(primary.is_idle());
+}
+
+#[test]
+fn what_the_server_skips_is_not_prepared() {
+    for name in ["s", ""] {
+        let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+        let mut primary = link(Role::Primary);
+        rig.run(&mut replica, REPLICA, &extended(name, "SELECT 1"), "1 2 D C:SELECT Z:I");
+        let mut flushed = Vec::new();
+        client::describe(&mut flushed, b'P', "none");
+        client::flush(&mut flushed);
+        rig.request(&flushed);
+        rig.send(&mut primary, PRIMARY);
+        rig.answer(&mut primary, "E:34000");
+        assert_eq!(rig.gather(&bound(name)), Gathered::Further);
+        rig.send(&mut primary, PRIMARY);
+        rig.answer(&mut primary, "Z:I CAPTURED:2000");
+        assert_eq!(primary.prepared_len(), 0);
+        rig.request(&bound(name));
+        let sent = rig.send(&mut primary, Place::Primary(Reason::Pinned));
+        assert!(sent.contains("P("), "{sent}");
+    }
+}
+
+#[test]
+fn what_we_skip_ourselves_does_nothing() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let listen = extended("s", "LISTEN x");
+    rig.run(&mut primary, PRIMARY, &listen, "1 2 E:57014 Z:I CAPTURED:2000");
+    let mut batch = Vec::new();
+    client::describe(&mut batch, b'S', "s");
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    batch.extend(bound("s"));
+    let (_, seen) = rig.run(&mut primary, PRIMARY, &batch, "t n Z:I CAPTURED:3000");
+    assert_eq!(seen, "tnEZI", "the name is taken");
+    assert_eq!(rig.session.pinned(), None, "nobody listens");
 }
 
 #[test]
