@@ -588,7 +588,7 @@ impl Session {
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
             }
-            tag::COPY_DATA if under_way => self.exchange.ops.push(Op::Copy(span)),
+            tag::COPY_DATA if under_way && !discard => self.exchange.ops.push(Op::Copy(span)),
             tag::COPY_DATA => self.upstream.discard = true,
             _ => {
                 let claimed = message.head.body_len;

@@ -188,13 +188,20 @@ impl Session {
     fn take_copy_in(&mut self, link: &mut Link) {
         let simple = link.expects.front().is_some_and(|front| front.what == Await::Query);
         self.exchange.copies_simply = simple;
-        self.phase = Phase::Copying;
+        self.go_on(Phase::Copying);
         if !simple {
             // While it takes COPY data a server ignores Sync, so another one will
             // come behind the data, and only that one is answered.
             link.expects.retain(|expect| expect.what != Await::Sync);
             self.exchange.complete = false;
         }
+    }
+
+    /// The client's further messages belong to what was sent: it runs nowhere else, and
+    /// is not sent again with them.
+    fn go_on(&mut self, phase: Phase) {
+        self.exchange.ops.clear();
+        self.phase = phase;
     }
 
     fn take_completion(&mut self, link: &mut Link, body: &[u8]) {
@@ -288,7 +295,7 @@ impl Session {
             if link.skipping {
                 // The server waits for a Sync that the client has yet to send.
                 self.exchange.complete = false;
-                self.phase = Phase::Open;
+                self.go_on(Phase::Open);
             }
         }
         if self.phase == Phase::Copying {
@@ -464,6 +471,10 @@ impl Session {
         self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
         self.exchange.scanned = exchange.scanned;
         self.phase = Phase::Gathering;
+        if self.upstream.left > 0 {
+            self.upstream.discard = true;
+            link.retire("answered what it had not read");
+        }
         Outcome { keep: self.holds, place: exchange.place, captured: exchange.captured, unresolved }
     }
 

@@ -468,6 +468,8 @@ impl Session {
     fn abandon(&mut self, out: &mut Vec<u8>) {
         self.exchange.ops.clear();
         self.prelude = None;
+        // What is left of a message that was being passed on is thrown away.
+        self.upstream.discard = self.upstream.left > 0;
         if self.exchange.complete {
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
@@ -476,8 +478,6 @@ impl Session {
             self.exchange.skip = true;
             self.exchange.needs_server = false;
             self.exchange.place = None;
-            // What is left of a message that was being passed on is thrown away.
-            self.upstream.discard = self.upstream.left > 0;
         }
         self.phase = Phase::Gathering;
     }

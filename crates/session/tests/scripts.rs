@@ -745,6 +745,27 @@ fn what_we_skip_ourselves_does_nothing() {
 }
 
 #[test]
+fn nothing_is_sent_twice_to_a_server_that_waits_for_more() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let mut mixed = Vec::new();
+    client::describe(&mut mixed, b'P', "none");
+    mixed.extend(query("SELECT 1"));
+    rig.request(&mixed);
+    assert_eq!(rig.send(&mut replica, REPLICA), "D Q[SELECT 1]");
+    rig.answer(&mut replica, "E:34000");
+    assert_eq!(rig.gather(&[]), Gathered::NeedMore, "the server waits for a Sync");
+    let mut sync = Vec::new();
+    client::sync(&mut sync);
+    assert_eq!(rig.gather(&sync), Gathered::Further);
+    assert_eq!(rig.send(&mut replica, REPLICA), "S");
+    assert_eq!(rig.answer(&mut replica, "Z:I").0, "ZI");
+    rig.request(&query("SELECT 1"));
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "G");
+    assert_eq!(rig.gather(&[]), Gathered::NeedMore, "it asks for COPY data, whyever");
+}
+
+#[test]
 fn commands_of_ours_are_answered_without_a_server() {
     let mut rig = Rig::new();
     assert_eq!(rig.request(&query("SET afterwrite.level = 'strong'")).route, Route::Local);
@@ -822,6 +843,17 @@ fn the_rest_of_a_long_query_waits_for_the_settings() {
     rig.session.dispatch(&mut primary, &rig.inbox, how, &mut out);
     assert_eq!(out, long[..6000]);
     assert!(rig.session.wants_client());
+}
+
+#[test]
+fn the_rest_of_a_long_query_that_was_refused_is_thrown_away() {
+    let mut rig = Rig::new();
+    let long = query(&format!("SELECT '{}'", "x".repeat(9000)));
+    let (head, tail) = long.split_at(6000);
+    rig.request(head);
+    rig.session.refuse(&Report::error("53300", "no room"), &mut rig.outbox);
+    assert_eq!(seen(&rig.outbox), "EZI");
+    assert_eq!(rig.session.upstream_left(), Some((tail.len(), true)));
 }
 
 #[test]
