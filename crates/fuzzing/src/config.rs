@@ -21,9 +21,8 @@ pub(crate) fn file(data: &[u8]) {
         set: set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         ..Overlay::default()
     };
-    let loaded = load(Some(("a.toml", file)), environment, &flags, &|_| {
-        Err(io::ErrorKind::NotFound.into())
-    });
+    let loaded =
+        load(Some(("a.toml", file)), environment, &flags, &|_| Err(io::ErrorKind::NotFound.into()));
     let shown = match loaded {
         Ok(config) => format!("{config:?}"),
         Err(problems) => format!("{problems} {problems:?}"),

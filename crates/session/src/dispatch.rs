@@ -56,7 +56,7 @@ impl Session {
     pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
         client::query(out, &prelude.sql);
         // As every simple query, it ends the server's unnamed statement.
-        link.unnamed = None;
+        link.unnamed = Unnamed::Unknown;
         link.expect(Await::Query, Owner::Prelude);
         // RESET ALL and SET may have run half: until "ready" nothing is known.
         link.applied = None;
@@ -81,7 +81,7 @@ impl Session {
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
-                link.unnamed = None;
+                link.unnamed = Unnamed::Unknown;
                 link.expect(Await::Query, Owner::GuardBegin);
             }
         }
@@ -125,7 +125,7 @@ impl Session {
     fn close(&mut self, link: &mut Link, how: Dispatch<'_>, out: &mut Vec<u8>) {
         if self.exchange.guarded {
             client::query(out, "COMMIT");
-            link.unnamed = None;
+            link.unnamed = Unnamed::Unknown;
             link.expect(Await::Query, Owner::GuardEnd);
         }
         if let Some(script) = self.restoration() {
@@ -259,7 +259,7 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
                 // The server has to be asked, since it refuses most now; but not by a
                 // name that it knows already.
                 client::parse_bytes(out, b"", &prepared.rest);
-                link.unnamed = None;
+                link.unnamed = Unnamed::Unknown;
                 link.expect(Await::Parse(None), Owner::Client);
             } else {
                 link.expect(Await::Say(Say::ParseComplete), Owner::Client);

@@ -476,11 +476,9 @@ impl<'a> World<'a> {
             Pumped::Lost => self.lose(),
             Pumped::Fault(fault) => Err(End::Closed(fault)),
             Pumped::Stuck if self.manners == Manners::Bad => Err(End::Closed("stuck".into())),
-            Pumped::Progress(Progress::Prelude(_) | Progress::More | Progress::Client)
-                if self.manners == Manners::Bad =>
-            {
-                self.lose()
-            }
+            Pumped::Progress(
+                Progress::Prelude(_) | Progress::Reset(_) | Progress::More | Progress::Client,
+            ) if self.manners == Manners::Bad => self.lose(),
             other => unreachable!("{other:?} after {}", shown(&self.seen)),
         }
     }
@@ -522,6 +520,7 @@ impl<'a> World<'a> {
         if self.manners == Manners::Good {
             assert!(sound, "given back with something under way: {}", shown(&self.replies));
             assert!(connection.link.is_idle(), "given back and not idle: {:?}", connection.link);
+            assert_eq!(connection.link.retired(), None, "lost, and nothing was wrong with it");
             let server = &connection.server;
             assert!(server.is_at_rest(), "given back in the middle of something: {server:?}");
             self.pool.push(connection);
@@ -542,8 +541,9 @@ impl<'a> World<'a> {
     fn relay(&mut self) -> Option<Pumped> {
         let held = self.held.as_mut()?;
         let before = self.outbox.len();
+        let (out, upstream) = (&mut self.outbox, &mut self.upstream);
         let relayed =
-            self.session.relay(&mut held.link, &self.replies, &self.sequence, &mut self.outbox);
+            self.session.relay(&mut held.link, &self.replies, &self.sequence, out, upstream);
         match relayed {
             Ok(relayed) => {
                 assert!(relayed.consumed <= self.replies.len(), "more than there was");
@@ -554,9 +554,10 @@ impl<'a> World<'a> {
                 self.replies.drain(..relayed.consumed);
                 match relayed.progress {
                     Progress::More | Progress::Client => None,
-                    progress @ (Progress::Prelude(_) | Progress::Done(_) | Progress::Again) => {
-                        Some(Pumped::Progress(progress))
-                    }
+                    progress @ (Progress::Prelude(_)
+                    | Progress::Done(_)
+                    | Progress::Reset(_)
+                    | Progress::Again) => Some(Pumped::Progress(progress)),
                 }
             }
             Err(fault) => {

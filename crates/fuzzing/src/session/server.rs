@@ -30,6 +30,8 @@ enum Does {
     Row,
     /// As a row, but it writes.
     Counts,
+    /// The proxy's question what is left here.
+    Inventory,
     Write,
     Fails,
     /// It cannot even be parsed.
@@ -269,6 +271,12 @@ impl Server {
         }
         match does {
             Does::Nothing => server::empty_query(out),
+            Does::Inventory => {
+                let named = self.statements.keys().filter(|name| !name.is_empty()).count();
+                let number = (named as u64) << 8;
+                server::data_row(out, &[Some(&number.to_be_bytes())]);
+                server::command_complete(out, "SELECT 1");
+            }
             Does::Row | Does::Counts => {
                 if columns {
                     server::row_description(out, &[("v", 20)]);
@@ -451,6 +459,7 @@ fn does(text: &[u8]) -> Does {
     match () {
         () if text.is_empty() => Does::Nothing,
         () if begins("SELECT 1/0") => Does::Fails,
+        () if text.ends_with("/* afterwrite: what the session left */") => Does::Inventory,
         () if begins("SELECT nextval") => Does::Counts,
         () if begins("SELECT") || begins("SHOW") || begins("VALUES") => Does::Row,
         () if begins("INSERT") || begins("UPDATE") => Does::Write,
@@ -460,6 +469,7 @@ fn does(text: &[u8]) -> Does {
         () if begins("COPY t FROM") => Does::CopyIn,
         () if begins("COPY t TO") => Does::CopyOut,
         () if begins("SET") || begins("RESET") || begins("LISTEN") => Does::Set,
+        () if begins("DISCARD SEQUENCES") => Does::Set,
         () if begins("DISCARD ALL") => Does::DiscardAll,
         () if begins("DEALLOCATE ALL") => Does::DeallocateAll,
         () => Does::Malformed,
