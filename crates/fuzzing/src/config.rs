@@ -2,6 +2,7 @@
 
 use std::io;
 
+use afterwrite_config::import::{Format, ImportError, import};
 use afterwrite_config::url::parse_multi_host;
 use afterwrite_config::{Overlay, load};
 
@@ -44,4 +45,25 @@ pub(crate) fn url(data: &[u8]) {
     assert_eq!(again.password.is_some(), url.password.is_some());
     again.password.clone_from(&url.password);
     assert_eq!(again, url, "printed as {printed}");
+}
+
+/// Another pooler's configuration becomes one of ours that loads, or an error.
+pub(crate) fn importer(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let guessed = Format::guess(text);
+    for format in [Format::PgBouncer, Format::PgCat] {
+        if guessed.is_some_and(|guessed| guessed != format) {
+            continue;
+        }
+        match import(format, "a.ini", text, &|_| Err(io::ErrorKind::NotFound.into())) {
+            Ok(imported) => {
+                let shown = imported.toml.contains("Hunter2");
+                assert!(!shown || imported.has_passwords, "a password, and it is not said");
+            }
+            Err(ImportError::Unusable(problems)) => {
+                unreachable!("what was made of it does not load: {problems}")
+            }
+            Err(ImportError::Syntax { .. } | ImportError::Foreign(_)) => {}
+        }
+    }
 }

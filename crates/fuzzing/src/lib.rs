@@ -11,6 +11,8 @@
 
 mod bytes;
 mod config;
+mod console;
+mod login;
 mod scram;
 mod session;
 mod sql;
@@ -39,6 +41,12 @@ pub const TARGETS: &[Target] = &[
     ("lsn", types::lsn),
     ("config", config::file),
     ("config_url", config::url),
+    ("import", config::importer),
+    ("user_list", login::user_list),
+    ("hba", login::hba),
+    ("stored_secret", login::stored_secret),
+    ("console", console::clients),
+    ("console_command", console::command),
 ];
 
 /// Runs the target of this name.

@@ -45,7 +45,8 @@ const SESSION: usize = 2;
 const MACHINE: &[&str] = &["types", "wire", "sql", "core", "session"];
 
 /// Whatever reads what others wrote.
-const DECODERS: &[&str] = &["types", "wire", "sql", "core", "session", "config"];
+const DECODERS: &[&str] =
+    &["types", "wire", "sql", "core", "session", "console", "frontend", "config"];
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] = &[
