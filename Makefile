@@ -10,7 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants clean
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants fuzz regress clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -75,6 +75,21 @@ sim: setup ## the simulation, long; SEEDS=200000, or SEED=7 for one
 
 mutants: setup ## break the code on purpose; the tests must notice
 	scripts/mutants
+
+# One target, or each for FUZZ_SECONDS. What is found is left in fuzz/artifacts, and what
+# leads to new code in target/fuzz/TARGET: the corpus in the repository stays as it is.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS = $(if $(FUZZ_TARGET),$(FUZZ_TARGET),$(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))))
+fuzz: ## every decoder and the session, with bytes made up; FUZZ_TARGET=session FUZZ_SECONDS=60
+	@sh scripts/setup fuzz
+	scripts/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+export REGRESS_MODE REGRESS_REPLICAS
+REGRESS_MODE ?= transaction
+REGRESS_REPLICAS ?= 1
+regress: build ## PostgreSQL's own suite, direct and through Afterwrite; TESTS= REGRESS_MODE=session
+	@sh scripts/setup regress
+	scripts/regress $(TESTS)
 
 clean: ## remove what was compiled
 	$(CARGO) clean

@@ -30,6 +30,7 @@ const SIDES: &[Side] = &[
     Side { name: "verify", uses: CLIENT, tests: PROXY, users: &["afterwrite"] },
     Side { name: "bench", uses: CLIENT, tests: PROXY, users: &["afterwrite"] },
     Side { name: "sim", uses: MACHINE, tests: &[], users: &[] },
+    Side { name: "fuzzing", uses: DECODERS, tests: &[], users: &[] },
     Side { name: "e2e", uses: &["types", "cluster", "verify"], tests: PROXY, users: &[] },
     Side { name: "layers", uses: &[], tests: &[], users: &[] },
 ];
@@ -42,6 +43,10 @@ const SESSION: usize = 2;
 
 /// The session and all below it.
 const MACHINE: &[&str] = &["types", "wire", "sql", "core", "session"];
+
+/// Whatever reads what others wrote.
+const DECODERS: &[&str] =
+    &["types", "wire", "sql", "core", "session", "console", "frontend", "config"];
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] = &[

@@ -214,6 +214,7 @@ impl<'a> Scan<'a> {
 
     fn start_name(&mut self, text: &'a [u8], keyword: Option<Keyword>, lead: Lead) {
         self.temporary_schema(text);
+        self.system_view(text);
         self.name =
             Name { lead, keyword, qualifier: &[], last: text, parts: 1, infix: self.after_operand };
         self.last = Last::Name;
@@ -229,6 +230,7 @@ impl<'a> Scan<'a> {
             self.name = Name { parts: 1, ..Name::default() };
         }
         self.temporary_schema(text);
+        self.system_view(text);
         self.name.keyword = None;
         self.name.qualifier = self.name.last;
         self.name.last = text;
@@ -310,6 +312,21 @@ impl<'a> Scan<'a> {
         if part.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"pg_temp")) {
             self.may_write(Reason::SessionState);
             self.pins(Pin::TemporaryTable);
+        }
+    }
+
+    /// Views of what a standby does not have or has of its own: the primary's prepared
+    /// transactions, its slots, senders and archiver.
+    fn system_view(&mut self, part: &[u8]) {
+        const VIEWS: [&str; 5] = [
+            "pg_prepared_xacts",
+            "pg_replication_slots",
+            "pg_stat_archiver",
+            "pg_stat_replication",
+            "pg_stat_replication_slots",
+        ];
+        if VIEWS.iter().any(|name| part.eq_ignore_ascii_case(name.as_bytes())) {
+            self.may_write(Reason::StandbyUnsafeFunction);
         }
     }
 
