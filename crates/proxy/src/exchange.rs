@@ -276,6 +276,8 @@ impl Client {
 
     /// Counts what the exchange told about positions.
     fn note(&mut self, outcome: Outcome) {
+        // Batches that were sent on together are one exchange here, and several there.
+        self.tally.queries += outcome.batches.saturating_sub(1) as u64;
         if outcome.captured {
             self.shared.metrics.captures.inc();
             if let Some(position) = self.session.scope().floor().position() {

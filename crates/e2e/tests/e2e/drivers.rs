@@ -1,6 +1,8 @@
 //! Real drivers, unchanged, through the proxy.
 
+mod foreign;
 mod pgbench;
 mod psql;
-mod psycopg;
+mod rust;
+mod sqlx;
 mod tokio_postgres;

@@ -3,33 +3,43 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future, pin_mut, stream};
+use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{AsyncMessage, Client, IsolationLevel, NoTls, SimpleQueryMessage};
 
-use crate::support::{Bed, Checks, connect, number, sqlstate, text, within};
+use crate::support::{Checks, connect, number, sqlstate, text, within};
 
-#[tokio::test]
-async fn tokio_postgres_works() {
-    let bed = Bed::start(&[]).await;
-    let narrow = bed.another(&["--set", "pool.size=1"]).await;
-    bed.prepare(
-        "CREATE TABLE kv (k int PRIMARY KEY, v text); CREATE TABLE copied (id int, name text)",
-    )
-    .await;
-    let mut checks = Checks::default();
-    let urls = [("directly", bed.direct()), ("proxied", bed.proxy.url()), ("narrow", narrow.url())];
-    for (name, url) in urls {
-        connect(&bed.direct()).await.batch_execute("TRUNCATE kv, copied").await.unwrap();
-        let url = url.as_str();
-        checks.run(&format!("{name}: prepared"), prepared(url)).await;
-        checks.run(&format!("{name}: pipelined"), pipelined(url)).await;
-        checks.run(&format!("{name}: transactions"), transactions(url)).await;
-        checks.run(&format!("{name}: portals"), portals(url)).await;
-        checks.run(&format!("{name}: copy"), copy(url)).await;
-        checks.run(&format!("{name}: cancel"), cancel(url)).await;
-        checks.run(&format!("{name}: simple queries"), simple(url)).await;
-        checks.run(&format!("{name}: notices"), notices(url)).await;
-        checks.run(&format!("{name}: errors"), errors(url)).await;
+pub(super) async fn check(name: &str, url: &str, checks: &mut Checks) {
+    let name = format!("tokio-postgres, {name}");
+    checks.run(&format!("{name}: refused"), refused(url)).await;
+    checks.run(&format!("{name}: own writes"), own_writes(url)).await;
+    checks.run(&format!("{name}: prepared"), prepared(url)).await;
+    checks.run(&format!("{name}: pipelined"), pipelined(url)).await;
+    checks.run(&format!("{name}: transactions"), transactions(url)).await;
+    checks.run(&format!("{name}: portals"), portals(url)).await;
+    checks.run(&format!("{name}: copy"), copy(url)).await;
+    checks.run(&format!("{name}: cancel"), cancel(url)).await;
+    checks.run(&format!("{name}: simple queries"), simple(url)).await;
+    checks.run(&format!("{name}: values"), values(url)).await;
+    checks.run(&format!("{name}: notices"), notices(url)).await;
+    checks.run(&format!("{name}: errors"), errors(url)).await;
+}
+
+async fn refused(url: &str) {
+    let nowhere = format!("{}nowhere", url.strip_suffix("app").unwrap());
+    let error = within("a login", tokio_postgres::connect(&nowhere, NoTls)).await.err().unwrap();
+    assert_eq!(sqlstate(&error), "3D000");
+    assert!(error.as_db_error().unwrap().message().contains("nowhere"), "{error}");
+}
+
+async fn own_writes(url: &str) {
+    let client = connect(url).await;
+    for key in 0..50 {
+        let name = format!("own{key}");
+        client.execute("INSERT INTO kv VALUES ($1, $2)", &[&key, &name]).await.unwrap();
+        let row = client.query_one("SELECT v FROM kv WHERE k = $1", &[&key]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), name);
     }
+    client.execute("DELETE FROM kv", &[]).await.unwrap();
 }
 
 async fn prepared(url: &str) {
@@ -217,27 +227,52 @@ async fn simple(url: &str) {
     assert_eq!(text(&client, "SELECT 'after'").await, "after");
 }
 
+async fn values(url: &str) {
+    let client = connect(url).await;
+    let large = "äöü€".repeat(100_000);
+    for value in ["", "it's", "back\\slash", "tab\tnewline\n", "中文 עברית \u{1f418}", &large]
+    {
+        let row = client.query_one("SELECT $1::text", &[&value]).await.unwrap();
+        assert!(row.get::<_, &str>(0) == value);
+    }
+    let bytes: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    let row = client.query_one("SELECT $1::bytea", &[&bytes]).await.unwrap();
+    assert!(row.get::<_, &[u8]>(0) == bytes);
+    let (none, list) = (None::<&str>, vec![Some(i64::MAX), None]);
+    let sql = "SELECT $1::text, $2::int8[], $3::bool";
+    let row = client.query_one(sql, &[&none, &list, &true]).await.unwrap();
+    assert_eq!(row.get::<_, Option<&str>>(0), None);
+    assert_eq!(row.get::<_, Vec<Option<i64>>>(1), [Some(i64::MAX), None]);
+    assert!(row.get::<_, bool>(2));
+}
+
 async fn notices(url: &str) {
     let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let driver = tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(Ok(message)) = messages.next().await {
-            if let AsyncMessage::Notice(notice) = message {
-                let _ = sender.send(notice.message().to_owned());
-            }
+            let _ = sender.send(match message {
+                AsyncMessage::Notice(notice) => notice.message().to_owned(),
+                AsyncMessage::Notification(told) => {
+                    format!("{}: {}", told.channel(), told.payload())
+                }
+                _ => continue,
+            });
         }
     });
     let raise = "DO $$ BEGIN RAISE NOTICE 'one'; RAISE NOTICE 'two'; END $$";
     client.batch_execute(raise).await.unwrap();
     client.execute(raise, &[]).await.unwrap();
+    client.batch_execute("LISTEN tp").await.unwrap();
+    client.batch_execute("NOTIFY tp, 'é'").await.unwrap();
     drop(client);
     within("the connection's end", driver).await.unwrap();
     let mut seen = Vec::new();
     while let Ok(notice) = receiver.try_recv() {
         seen.push(notice);
     }
-    assert_eq!(seen, ["one", "two", "one", "two"]);
+    assert_eq!(seen, ["one", "two", "one", "two", "tp: é"]);
 }
 
 async fn errors(url: &str) {
@@ -257,5 +292,12 @@ async fn errors(url: &str) {
     for (sql, expected) in table {
         assert_eq!(code(&client, sql).await, expected, "{sql}");
     }
+    let repeated = client.execute("INSERT INTO kv VALUES (1), (1)", &[]).await.unwrap_err();
+    let told = repeated.as_db_error().unwrap();
+    assert_eq!((told.table(), told.constraint()), (Some("kv"), Some("kv_pkey")));
+    assert_eq!(told.detail(), Some("Key (k)=(1) already exists."));
+    let misspelt = client.prepare("SELECT 1 FRM kv").await.unwrap_err();
+    let position = misspelt.as_db_error().unwrap().position();
+    assert_eq!(position, Some(&ErrorPosition::Original(14)));
     assert_eq!(number(&client, "SELECT 1").await, 1);
 }

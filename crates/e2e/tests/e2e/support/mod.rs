@@ -3,6 +3,7 @@
 
 mod bed;
 mod binary;
+mod certificates;
 mod checks;
 mod metrics;
 mod proxy;
@@ -12,11 +13,12 @@ mod sql;
 
 pub(crate) use bed::Bed;
 pub(crate) use binary::afterwrite;
+pub(crate) use certificates::Certificates;
 pub(crate) use checks::Checks;
 pub(crate) use metrics::Metrics;
 pub(crate) use proxy::Proxy;
 pub(crate) use raw::{Raw, Reply};
-pub(crate) use run::{Ran, psql, run};
+pub(crate) use run::{Ran, psql, run, run_in};
 pub(crate) use sql::{connect, eventually, number, sqlstate, text, within};
 
 /// No single answer takes longer than this: past it, something hangs.

@@ -89,6 +89,11 @@ impl Proxy {
         format!("postgres://app@127.0.0.1:{}/app", self.port)
     }
 
+    /// As [`Proxy::url`], with the password.
+    pub(crate) fn url_with(&self, password: &str) -> String {
+        format!("postgres://app:{password}@127.0.0.1:{}/app", self.port)
+    }
+
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics::scrape(self.metrics_port).await
     }

@@ -26,6 +26,16 @@ impl Ran {
 
 /// Runs `program` with `args` and `input`; fails the test if it does not end in time.
 pub(crate) fn run(program: impl AsRef<Path>, args: &[&str], input: &str) -> Ran {
+    run_in(&[], program, args, input)
+}
+
+/// As [`run`], with these environment variables beside the usual ones.
+pub(crate) fn run_in(
+    variables: &[(&str, &str)],
+    program: impl AsRef<Path>,
+    args: &[&str],
+    input: &str,
+) -> Ran {
     let mut command = Command::new(program.as_ref());
     // Files, not pipes: nobody has to read while it runs.
     let [mut out, mut err] = [(); 2].map(|()| tempfile::tempfile().unwrap());
@@ -36,6 +46,7 @@ pub(crate) fn run(program: impl AsRef<Path>, args: &[&str], input: &str) -> Ran 
         .env("PGAPPNAME", "e2e")
         .env("NO_COLOR", "1")
         .env("LC_ALL", "C.UTF-8")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(out.try_clone().unwrap())
         .stderr(err.try_clone().unwrap())
