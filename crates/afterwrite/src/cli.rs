@@ -17,6 +17,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the proxy, from one URL or from a configuration file
     Serve(ServeArguments),
+    /// Start a running proxy anew, from the same arguments, without losing a client
+    Restart(ConfigArguments),
     /// Check a configuration, and ask every node for what the guarantee needs
     Check(ConfigArguments),
     /// Make a configuration of another pooler's: pgbouncer.ini or pgcat.toml
@@ -33,7 +35,7 @@ pub(crate) enum Command {
 }
 
 /// Where the configuration comes from.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct ConfigArguments {
     /// All nodes in one URL: postgres://user:password@host1:5432,host2:5433/database
     ///
@@ -52,7 +54,7 @@ pub(crate) struct ConfigArguments {
 }
 
 /// What `afterwrite serve` takes.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) config: ConfigArguments,
@@ -71,6 +73,10 @@ pub(crate) struct ServeArguments {
     /// Log every decision with its reason
     #[arg(long)]
     pub(crate) log_decisions: bool,
+    /// Take over from the process that serves now, by the restart socket; start as
+    /// always if there is none
+    #[arg(long)]
+    pub(crate) takeover: bool,
 }
 
 /// What `afterwrite import` takes.

@@ -9,6 +9,7 @@ mod import;
 mod local;
 mod log;
 mod progress;
+mod restart;
 mod serve;
 mod settings;
 mod soak;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Restart(arguments) => restart::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Cluster(arguments) => cluster::run(arguments),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
@@ -27,6 +28,7 @@ pub struct Listener {
     kind: Kind,
     endpoint: Endpoint,
     file: Option<SocketFile>,
+    owns_file: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,8 @@ impl Listener {
     }
 
     /// Goes on listening on a socket that another process listened on: one that
-    /// was handed over. A Unix socket's file is from now on removed by this one.
+    /// was handed over. A Unix socket's file is from now on removed by this one,
+    /// unless it is told to [leave](Self::leave_file) it.
     ///
     /// Must be called within a runtime.
     ///
@@ -85,13 +88,23 @@ impl Listener {
 
     fn tcp(socket: Socket, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::from_std(socket.into())?;
-        Ok(Self { kind: Kind::Tcp(listener), endpoint: address.into(), file: None })
+        Ok(Self {
+            kind: Kind::Tcp(listener),
+            endpoint: address.into(),
+            file: None,
+            owns_file: AtomicBool::new(false),
+        })
     }
 
     fn unix(socket: Socket, name: &UnixName) -> io::Result<Self> {
         let file = name.file().map(SocketFile::of).transpose()?;
         let listener = UnixListener::from_std(socket.into())?;
-        Ok(Self { kind: Kind::Unix(listener), endpoint: name.clone().into(), file })
+        Ok(Self {
+            kind: Kind::Unix(listener),
+            endpoint: name.clone().into(),
+            file,
+            owns_file: AtomicBool::new(true),
+        })
     }
 
     /// The next connection, and who opened it. Cancel-safe.
@@ -115,9 +128,14 @@ impl Listener {
     }
 
     /// From now on the socket's file is somebody else's to remove: the socket was
-    /// handed over to another process.
-    pub fn leave_file(&mut self) {
-        self.file = None;
+    /// handed over to another process, or not yet by it.
+    pub fn leave_file(&self) {
+        self.owns_file.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on the socket's file is this one's to remove.
+    pub fn own_file(&self) {
+        self.owns_file.store(true, Ordering::SeqCst);
     }
 }
 
@@ -132,7 +150,7 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
+        if let Some(file) = self.file.as_ref().filter(|_| *self.owns_file.get_mut()) {
             file.remove();
         }
     }

@@ -97,6 +97,14 @@ impl Stream {
         matches!(self.socket().0, Kind::Unix(_))
     }
 
+    /// The Unix socket it goes over, if it does: for what only such a one can do.
+    pub fn as_unix(&self) -> Option<&UnixStream> {
+        match &self.0 {
+            Kind::Tcp(_) | Kind::Tls(_) => None,
+            Kind::Unix(stream) => Some(stream),
+        }
+    }
+
     /// Whether what goes over it is encrypted.
     pub fn is_tls(&self) -> bool {
         self.tls().is_some()

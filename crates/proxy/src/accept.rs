@@ -1,5 +1,6 @@
 //! From an accepted connection to a client's task.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,12 @@ use afterwrite_frontend::{Arrival, LoginError, receive, system_user};
 use afterwrite_net::{KeepAlive, Listener, Peer, Stream};
 use afterwrite_wire::server::{self, Report};
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::console;
+use crate::control::Stop;
 use crate::greet::greet;
 use crate::shared::{Counted, Shared};
 
@@ -20,12 +23,15 @@ use crate::shared::{Counted, Shared};
 const ARRIVING_MAX: usize = 2048;
 
 /// Accepts clients until it is dropped. The clients' tasks live on without it.
-pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
+pub(crate) async fn accept(listener: Arc<Listener>, shared: Arc<Shared>) {
+    let mut held = shared.control.held();
     loop {
-        match listener.accept().await {
+        match next(&listener, &mut held).await {
             Ok((stream, from)) => {
+                // Counted at once: who stops waits for everyone who was accepted.
+                let arriving = Counted::within(&shared.arriving, ARRIVING_MAX);
                 let shared = Arc::clone(&shared);
-                tokio::spawn(async move { arrive(stream, from, shared).await });
+                tokio::spawn(async move { arrive(stream, from, arriving, shared).await });
             }
             Err(error) => {
                 // Most likely too many open files: those who are in are still served.
@@ -36,12 +42,30 @@ pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>) {
     }
 }
 
+/// The next connection, while accepting is not held.
+pub(crate) async fn next(
+    listener: &Listener,
+    held: &mut watch::Receiver<bool>,
+) -> io::Result<(Stream, Peer)> {
+    loop {
+        if held.wait_for(|held| !held).await.is_err() {
+            // Nobody is left who could let it go on.
+            std::future::pending::<()>().await;
+        }
+        tokio::select! {
+            biased;
+            _ = held.changed() => {}
+            accepted = listener.accept() => return accepted,
+        }
+    }
+}
+
 /// Receives one connection, whatever it turns out to be.
-async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
+async fn arrive(stream: Stream, from: Peer, arriving: Option<Counted>, shared: Arc<Shared>) {
     if let Err(error) = stream.tune(&KeepAlive::CLIENTS) {
         debug!(%error, "keep-alive is not available");
     }
-    let Some(_arriving) = Counted::within(&shared.arriving, ARRIVING_MAX) else {
+    let Some(_arriving) = arriving else {
         shared.metrics.refused.inc();
         let report = Report::fatal("53300", "too many clients are logging in at once")
             .hint("try again in a moment");
@@ -55,11 +79,7 @@ async fn arrive(stream: Stream, from: Peer, shared: Arc<Shared>) {
             drop(tokio::spawn(console::serve(*client, shared)));
         }
         Ok(Arrival::Client(client)) => admit(*client, &shared).await,
-        Ok(Arrival::Cancel { pid, key }) => {
-            if let Some(card) = shared.roster.find(pid, &key) {
-                card.fire().await;
-            }
-        }
+        Ok(Arrival::Cancel { pid, key }) => shared.cancel(pid, key).await,
         Ok(Arrival::Nobody) => {}
         Err(LoginError::Io(error)) => debug!(%from, %error, "a client left during its login"),
         Err(error) => {
@@ -79,7 +99,8 @@ fn seen_from(peer: Peer) -> frontend::Peer {
 
 /// Makes a client of a proven user, if there is room for one more.
 async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
-    if shared.control.is_stopping() {
+    // Who was accepted before the clients were left to another process may stay.
+    if shared.control.stopping() >= Some(Stop::AfterTransactions) {
         let report = Report::fatal("57P03", "the proxy is shutting down")
             .hint("connect again: another one may have taken over");
         turn_away(client.stream, &report).await;

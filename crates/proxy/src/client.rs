@@ -224,13 +224,22 @@ impl Client {
     async fn read_more(&mut self) -> Result<(), End> {
         let max = self.inbox_max();
         let read = poll_fn(|context| {
-            if self.registered.card.errand() != Errand::None {
+            let errand = self.registered.card.errand();
+            if errand == Errand::Die {
                 return Poll::Ready(Err(End::Fatal(sent_away())));
             }
-            if self.inbox.is_empty() && self.stream.poll_read_ready(context).is_pending() {
-                return Poll::Pending;
+            let at_rest = self.inbox.is_empty();
+            if !at_rest || self.stream.poll_read_ready(context).is_ready() {
+                let filled = self.inbox.poll_fill(&mut self.stream, context, max);
+                if filled.is_ready() {
+                    return filled.map(Ok);
+                }
             }
-            self.inbox.poll_fill(&mut self.stream, context, max).map(Ok)
+            // What has come, or has begun to come, is still answered.
+            if at_rest && errand == Errand::Leave {
+                return Poll::Ready(Err(End::Fatal(sent_away())));
+            }
+            Poll::Pending
         })
         .await?;
         self.took(&read)

@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::settings::Settings;
 
 /// How the proxy stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
-    /// Once all clients have left by themselves.
+    /// Once all clients have left by themselves; as [`Stop::AfterTransactions`] if
+    /// that takes longer than `drain_timeout`.
     AfterClients,
     /// Once the transactions under way are over; whoever is between two is told to
     /// leave.
@@ -40,7 +40,8 @@ pub struct Reloaded {
 pub(crate) struct Control {
     stop: Mutex<Option<Stop>>,
     changed: Notify,
-    stopping: AtomicBool,
+    /// Nobody is accepted for the time being.
+    held: watch::Sender<bool>,
     reread: Mutex<Option<Arc<Reread>>>,
     /// What the console has set, until the next reload.
     overrides: Mutex<Vec<(String, String)>>,
@@ -59,13 +60,22 @@ impl Control {
             let mut stop = self.stop.lock();
             *stop = (*stop).max(Some(how));
         }
-        self.stopping.store(true, Ordering::SeqCst);
         self.changed.notify_waiters();
     }
 
-    /// Whether it was asked to stop.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+    /// How it was asked to stop, if it was.
+    pub(crate) fn stopping(&self) -> Option<Stop> {
+        *self.stop.lock()
+    }
+
+    /// Whether clients are left to wait in front of the listening sockets.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// Tells whether they are.
+    pub(crate) fn held(&self) -> watch::Receiver<bool> {
+        self.held.subscribe()
     }
 
     /// Waits until it is asked to stop in a more urgent way than `known`.

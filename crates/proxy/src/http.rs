@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::accept::next;
 use crate::shared::Shared;
 
 /// Connections served at once.
@@ -29,10 +30,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Serves `/metrics` until it is dropped.
-pub(crate) async fn serve(listener: Listener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: Arc<Listener>, shared: Arc<Shared>) {
+    let mut held = shared.control.held();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, _)) = next(&listener, &mut held).await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };

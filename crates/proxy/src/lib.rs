@@ -12,9 +12,11 @@ mod doubt;
 mod exchange;
 mod gate;
 mod greet;
+mod handle;
 mod http;
 mod library;
 mod observe;
+mod predecessor;
 mod pump;
 mod roster;
 mod route;
@@ -22,12 +24,16 @@ mod serve;
 mod settings;
 mod shared;
 mod site;
+mod sockets;
 mod stats;
 mod tenant;
 
 pub use control::{Reloaded, Reread, Stop};
-pub use serve::{Handle, Proxy, StartError};
+pub use handle::Handle;
+pub use predecessor::ForeignCancel;
+pub use serve::{Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
     DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
 };
+pub use sockets::{Inherited, Sockets};

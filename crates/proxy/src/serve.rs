@@ -14,10 +14,12 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::accept::accept;
-use crate::control::{Reread, Stop};
+use crate::control::Stop;
+use crate::handle::Handle;
 use crate::http;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::sockets::Inherited;
 
 /// The proxy did not start.
 #[derive(Debug)]
@@ -48,21 +50,35 @@ impl std::error::Error for StartError {}
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
-    listeners: Vec<Listener>,
-    metrics: Option<Listener>,
+    listeners: Vec<Arc<Listener>>,
+    metrics: Option<Arc<Listener>>,
 }
 
 impl Proxy {
     /// Listens on every address; nothing is accepted yet.
     pub fn bind(settings: Settings) -> Result<Self, StartError> {
-        let on = |endpoint: &Endpoint| {
-            Listener::bind(endpoint, settings.unix_mode)
-                .map_err(|error| StartError::Listen { endpoint: endpoint.clone(), error })
+        Self::bind_with(settings, &mut Inherited::default())
+    }
+
+    /// As [`Self::bind`], on the sockets of another process where it listened on the
+    /// same addresses. Those that are not listened on any more are left in `inherited`.
+    pub fn bind_with(settings: Settings, inherited: &mut Inherited) -> Result<Self, StartError> {
+        let on = |endpoint: &Endpoint, before: Option<Listener>| match before {
+            Some(listener) => Ok(Arc::new(listener)),
+            None => Listener::bind(endpoint, settings.unix_mode)
+                .map(Arc::new)
+                .map_err(|error| StartError::Listen { endpoint: endpoint.clone(), error }),
         };
-        let listeners = settings.listen.iter().map(on).collect::<Result<_, _>>()?;
-        let metrics = settings.metrics_listen.map(|it| on(&it.into())).transpose()?;
-        let shared = Shared::new(settings).map_err(StartError::Keys)?;
-        let shared = Arc::new(shared);
+        let listeners = settings
+            .listen
+            .iter()
+            .map(|endpoint| on(endpoint, inherited.take(endpoint)))
+            .collect::<Result<_, _>>()?;
+        let metrics = settings
+            .metrics_listen
+            .map(|address| on(&address.into(), inherited.take_metrics(address)))
+            .transpose()?;
+        let shared = Arc::new(Shared::new(settings).map_err(StartError::Keys)?);
         Ok(Self { shared, listeners, metrics })
     }
 
@@ -78,7 +94,7 @@ impl Proxy {
 
     /// A handle to tell it things while it runs.
     pub fn handle(&self) -> Handle {
-        Handle(Arc::clone(&self.shared))
+        Handle::new(&self.shared, &self.listeners, self.metrics.as_ref())
     }
 
     /// Serves until it is told to stop, by `stop` or by its [`Handle`].
@@ -104,28 +120,6 @@ impl Proxy {
         info!(clients = shared.clients.load(Ordering::SeqCst), "stopping: no new clients");
         accepting.shutdown().await;
         shared.drain(how).await;
-    }
-}
-
-/// Tells a running proxy what to do.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
-
-impl Handle {
-    /// Asks it to stop; a more urgent way replaces a less urgent one.
-    pub fn stop(&self, how: Stop) {
-        self.0.control.stop(how);
-    }
-
-    /// How the console's `RELOAD` reads the configuration again.
-    pub fn reread_by(&self, reread: Arc<Reread>) {
-        self.0.control.reread_by(reread);
-    }
-
-    /// Reads the configuration again and takes it up; gives back the keys whose
-    /// change needs a restart. If anything is wrong with it, all stays as it was.
-    pub fn reload(&self) -> Result<Vec<String>, String> {
-        self.0.reload()
     }
 }
 

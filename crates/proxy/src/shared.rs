@@ -16,11 +16,15 @@ use crate::control::{Control, Reloaded, Stop};
 use crate::directory::Directory;
 use crate::gate::gate;
 use crate::observe::Metrics;
+use crate::predecessor::Predecessor;
 use crate::roster::{Errand, Roster};
 use crate::settings::Settings;
 
 /// How long clients that are told to leave at once have to hear it.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How often those who are still there are sent away again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What all clients share.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) roster: Arc<Roster>,
     pub(crate) metrics: Metrics,
     pub(crate) control: Control,
+    pub(crate) predecessor: Predecessor,
     pub(crate) started: SystemTime,
     /// Clients that have logged in.
     pub(crate) clients: Arc<AtomicUsize>,
@@ -61,6 +66,7 @@ impl Shared {
             roster: Arc::default(),
             metrics,
             control: Control::default(),
+            predecessor: Predecessor::default(),
             started: SystemTime::now(),
             clients: Arc::default(),
             arriving: Arc::default(),
@@ -109,40 +115,76 @@ impl Shared {
         Ok(needs_restart)
     }
 
-    /// Waits for clients to be done, for as long as they may take.
-    pub(crate) async fn drain(&self, how: Stop) {
-        let deadline = Instant::now() + self.settings().drain_timeout;
-        let mut how = how;
-        loop {
-            if how >= Stop::AfterTransactions {
-                let errand = if how == Stop::Now { Errand::Die } else { Errand::Leave };
-                for card in self.roster.all() {
-                    card.send_away(errand);
-                }
+    /// Waits for clients to be done, for as long as they may take: each way of
+    /// stopping has its own `drain_timeout`.
+    pub(crate) async fn drain(&self, first: Stop) {
+        let limit = self.settings().drain_timeout;
+        let mut how = first;
+        let mut until = Instant::now() + limit;
+        while how < Stop::Now {
+            if how == Stop::AfterTransactions {
+                self.send_away(Errand::Leave);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
             tokio::select! {
                 () = self.everyone_gone() => return,
-                more = self.control.stopped(Some(how)) => how = more,
-                () = sleep(left) => break,
+                more = self.control.stopped(Some(how)) => {
+                    how = more;
+                    until = Instant::now() + limit;
+                }
+                // Some may have come in since the others were sent away.
+                () = sleep(AGAIN.min(until.saturating_duration_since(Instant::now()))) => {}
             }
-            if how == Stop::Now {
-                break;
+            if Instant::now() >= until {
+                if how == Stop::AfterTransactions {
+                    break;
+                }
+                let clients = self.clients.load(Ordering::SeqCst);
+                info!(clients, "not all clients have left by themselves: telling them to");
+                how = Stop::AfterTransactions;
+                self.control.stop(how);
+                until = Instant::now() + limit;
             }
         }
         let left = self.clients.load(Ordering::SeqCst);
         if left > 0 {
             warn!(clients = left, "closing those who are not done");
         }
-        for card in self.roster.all() {
-            card.send_away(Errand::Die);
-        }
+        self.send_away(Errand::Die);
         let _ = timeout(LAST_WORDS, self.everyone_gone()).await;
     }
 
+    fn send_away(&self, errand: Errand) {
+        for card in self.roster.all() {
+            card.send_away(errand);
+        }
+    }
+
+    /// Waits until nobody is there, nor about to be.
     async fn everyone_gone(&self) {
-        while self.clients.load(Ordering::SeqCst) > 0 {
+        while self.clients.load(Ordering::SeqCst) + self.arriving.load(Ordering::SeqCst) > 0 {
             sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Cancels what the client runs that has this key.
+    pub(crate) async fn cancel(&self, pid: i32, key: Vec<u8>) {
+        match self.roster.find(pid, &key) {
+            Some(card) => card.fire().await,
+            None => self.predecessor.cancel(pid, key).await,
+        }
+    }
+
+    /// Statements wait from now on, in every database.
+    pub(crate) fn pause(&self) {
+        for database in self.directory.databases() {
+            database.pause();
+        }
+    }
+
+    /// Those who wait go on.
+    pub(crate) fn resume(&self) {
+        for database in self.directory.databases() {
+            database.resume();
         }
     }
 

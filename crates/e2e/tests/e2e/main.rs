@@ -19,6 +19,7 @@ mod drivers;
 mod faults;
 mod guarantee;
 mod hostile;
+mod operations;
 mod protocol;
 mod support;
 mod tls;

@@ -138,7 +138,7 @@ async fn a_later_file_at_the_same_path_is_not_removed() {
 async fn a_listener_is_handed_over() {
     let folder = TempDir::new().unwrap();
     let (endpoint, path) = unix(&folder);
-    let mut old = Listener::bind(&endpoint, UNIX_MODE).unwrap();
+    let old = Listener::bind(&endpoint, UNIX_MODE).unwrap();
     let new = Listener::adopt(old.as_fd().try_clone_to_owned().unwrap()).unwrap();
     old.leave_file();
     drop(old);

@@ -151,7 +151,9 @@ impl Card {
 
     /// Tells it to leave, and wakes it.
     pub(crate) fn send_away(&self, errand: Errand) {
-        self.errand.fetch_max(errand as u8, Ordering::SeqCst);
+        if self.errand.fetch_max(errand as u8, Ordering::SeqCst) >= errand as u8 {
+            return;
+        }
         if let Some(waker) = self.waker.lock().as_ref() {
             waker.wake_by_ref();
         }

@@ -21,7 +21,12 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts `afterwrite serve ARGS…` and waits until it is ready.
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let mut proxy = Self::spawn(args);
+        Self::start_with(args, &[]).await
+    }
+
+    /// As [`Proxy::start`], with these in its environment.
+    pub(crate) async fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut proxy = Self::spawn_with(args, environment);
         proxy.port = proxy.port_in("listening for clients", "address=").await;
         proxy.metrics_port = proxy.port_in("metrics at", "http://").await;
         proxy.wait_for_log("ready").await;
@@ -30,11 +35,17 @@ impl Proxy {
 
     /// As [`Proxy::start`], without waiting.
     pub(crate) fn spawn(args: &[&str]) -> Self {
+        Self::spawn_with(args, &[])
+    }
+
+    /// As [`Proxy::start_with`], without waiting.
+    pub(crate) fn spawn_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(afterwrite())
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .args(args)
             .env_remove("DATABASE_URL")
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -117,14 +128,24 @@ impl Proxy {
     /// Sends a signal (`TERM`, `INT`) and waits for the end: its exit code, and how
     /// long it took.
     pub(crate) async fn end(&mut self, signal: &str, limit: Duration) -> (Option<i32>, Duration) {
-        let begin = Instant::now();
+        self.signal(signal);
+        self.ended(limit).await
+    }
+
+    /// Sends a signal (`HUP`, `USR1`).
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end: its exit code, and how long it took.
+    pub(crate) async fn ended(&mut self, limit: Duration) -> (Option<i32>, Duration) {
+        let begin = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status.code(), begin.elapsed());
             }
-            assert!(begin.elapsed() < limit, "still running {limit:?} after SIG{signal}");
+            assert!(begin.elapsed() < limit, "process {} still runs after {limit:?}", self.pid());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -1,0 +1,6 @@
+//! The proxy in production: stopped, started anew, told other settings, under load.
+
+mod notify;
+mod reload;
+mod restart;
+mod stop;
