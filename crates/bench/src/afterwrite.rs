@@ -32,6 +32,7 @@ pub(crate) fn toml(ground: &Ground, port: u16, metrics_port: u16, replicas: &[u1
          database = \"{database}\"\n\
          [clients]\n\
          auth = \"trust\"\n\
+         connections_max = 20000\n\
          [pool]\n\
          size = {pool_size}\n\
          [log]\n\

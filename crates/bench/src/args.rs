@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::cell::{self, Cell};
 use crate::error::BenchError;
@@ -15,8 +15,11 @@ use crate::target::Target;
 /// select/simple/8, tpcb/prepared/32, mix/simple/8 (workload, protocol, clients);
 /// idle is the memory per idle client.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "afterwrite-bench", version)]
+#[command(name = "afterwrite-bench", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// What to measure, in this order within each round.
     #[arg(
         long,
@@ -73,6 +76,45 @@ pub(crate) struct Args {
     /// Write a plot (SVG) of the CPU per query to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+}
+
+/// What else can be measured.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Thousands of clients at once, slow ones, and a flood of connections.
+    Load(LoadArgs),
+}
+
+/// How large the load is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// Clients that are connected and do nothing.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) idle: u32,
+
+    /// Clients that ask one thing after the other meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) active: u32,
+
+    /// How long they do, in seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+
+    /// Connections opened within one second, half of which never finish their login.
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(2..=20_000))]
+    pub(crate) flood: u32,
+
+    /// The Afterwrite to measure [default: beside this program, target/release, $PATH].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) afterwrite: Option<PathBuf>,
+
+    /// The PgBouncer to measure [default: $PATH, /usr/sbin].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pgbouncer: Option<PathBuf>,
+
+    /// Write the table to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
 }
 
 /// What to do, with every default filled in.

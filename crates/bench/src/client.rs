@@ -42,6 +42,13 @@ impl Client {
         within(self.exchange(&packet)).await
     }
 
+    /// Asks and never reads the answer.
+    pub(crate) async fn ask_in_vain(&mut self, sql: &str) -> Result<(), BenchError> {
+        let mut packet = Vec::new();
+        encode::query(&mut packet, sql);
+        self.socket.write_all(&packet).await.map_err(BenchError::io("sending"))
+    }
+
     /// Sends `packet` and reads up to ReadyForQuery.
     async fn exchange(&mut self, packet: &[u8]) -> Result<(), BenchError> {
         self.socket.write_all(packet).await.map_err(BenchError::io("sending"))?;

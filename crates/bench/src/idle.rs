@@ -17,12 +17,13 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// Files beside the clients' sockets: the program's own, and a proxy's server connections.
 const OTHER_FILES: u64 = 1_000;
 
-/// Opens `clients` connections to a proxy fresh from its start, and weighs it.
+/// Opens `clients` connections to a proxy fresh from its start, and weighs it. The
+/// clients are given back, still connected.
 pub(crate) async fn measure(
     proxy: &mut Proxy,
     ground: &Ground,
     clients: u32,
-) -> Result<IdleFigures, BenchError> {
+) -> Result<(IdleFigures, Vec<Client>), BenchError> {
     let before = settled(proxy).await?;
     let mut connected = Vec::new();
     let mut wanted = usize::try_from(clients).unwrap_or(usize::MAX);
@@ -50,9 +51,7 @@ pub(crate) async fn measure(
         );
     }
     let asked = settled(proxy).await?;
-    // Until here they must be open.
-    drop(queried);
-    Ok(IdleFigures::new(before, logged_in, asked, clients))
+    Ok((IdleFigures::new(before, logged_in, asked, clients), queried))
 }
 
 /// How many clients can be had: `wanted`, if as many files may be open. Our limit

@@ -13,6 +13,7 @@ mod client;
 mod error;
 mod glob;
 mod idle;
+mod load;
 mod machine;
 mod notes;
 mod pgbench;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::error::BenchError;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -68,6 +69,23 @@ async fn bench(args: &Args) -> Result<ExitCode, BenchError> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
     let progress = Progress::new();
+    if let Some(Command::Load(load)) = &args.command {
+        let loaded = tokio::select! {
+            loaded = load::run(load, &progress) => Some(loaded),
+            () = any(&mut interrupt, &mut terminate, &mut hang_up) => None,
+        };
+        drop(progress);
+        return match loaded.transpose()? {
+            Some(text) => {
+                print!("{text}");
+                if let Some(path) = &load.markdown {
+                    write(path, &text)?;
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            None => stopped().await,
+        };
+    }
     let profile = args.profile()?;
     progress.line(&format!("{} runs, about {} min", profile.runs(), profile.minutes()));
     let outcome = tokio::select! {
@@ -75,18 +93,20 @@ async fn bench(args: &Args) -> Result<ExitCode, BenchError> {
         () = any(&mut interrupt, &mut terminate, &mut hang_up) => None,
     };
     drop(progress);
-    let Some(report) = outcome.transpose()? else {
-        // What was killed by a drop is waited for by the runtime, in its own time.
-        tokio::time::sleep(REAP).await;
-        eprintln!("stopped; nothing is left running");
-        return Ok(ExitCode::from(INTERRUPTED));
-    };
+    let Some(report) = outcome.transpose()? else { return stopped().await };
     publish(args, &report)?;
     let failures = report.failures();
     for failure in &failures {
         eprintln!("failed: {failure}");
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn stopped() -> Result<ExitCode, BenchError> {
+    // What was killed by a drop is waited for by the runtime, in its own time.
+    tokio::time::sleep(REAP).await;
+    eprintln!("stopped; nothing is left running");
+    Ok(ExitCode::from(INTERRUPTED))
 }
 
 async fn any(first: &mut Signal, second: &mut Signal, third: &mut Signal) {

@@ -65,7 +65,7 @@ pub(crate) fn ini(ground: &Ground, port: u16, version: &str, account: Option<&st
          unix_socket_dir =\n\
          auth_type = any\n\
          pool_mode = transaction\n\
-         max_client_conn = 6000\n\
+         max_client_conn = 20000\n\
          default_pool_size = {pool_size}\n\
          log_connections = 0\n\
          log_disconnections = 0\n"

@@ -182,7 +182,8 @@ impl Bench {
             let Some(program) = self.programs.of(target) else { continue };
             progress.step(&format!("{clients} idle clients of {}", target.title()));
             let mut proxy = Proxy::start(target, program, &self.ground).await?;
-            let outcome = idle::measure(&mut proxy, &self.ground, clients).await;
+            let outcome =
+                idle::measure(&mut proxy, &self.ground, clients).await.map(|(figures, _)| figures);
             let outcome = outcome.map_err(|error| error.to_string());
             report.idle.push(IdleReport { target, clients, outcome });
             proxy.stop().await;
@@ -239,7 +240,7 @@ fn in_short(title: &str, run: Run) -> String {
     format!("{title} {:.0} tps{cpu}", run.tps)
 }
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let settings = [
         // A checkpoint in the middle of somebody's run would be held against it.
         ("checkpoint_timeout", "1h"),
@@ -270,7 +271,7 @@ fn find_pgbench(cluster: &Cluster) -> Result<std::path::PathBuf, BenchError> {
     program::find("pgbench", folders).ok_or(BenchError::Missing { program: "pgbench", advice })
 }
 
-async fn server_version(cluster: &Cluster) -> Result<String, BenchError> {
+pub(crate) async fn server_version(cluster: &Cluster) -> Result<String, BenchError> {
     let rows = cluster.primary().query("SHOW server_version").await?;
     let first = rows.into_iter().flatten().flatten().next();
     Ok(first.unwrap_or_else(|| "unknown".to_owned()))
