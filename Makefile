@@ -10,7 +10,11 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
+<<<<<<< HEAD
 .PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants fuzz regress clean
+=======
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load sim mutants clean
+>>>>>>> 5f93501 (See by key what was written through the other process while both serve; units, guide, make load)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -68,6 +72,11 @@ bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
 	$(TARGET)/release/afterwrite-bench --json bench/results/latest.json \
 		--markdown bench/results/latest.md --plot bench/results/latest.svg $(BENCH_ARGS)
+
+load: ## 10,000 idle and 2,000 active clients, slow ones, a flood of connections; LOAD_ARGS=
+	@sh scripts/setup build run bench
+	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
+	$(TARGET)/release/afterwrite-bench load --markdown bench/results/load.md $(LOAD_ARGS)
 
 SEEDS ?= 200000
 sim: setup ## the simulation, long; SEEDS=200000, or SEED=7 for one

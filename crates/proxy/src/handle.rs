@@ -106,6 +106,12 @@ impl Handle {
         }
     }
 
+    /// Whether another process serves beside this one from now on: floors of keys are
+    /// not shared with it, so reads by key ask the primary for its position.
+    pub fn has_successor(&self, has: bool) {
+        self.shared.has_successor.store(has, Ordering::SeqCst);
+    }
+
     /// Cancels what the client runs that has this key, wherever it is: here, or at
     /// a predecessor.
     pub async fn cancel(&self, pid: i32, key: Vec<u8>) {

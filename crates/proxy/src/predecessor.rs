@@ -37,6 +37,11 @@ impl Predecessor {
         *self.0.lock() = Some(sender);
     }
 
+    /// Whether there is one that still has clients.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.lock().as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+
     /// Passes a cancel request on, and waits until it was acted on. A key that is
     /// wrong is passed on, too; the queue is bounded, and so is the wait.
     pub(crate) async fn cancel(&self, pid: i32, key: Vec<u8>) {
@@ -62,7 +67,9 @@ mod tests {
         let predecessor = Predecessor::default();
         predecessor.cancel(1, vec![1]).await;
         let (sender, mut receiver) = mpsc::channel(1);
+        assert!(!predecessor.is_there());
         predecessor.set(sender);
+        assert!(predecessor.is_there());
         let acting = async {
             let ForeignCancel { pid, key, done } = receiver.recv().await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -74,6 +81,7 @@ mod tests {
         assert_eq!(passed, (7, vec![1, 2]));
         assert!(before.elapsed() >= Duration::from_millis(20));
         drop(receiver);
+        assert!(!predecessor.is_there());
         predecessor.cancel(8, vec![3]).await;
         assert!(predecessor.0.lock().is_none());
     }

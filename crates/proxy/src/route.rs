@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Reason, View, decide};
 use afterwrite_session::Place;
-use afterwrite_types::{Fence, Need, NodeId, Position, Standing};
+use afterwrite_types::{Fence, Floor, Need, NodeId, Position, Standing};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -44,7 +44,11 @@ impl Client {
         if let (Some(key), Some(line)) = (self.session.key(), known) {
             self.tenant.site().keys.lock().distrust(key, line, now);
         }
-        let key = self.key_floor();
+        let mut key = self.key_floor();
+        if let Some(key) = key.as_mut().filter(|_| self.shared.shares_keys()) {
+            // The other process may have written it just now.
+            key.floor = key.floor.merge(Floor::since(now), now);
+        }
         self.session.begin_read(key, known, now);
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()

@@ -1,7 +1,7 @@
 //! What all clients share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use afterwrite_backend::NodeStatus;
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) control: Control,
     pub(crate) predecessor: Predecessor,
+    /// Another process takes, or has taken, this one's place.
+    pub(crate) has_successor: AtomicBool,
     pub(crate) started: SystemTime,
     /// Clients that have logged in.
     pub(crate) clients: Arc<AtomicUsize>,
@@ -67,6 +69,7 @@ impl Shared {
             metrics,
             control: Control::default(),
             predecessor: Predecessor::default(),
+            has_successor: AtomicBool::new(false),
             started: SystemTime::now(),
             clients: Arc::default(),
             arriving: Arc::default(),
@@ -159,11 +162,20 @@ impl Shared {
         }
     }
 
-    /// Waits until nobody is there, nor about to be.
+    /// Waits until nobody is there, nor about to be. A predecessor is waited for, too:
+    /// its clients' cancel requests come by here.
     async fn everyone_gone(&self) {
-        while self.clients.load(Ordering::SeqCst) + self.arriving.load(Ordering::SeqCst) > 0 {
+        while self.clients.load(Ordering::SeqCst) + self.arriving.load(Ordering::SeqCst) > 0
+            || self.predecessor.is_there()
+        {
             sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Whether keys are written by another process as well: its floors are not known
+    /// here, so every read by key must ask the primary.
+    pub(crate) fn shares_keys(&self) -> bool {
+        self.has_successor.load(Ordering::SeqCst) || self.predecessor.is_there()
     }
 
     /// Cancels what the client runs that has this key.

@@ -169,8 +169,11 @@ impl Side {
             return Err(io::Error::other("it is stopping"));
         }
         self.handle.hold(true);
+        // Before the other one has clients.
+        self.handle.has_successor(true);
         let gone = channel.send(&Message::Go).await;
         if gone.is_err() {
+            self.handle.has_successor(false);
             self.handle.hold(false);
         }
         gone

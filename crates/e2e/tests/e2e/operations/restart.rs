@@ -24,7 +24,11 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        let cluster = Cluster::start(Plan::default(), &|_| ()).await.unwrap();
+        Self::with(Plan::default()).await
+    }
+
+    async fn with(plan: Plan) -> Self {
+        let cluster = Cluster::start(plan, &|_| ()).await.unwrap();
         Self { cluster, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -263,4 +267,28 @@ async fn a_takeover_that_fails_changes_nothing() {
             assert_eq!(Raw::login(port, &[]).await.ask("SELECT 3").await, ["3"]);
         })
         .await;
+}
+
+/// Floors of keys live in one process; two of them serve while the old one drains.
+#[tokio::test]
+async fn keys_hold_across_both_processes() {
+    let slow = Plan { apply_delay: vec![Duration::from_millis(700); 2], ..Plan::default() };
+    let place = Place::with(slow).await;
+    let mut checks = Checks::default();
+    let old = place.start(&[]).await;
+    let setup = connect(&place.cluster.primary().url()).await;
+    setup.batch_execute("CREATE TABLE k (n int); INSERT INTO k VALUES (0)").await.unwrap();
+    place.cluster.wait_for_catch_up(Duration::from_secs(20)).await.unwrap();
+    let mut on_old = Raw::login(old.port(), &[("afterwrite.session", "user:42")]).await;
+    let new = place.start(&["--takeover"]).await;
+    let mut on_new = Raw::login(new.port(), &[("afterwrite.session", "user:42")]).await;
+    for number in 1..=10 {
+        let (writer, reader) =
+            if number % 2 == 0 { (&mut on_new, &mut on_old) } else { (&mut on_old, &mut on_new) };
+        // Lets the reader forget what it had to know before.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        writer.ask(&format!("UPDATE k SET n = {number}")).await;
+        let seen = reader.ask("SELECT n FROM k").await;
+        checks.that("seen", seen == [number.to_string()], &format!("{seen:?}, not {number}"));
+    }
 }
