@@ -406,3 +406,33 @@ pub(crate) fn transaction_timed_out() -> Report {
         .detail("The transaction was rolled back.")
         .hint("clients.transaction_timeout sets how long one may take")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roster::Card;
+
+    /// What most clients are most of the time: silent. Raise a bound only knowingly.
+    #[test]
+    fn what_a_silent_client_weighs() {
+        let parts = [
+            ("Client", size_of::<Client>(), 2048),
+            ("Session", size_of::<Session>(), 1024),
+            ("Card", size_of::<Card>(), 320),
+            ("Stream", size_of::<Stream>(), 64),
+            ("Inbox", size_of::<Inbox>(), 128),
+            ("Outbox", size_of::<Outbox>(), 128),
+            ("Tally", size_of::<Tally>(), 256),
+            ("task", of_value(Client::serve), 256),
+        ];
+        for (name, bytes, most) in parts {
+            println!("{name}: {bytes} bytes");
+            assert!(bytes <= most, "{name}: {bytes} bytes");
+        }
+    }
+
+    /// Bytes of the future that `make` gives.
+    fn of_value<A, F: Future>(_make: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+}
