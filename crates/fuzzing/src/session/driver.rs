@@ -129,6 +129,8 @@ struct World<'a> {
     seen: Vec<u8>,
     held: Option<Connection>,
     pool: Vec<Connection>,
+    /// Those that serve nobody any more.
+    retired: Vec<Connection>,
 }
 
 /// A client that speaks the protocol sees what a server would have shown it.
@@ -273,7 +275,9 @@ fn shown(mut bytes: &[u8]) -> String {
             tags::server::COMMAND_COMPLETE => format!("C[{}]", body.trim_end_matches('\0')),
             tags::server::ERROR => match ErrorFields::decode(message.body) {
                 // Of several things that are wrong a server names another one than we do.
-                Ok(fields) if ["42P05", "42601", "25P02"].contains(&fields.code) => "E".to_owned(),
+                Ok(fields) if ["42P05", "42601", "25P02", "0A000"].contains(&fields.code) => {
+                    "E".to_owned()
+                }
                 Ok(fields) => format!("E{}", fields.code),
                 Err(fault) => format!("E({fault})"),
             },
@@ -305,11 +309,13 @@ impl<'a> World<'a> {
             seen: Vec::new(),
             held: None,
             pool: roles.map(Connection::new).into(),
+            retired: Vec::new(),
         }
     }
 
     fn writes(&self) -> u32 {
-        self.pool.iter().chain(&self.held).map(|connection| connection.server.writes).sum()
+        let all = self.pool.iter().chain(&self.retired).chain(&self.held);
+        all.map(|connection| connection.server.writes).sum()
     }
 
     fn run(&mut self) -> End {
@@ -520,10 +526,13 @@ impl<'a> World<'a> {
         if self.manners == Manners::Good {
             assert!(sound, "given back with something under way: {}", shown(&self.replies));
             assert!(connection.link.is_idle(), "given back and not idle: {:?}", connection.link);
-            assert_eq!(connection.link.retired(), None, "lost, and nothing was wrong with it");
             let server = &connection.server;
             assert!(server.is_at_rest(), "given back in the middle of something: {server:?}");
-            self.pool.push(connection);
+            if connection.link.retired().is_none() {
+                self.pool.push(connection);
+            } else {
+                self.retired.push(connection);
+            }
         } else if sound && connection.link.is_idle() && connection.link.retired().is_none() {
             self.pool.push(connection);
         }

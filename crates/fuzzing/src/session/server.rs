@@ -115,6 +115,11 @@ impl Server {
         self.implicit || self.skipping
     }
 
+    /// Everything up to the next Sync is skipped.
+    pub(crate) fn skips(&self) -> bool {
+        self.skipping
+    }
+
     /// A transaction is open, or has failed.
     pub(crate) fn in_transaction(&self) -> bool {
         self.status != IDLE
@@ -152,17 +157,6 @@ impl Server {
             return self.during_copy(message, out);
         }
         if self.skipping && message != tag::SYNC {
-            // PostgreSQL keeps the statement that this one would have replaced or closed;
-            // nobody is promised that.
-            match (message, Target::decode(body)) {
-                (tag::PARSE, _) if body.first() == Some(&0) => {
-                    self.statements.remove(&b""[..]);
-                }
-                (tag::CLOSE, Ok(Target { kind: b'S', name })) => {
-                    self.statements.remove(name);
-                }
-                _ => {}
-            }
             return;
         }
         let read = match message {
