@@ -101,6 +101,13 @@ enum End {
     Closed(String),
 }
 
+/// What came of one try of an exchange.
+enum Ran {
+    Done,
+    /// It must run again: on the primary for this reason, or wherever is right.
+    Again(Option<Reason>),
+}
+
 /// What came of moving bytes.
 #[derive(Debug)]
 enum Pumped {
@@ -402,8 +409,8 @@ impl<'a> World<'a> {
             }
             let place = self.place(request.route, forced);
             match self.exchange(place)? {
-                None => return Ok(()),
-                Some(reason) => {
+                Ran::Done => return Ok(()),
+                Ran::Again(reason) => {
                     self.outbox.clear();
                     request = self.session.request();
                     forced = reason;
@@ -442,8 +449,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// One try of an exchange: `Some` if it must be made again.
-    fn exchange(&mut self, place: Place) -> Result<Option<Option<Reason>>, End> {
+    /// One try of an exchange.
+    fn exchange(&mut self, place: Place) -> Result<Ran, End> {
         if let Some(held) = self.held.as_mut()
             && let Some(prelude) = self.session.prelude(&held.link)
         {
@@ -457,7 +464,7 @@ impl<'a> World<'a> {
                 {
                     self.drop_connection();
                     self.session.refuse(&Report::error("22023", "no"), &mut self.outbox);
-                    return Ok(None);
+                    return Ok(Ran::Done);
                 }
                 other if self.manners == Manners::Bad => {
                     return Err(End::Closed(format!("{other:?}")));
@@ -473,11 +480,11 @@ impl<'a> World<'a> {
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
                 self.give_back(outcome.keep);
-                Ok(None)
+                Ok(Ran::Done)
             }
             Pumped::Progress(Progress::Again) => {
                 self.give_back(false);
-                Ok(Some(Some(Reason::Rerouted)))
+                Ok(Ran::Again(Some(Reason::Rerouted)))
             }
             Pumped::Lost => self.lose(),
             Pumped::Fault(fault) => Err(End::Closed(fault)),
@@ -489,7 +496,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn lose(&mut self) -> Result<Option<Option<Reason>>, End> {
+    fn lose(&mut self) -> Result<Ran, End> {
         assert_eq!(self.manners, Manners::Bad, "a good server was left");
         if self.session.may_hold_back() {
             self.outbox.clear();
@@ -498,13 +505,13 @@ impl<'a> World<'a> {
         let verdict = self.session.lost(&held.link, "gone", &mut self.outbox);
         self.drop_connection();
         match verdict {
-            Verdict::Again => Ok(Some(None)),
+            Verdict::Again => Ok(Ran::Again(None)),
             Verdict::Told(_) => {
                 // As the proxy does once the old process is gone.
                 if self.choices.below(2) == 0 && self.session.is_in_doubt() {
                     self.session.settle(self.sequence.now());
                 }
-                Ok(None)
+                Ok(Ran::Done)
             }
             Verdict::Over(..) | Verdict::Hopeless(_) => Err(End::Closed("lost".into())),
         }
