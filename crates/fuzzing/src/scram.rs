@@ -55,6 +55,9 @@ pub(crate) fn client(data: &[u8]) {
     }
     // The other way round: an honest server with this nonce understands the client.
     let Ok(nonce) = std::str::from_utf8(last) else { return };
+    if nonce.bytes().any(|byte| byte == b',' || !byte.is_ascii_graphic()) {
+        return;
+    }
     let mut client = ClientExchange::new(PASSWORD, "abc");
     let mut server = server_with(nonce);
     let challenge = server.first(&client.client_first());

@@ -112,6 +112,9 @@ impl Session {
         if self.exchange.may_move() {
             // It may have to be sent once more.
             self.exchange.ops = ops;
+        } else if !self.exchange.complete {
+            // Part of it is out of our hands: what follows cannot run elsewhere alone.
+            self.exchange.shown = true;
         }
         if self.exchange.complete && self.phase != Phase::Copying {
             self.phase = Phase::Running;

@@ -767,6 +767,24 @@ fn nothing_is_sent_twice_to_a_server_that_waits_for_more() {
 }
 
 #[test]
+fn what_was_sent_in_part_does_not_run_again_in_part() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let mut flushed = Vec::new();
+    client::parse(&mut flushed, "a", "SELECT 1", &[]);
+    client::flush(&mut flushed);
+    rig.request(&flushed);
+    assert_eq!(rig.send(&mut replica, REPLICA), "P(_afterwrite_1) H");
+    let mut rest = Vec::new();
+    client::parse(&mut rest, "b", "nonsense", &[]);
+    client::sync(&mut rest);
+    assert_eq!(rig.gather(&rest), Gathered::Further);
+    rig.send(&mut replica, REPLICA);
+    let (seen, progress) = rig.answer(&mut replica, "1 E:57P01 Z:I");
+    assert_eq!(seen, "1EZI", "the first answer would be lost");
+    assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
+}
+
+#[test]
 fn commands_of_ours_are_answered_without_a_server() {
     let mut rig = Rig::new();
     assert_eq!(rig.request(&query("SET afterwrite.level = 'strong'")).route, Route::Local);

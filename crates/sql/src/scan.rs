@@ -316,11 +316,13 @@ impl<'a> Scan<'a> {
     }
 
     /// Views of what a standby does not have or has of its own: the primary's prepared
-    /// transactions, its slots, senders and archiver.
+    /// transactions, its slots, senders and archiver; and where sequences stand, which a
+    /// standby knows in steps of 32 only.
     fn system_view(&mut self, part: &[u8]) {
-        const VIEWS: [&str; 5] = [
+        const VIEWS: [&str; 6] = [
             "pg_prepared_xacts",
             "pg_replication_slots",
+            "pg_sequences",
             "pg_stat_archiver",
             "pg_stat_replication",
             "pg_stat_replication_slots",

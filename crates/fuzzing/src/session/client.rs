@@ -50,7 +50,13 @@ pub(crate) fn message(choices: &mut Choices<'_>, script: &mut Script, direct: Op
         let known = direct.is_none_or(|direct| direct.knows(name));
         if name.is_empty() && !known { "a" } else { name }
     };
-    match choices.below(13) {
+    let what = choices.below(13);
+    if matches!(what, 2 | 7 | 11) && direct.is_some_and(Server::skips) {
+        // What becomes of a statement's name that is given or taken away there, drivers
+        // do not rely on.
+        client::sync(out);
+    }
+    match what {
         0 | 1 => {
             if direct.is_some_and(Server::is_in_batch) {
                 client::sync(out);

@@ -101,6 +101,13 @@ enum End {
     Closed(String),
 }
 
+/// What came of one try of an exchange.
+enum Ran {
+    Done,
+    /// It must run again: on the primary for this reason, or wherever is right.
+    Again(Option<Reason>),
+}
+
 /// What came of moving bytes.
 #[derive(Debug)]
 enum Pumped {
@@ -129,6 +136,8 @@ struct World<'a> {
     seen: Vec<u8>,
     held: Option<Connection>,
     pool: Vec<Connection>,
+    /// Those that serve nobody any more.
+    retired: Vec<Connection>,
 }
 
 /// A client that speaks the protocol sees what a server would have shown it.
@@ -273,7 +282,9 @@ fn shown(mut bytes: &[u8]) -> String {
             tags::server::COMMAND_COMPLETE => format!("C[{}]", body.trim_end_matches('\0')),
             tags::server::ERROR => match ErrorFields::decode(message.body) {
                 // Of several things that are wrong a server names another one than we do.
-                Ok(fields) if ["42P05", "42601", "25P02"].contains(&fields.code) => "E".to_owned(),
+                Ok(fields) if ["42P05", "42601", "25P02", "0A000"].contains(&fields.code) => {
+                    "E".to_owned()
+                }
                 Ok(fields) => format!("E{}", fields.code),
                 Err(fault) => format!("E({fault})"),
             },
@@ -305,11 +316,13 @@ impl<'a> World<'a> {
             seen: Vec::new(),
             held: None,
             pool: roles.map(Connection::new).into(),
+            retired: Vec::new(),
         }
     }
 
     fn writes(&self) -> u32 {
-        self.pool.iter().chain(&self.held).map(|connection| connection.server.writes).sum()
+        let all = self.pool.iter().chain(&self.retired).chain(&self.held);
+        all.map(|connection| connection.server.writes).sum()
     }
 
     fn run(&mut self) -> End {
@@ -396,8 +409,8 @@ impl<'a> World<'a> {
             }
             let place = self.place(request.route, forced);
             match self.exchange(place)? {
-                None => return Ok(()),
-                Some(reason) => {
+                Ran::Done => return Ok(()),
+                Ran::Again(reason) => {
                     self.outbox.clear();
                     request = self.session.request();
                     forced = reason;
@@ -436,8 +449,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// One try of an exchange: `Some` if it must be made again.
-    fn exchange(&mut self, place: Place) -> Result<Option<Option<Reason>>, End> {
+    /// One try of an exchange.
+    fn exchange(&mut self, place: Place) -> Result<Ran, End> {
         if let Some(held) = self.held.as_mut()
             && let Some(prelude) = self.session.prelude(&held.link)
         {
@@ -451,7 +464,7 @@ impl<'a> World<'a> {
                 {
                     self.drop_connection();
                     self.session.refuse(&Report::error("22023", "no"), &mut self.outbox);
-                    return Ok(None);
+                    return Ok(Ran::Done);
                 }
                 other if self.manners == Manners::Bad => {
                     return Err(End::Closed(format!("{other:?}")));
@@ -467,11 +480,11 @@ impl<'a> World<'a> {
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
                 self.give_back(outcome.keep);
-                Ok(None)
+                Ok(Ran::Done)
             }
             Pumped::Progress(Progress::Again) => {
                 self.give_back(false);
-                Ok(Some(Some(Reason::Rerouted)))
+                Ok(Ran::Again(Some(Reason::Rerouted)))
             }
             Pumped::Lost => self.lose(),
             Pumped::Fault(fault) => Err(End::Closed(fault)),
@@ -483,7 +496,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn lose(&mut self) -> Result<Option<Option<Reason>>, End> {
+    fn lose(&mut self) -> Result<Ran, End> {
         assert_eq!(self.manners, Manners::Bad, "a good server was left");
         if self.session.may_hold_back() {
             self.outbox.clear();
@@ -492,13 +505,13 @@ impl<'a> World<'a> {
         let verdict = self.session.lost(&held.link, "gone", &mut self.outbox);
         self.drop_connection();
         match verdict {
-            Verdict::Again => Ok(Some(None)),
+            Verdict::Again => Ok(Ran::Again(None)),
             Verdict::Told(_) => {
                 // As the proxy does once the old process is gone.
                 if self.choices.below(2) == 0 && self.session.is_in_doubt() {
                     self.session.settle(self.sequence.now());
                 }
-                Ok(None)
+                Ok(Ran::Done)
             }
             Verdict::Over(..) | Verdict::Hopeless(_) => Err(End::Closed("lost".into())),
         }
@@ -520,10 +533,13 @@ impl<'a> World<'a> {
         if self.manners == Manners::Good {
             assert!(sound, "given back with something under way: {}", shown(&self.replies));
             assert!(connection.link.is_idle(), "given back and not idle: {:?}", connection.link);
-            assert_eq!(connection.link.retired(), None, "lost, and nothing was wrong with it");
             let server = &connection.server;
             assert!(server.is_at_rest(), "given back in the middle of something: {server:?}");
-            self.pool.push(connection);
+            if connection.link.retired().is_none() {
+                self.pool.push(connection);
+            } else {
+                self.retired.push(connection);
+            }
         } else if sound && connection.link.is_idle() && connection.link.retired().is_none() {
             self.pool.push(connection);
         }

@@ -54,6 +54,7 @@ enum Stop {
 
 /// One server process.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Server {
     /// What has come and is not a whole message yet.
     inbox: Vec<u8>,
@@ -115,6 +116,11 @@ impl Server {
         self.implicit || self.skipping
     }
 
+    /// Everything up to the next Sync is skipped.
+    pub(crate) fn skips(&self) -> bool {
+        self.skipping
+    }
+
     /// A transaction is open, or has failed.
     pub(crate) fn in_transaction(&self) -> bool {
         self.status != IDLE
@@ -152,17 +158,6 @@ impl Server {
             return self.during_copy(message, out);
         }
         if self.skipping && message != tag::SYNC {
-            // PostgreSQL keeps the statement that this one would have replaced or closed;
-            // nobody is promised that.
-            match (message, Target::decode(body)) {
-                (tag::PARSE, _) if body.first() == Some(&0) => {
-                    self.statements.remove(&b""[..]);
-                }
-                (tag::CLOSE, Ok(Target { kind: b'S', name })) => {
-                    self.statements.remove(name);
-                }
-                _ => {}
-            }
             return;
         }
         let read = match message {
@@ -488,7 +483,7 @@ pub(crate) fn any_reply(choices: &mut Choices<'_>, out: &mut Vec<u8>) {
         5 => server::data_row(out, &[Some(&vec![b'x'; usize::from(choices.byte()) * 8])]),
         6 => server::data_row(out, &[Some(&[0, 0, 0, 0, 0, 0, 32, choices.byte()])]),
         7 => server::command_complete(out, choices.of(&["SELECT 1", "BEGIN", "COMMIT", "SET"])),
-        8 | 9 | 10 => server::ready(out, choices.of(&[IDLE, IN_TRANSACTION, FAILED, b'?'])),
+        8..=10 => server::ready(out, choices.of(&[IDLE, IN_TRANSACTION, FAILED, b'?'])),
         11 => server::error(out, &Report::error(choices.of(&CODES), "no")),
         12 => server::error(out, &Report::fatal(choices.of(&CODES), "no")),
         13 => server::notice(out, &Report::notice("00000", "by the way")),
