@@ -156,7 +156,8 @@ impl Session {
     /// What brings back the client's settings of its login, behind a `RESET`: the
     /// server would come back to its own.
     fn restoration(&self) -> Option<String> {
-        if self.exchange.intent.statements != 1 || self.in_transaction() {
+        let alone = self.exchange.intent.statements == 1 && !self.exchange.unsynced;
+        if !alone || self.in_transaction() {
             return None;
         }
         match self.exchange.intent.changes.as_slice() {
@@ -186,6 +187,7 @@ impl Session {
         let on_primary = matches!(how.place, Place::Primary(_)) && link.role() == Role::Primary;
         on_primary
             && !self.exchange.guarded
+            && !self.exchange.unsynced
             && how.positions
             && self.exchange.executes
             && plain
@@ -207,6 +209,7 @@ impl Session {
         matches!(how.place, Place::Primary(_))
             && how.positions
             && exchange.complete
+            && !exchange.unsynced
             && exchange.executes
             && exchange.intent.reads_only()
             && !exchange.intent.only_shows

@@ -120,6 +120,9 @@ pub(crate) struct Exchange {
     pub(crate) scanned: usize,
     /// It ended with a `Query`, a `FunctionCall` or a `Sync`.
     pub(crate) complete: bool,
+    /// A query stands in it behind other messages without a Sync in between: if one of
+    /// those fails, the server skips the query and whatever we send behind it.
+    pub(crate) unsynced: bool,
     /// It executes something; otherwise it only prepares or describes.
     pub(crate) executes: bool,
     /// Something in it was answered by the proxy with an error: the rest up to

@@ -14,6 +14,7 @@ impl Session {
     pub(crate) fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
         if status == IDLE {
             self.open = Open { status, ..Open::default() };
+            self.portals.clear();
             self.scope.set_transaction_level(None);
             return;
         }

@@ -130,7 +130,10 @@ impl Session {
                 let execute = Execute::decode(body)?;
                 match self.local_portal(execute.portal) {
                     Some(prepared) => return Ok(self.execute_local(&prepared, span, around)),
-                    None => self.push_executing(Op::Execute(span)),
+                    None => {
+                        self.note_executed(execute.portal);
+                        self.push_executing(Op::Execute(span));
+                    }
                 }
                 None
             }
@@ -139,6 +142,7 @@ impl Session {
             tag::SYNC => Some(self.take_sync(span)),
             tag::FUNCTION_CALL => {
                 self.exchange.intent.add(&Intent::call());
+                self.note_unsynced();
                 self.push_executing(Op::FunctionCall(span));
                 self.exchange.complete = true;
                 Some(Gathered::Request(self.request()))
@@ -187,6 +191,11 @@ impl Session {
         self.exchange.ops.push(op);
     }
 
+    fn note_unsynced(&mut self) {
+        let behind = !self.exchange.ops.is_empty() || self.phase != Phase::Gathering;
+        self.exchange.unsynced |= behind;
+    }
+
     fn push_executing(&mut self, op: Op) {
         self.exchange.executes |= !self.exchange.skip;
         self.push(op);
@@ -230,6 +239,7 @@ impl Session {
             if !intent.changes.is_empty() {
                 self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
             }
+            self.note_unsynced();
             self.push_executing(Op::Query(span));
         }
         self.exchange.intent.add(&intent);
@@ -298,6 +308,7 @@ impl Session {
         }
         // The copies must not stay behind for the next client.
         self.exchange.intent.changes.push(crate::intent::Change::Reset(String::new()));
+        self.note_unsynced();
         self.push_executing(Op::Query(span));
     }
 
@@ -383,7 +394,7 @@ impl Session {
                 if self.local_portal(bind.portal).is_some() {
                     self.exchange.portal = None;
                 }
-                self.note_bound(prepared.as_deref());
+                self.note_bound(bind.portal, prepared.as_ref());
                 let named = !bind.statement.is_empty();
                 self.push(Op::Bind { prepared, named, span });
             }
@@ -409,22 +420,6 @@ impl Session {
             );
         }
         outdated
-    }
-
-    fn note_bound(&mut self, prepared: Option<&Prepared>) {
-        // A statement that nobody prepared through us was prepared by SQL.
-        let Some(prepared) = prepared else {
-            self.exchange.intent.add(&Intent::unread());
-            return;
-        };
-        if self.misreads(prepared.sql()) {
-            self.exchange.intent.add(&Intent::unread());
-        }
-        self.exchange.intent.add(&prepared.intent);
-        if !prepared.intent.changes.is_empty() {
-            let text = String::from_utf8_lossy(prepared.sql()).into_owned();
-            self.exchange.setting_texts.push(text);
-        }
     }
 
     fn take_describe(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
@@ -566,6 +561,7 @@ impl Session {
         match message.head.tag {
             tag::QUERY | tag::FUNCTION_CALL if !under_way => {
                 self.exchange.intent.add(&Intent::unread());
+                self.note_unsynced();
                 let op = if message.head.tag == tag::QUERY { Op::Query } else { Op::FunctionCall };
                 self.push_executing(op(span));
                 self.exchange.complete = true;
@@ -587,7 +583,7 @@ impl Session {
                 let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
                 let bind = Bind::decode(names)?;
                 let prepared = self.statements.find(bind.statement).cloned();
-                self.note_bound(prepared.as_deref());
+                self.note_bound(bind.portal, prepared.as_ref());
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
             }

@@ -1373,3 +1373,61 @@ fn an_unnamed_statement_outlives_the_failure_of_an_earlier_one() {
     rig.request(&bound(""));
     assert_eq!(rig.send(&mut primary, PRIMARY), "P() B() E S CAPTURE", "it is made sure of");
 }
+
+#[test]
+fn what_is_bound_counts_once_it_is_executed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let written = "2 C:INSERT Z:I CAPTURED:2000";
+    let insert = extended("s", "INSERT INTO t VALUES (1)");
+    rig.run(&mut primary, PRIMARY, &insert, &format!("1 {written}"));
+    for sql in ["DEALLOCATE ALL", "SET work_mem = '1MB'", "LISTEN x"] {
+        let mut batch = Vec::new();
+        client::parse(&mut batch, "", sql, &[]);
+        client::bind(&mut batch, "", "", &[], &[], &[]);
+        client::sync(&mut batch);
+        let (sent, _) = rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:I");
+        assert_eq!(sent, "P() B() S", "{sql}");
+        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert_eq!(rig.session.pinned(), None, "{sql}");
+    }
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &bound("s"), written);
+    assert_eq!(sent, "B(_afterwrite_1) E S CAPTURE", "nothing was deallocated");
+}
+
+#[test]
+fn a_portal_counts_in_whichever_exchange_of_its_transaction_it_is_executed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", "SET work_mem = '1MB'", &[]);
+    client::bind(&mut batch, "p", "", &[], &[], &[]);
+    client::sync(&mut batch);
+    rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:T");
+    batch.clear();
+    client::execute(&mut batch, "p", 0);
+    client::sync(&mut batch);
+    rig.run(&mut primary, PRIMARY, &batch, "C:SET Z:T");
+    rig.run(&mut primary, PRIMARY, &query("COMMIT"), "C:COMMIT Z:I CAPTURED:2000");
+    assert!(rig.session.prelude(&link(Role::Replica)).is_some(), "it follows the client");
+}
+
+#[test]
+fn nothing_of_ours_stands_where_the_server_may_skip_it() {
+    for sql in ["SELECT 1", "UPDATE t SET v = 1"] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        let mut batch = Vec::new();
+        client::describe(&mut batch, b'P', "none");
+        client::query(&mut batch, sql);
+        client::sync(&mut batch);
+        rig.request(&batch);
+        let sent = rig.send(&mut primary, Place::Primary(Reason::NoneInTime));
+        assert_eq!(sent, format!("D Q[{sql}]"), "neither a guard nor a question");
+        let (seen, progress) = rig.answer(&mut primary, "E:34000");
+        assert_eq!((seen.as_str(), progress), ("E", Progress::Client), "{sql}");
+        assert_eq!(rig.gather(&[]), Gathered::Further);
+        assert_eq!(rig.send(&mut primary, PRIMARY), "S");
+        let (seen, progress) = rig.answer(&mut primary, "Z:I");
+        assert_eq!(seen, "ZI");
+        assert!(matches!(progress, Progress::Done(_)));
+    }
+}
