@@ -114,7 +114,7 @@ pub(crate) enum Discard {
 pub(crate) struct Exchange {
     pub(crate) ops: SmallVec<[Op; 4]>,
     pub(crate) intent: Intent,
-    /// Text of the simple query or of the statements that change settings.
+    /// The text of each statement that changes a setting, in the order of the changes.
     pub(crate) setting_texts: Vec<String>,
     /// Bytes of the client's that belong to it and were looked at.
     pub(crate) scanned: usize,
@@ -145,7 +145,8 @@ pub(crate) struct Exchange {
     pub(crate) copies_simply: bool,
     /// A read-only transaction of ours could not be opened around it.
     pub(crate) guard_failed: bool,
-    /// The settings of the login could not be brought back behind a `RESET`.
+    /// The settings of the login were brought back behind a `RESET`, or could not be.
+    pub(crate) restored: bool,
     pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,

@@ -11,10 +11,13 @@ use crate::statement::Prepared;
 /// Portals that are bound and not yet executed, at most.
 const BOUND_MAX: usize = 256;
 
+/// A portal's name and what it is bound to.
+type Bound = (Box<[u8]>, Arc<Prepared>);
+
 /// The portals of a transaction that were bound and not yet executed.
 #[derive(Debug, Default)]
 pub(crate) struct Portals {
-    bound: SmallVec<[(Box<[u8]>, Arc<Prepared>); 1]>,
+    bound: SmallVec<[Bound; 1]>,
     /// There were too many: one that is not found may do anything.
     lost: bool,
 }
@@ -75,8 +78,8 @@ impl Session {
         };
         self.exchange.intent.add(&prepared.intent);
         if !prepared.intent.changes.is_empty() {
-            let text = String::from_utf8_lossy(prepared.sql()).into_owned();
-            self.exchange.setting_texts.push(text);
+            let analysis = afterwrite_sql::analyse(prepared.sql());
+            self.note_settings(&prepared.intent, &analysis, prepared.sql());
         }
     }
 }

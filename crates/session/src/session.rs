@@ -453,6 +453,7 @@ impl Session {
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;
+        exchange.restored = false;
         exchange.restore_failed = false;
         exchange.parsed_ok = 0;
         exchange.readies_told = 0;

@@ -1069,8 +1069,8 @@ fn a_role_follows_the_client_and_nobody_else() {
 #[test]
 fn settings_of_a_pinned_client_stay_where_they_are() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
-    let replies = "C:SET C:SET Z:I CAPTURED:2000";
-    rig.run(&mut primary, PRIMARY, &query("SET a.b = 1; SET a.c = 2"), replies);
+    let replies = "C:BEGIN C:SET C:COMMIT Z:I";
+    rig.run(&mut primary, PRIMARY, &query("BEGIN; SET a.b = 1; COMMIT"), replies);
     assert_eq!(pinned(&rig), "other");
     assert_eq!(rig.session.prelude(&primary), None, "only the server knows them");
     rig.run(&mut primary, PRIMARY, &query("RESET ALL"), "C:RESET Z:I CAPTURED:2000");
@@ -1430,4 +1430,67 @@ fn nothing_of_ours_stands_where_the_server_may_skip_it() {
         assert_eq!(seen, "ZI");
         assert!(matches!(progress, Progress::Done(_)));
     }
+}
+
+/// What the next server is brought first.
+fn brought(rig: &mut Rig, link: &mut Link) -> String {
+    let mut out = Vec::new();
+    let prelude = rig.session.prelude(link).unwrap();
+    rig.session.send_prelude(prelude, link, &mut out);
+    rig.answer(link, "C:RESET Z:I");
+    sent(&out)
+}
+
+#[test]
+fn settings_changed_in_a_string_of_several_statements_follow_the_client() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let sql = "SET a.b = '1;2'; -- two\n SELECT 1; SET a.c = 2 ; RESET a.b; SET a.b = 3";
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &query(sql),
+        "C:SET T D C:SELECT C:SET C:RESET C:SET Z:I CAPTURED:2000",
+    );
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.session.prelude(&primary), None, "they are there");
+    let expected = "Q[RESET ALL; SET a.b = 3; SET a.c = 2]";
+    assert_eq!(brought(&mut rig, &mut link(Role::Replica)), expected);
+
+    let failed = query("SET a.b = 4; SELECT 1/0");
+    rig.run(&mut primary, PRIMARY, &failed, "C:SET E:22012 Z:I CAPTURED:2000");
+    assert_eq!(brought(&mut rig, &mut primary), expected, "all of it or nothing");
+}
+
+#[test]
+fn what_a_drivers_pool_resets_neither_pins_nor_is_undone() {
+    let reset = "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;";
+    let replies = "T D C:SELECT C:CLOSE C:UNLISTEN C:RESET Z:I CAPTURED:2000";
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("SET a.b = 1"), "C:SET Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &query(reset), replies);
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.session.prelude(&primary), None, "it is as new");
+    assert_eq!(rig.session.settings().fingerprint(), Settings::default().fingerprint());
+}
+
+#[test]
+fn behind_a_reset_among_others_the_login_comes_back_too() {
+    let mut rig = Rig::with_login("a.b", "1");
+    let mut primary = link(Role::Primary);
+    let login = "SELECT pg_catalog.set_config('a.b', '1', false)";
+    brought(&mut rig, &mut primary);
+    let sql = query("SELECT 1; RESET ALL");
+    rig.run(&mut primary, PRIMARY, &sql, "T D C:SELECT C:RESET Z:I CAPTURED:2000");
+    assert_eq!(brought(&mut rig, &mut primary), format!("Q[RESET ALL; {login}]"));
+
+    // On a connection that stays there is no prelude.
+    rig.run(&mut primary, PRIMARY, &query("LISTEN x"), "C:LISTEN Z:I CAPTURED:2000 1 LEFT:2/2");
+    rig.request(&sql);
+    rig.send(&mut primary, PRIMARY);
+    let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT C:RESET Z:I CAPTURED:2000");
+    assert_eq!((seen.as_str(), progress), ("TDCC", Progress::More));
+    assert_eq!(sent(&std::mem::take(&mut rig.asked)), format!("Q[{login}]"));
+    let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT Z:I");
+    assert_eq!(seen, "ZI");
+    assert!(matches!(progress, Progress::Done(_)));
 }
