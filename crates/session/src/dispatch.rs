@@ -8,7 +8,7 @@ use afterwrite_wire::frame;
 use afterwrite_wire::server;
 
 use crate::exchange::{Op, Place, Span};
-use crate::intent::{Change, Transaction};
+use crate::intent::Transaction;
 use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say, Unnamed};
 use crate::mode::{Mode, Sequences, SessionId};
 use crate::session::{Phase, Session};
@@ -132,6 +132,7 @@ impl Session {
             link.expect(Await::Query, Owner::GuardEnd);
         }
         if let Some(script) = self.restoration() {
+            self.exchange.restored = true;
             client::query(out, &script);
             link.unnamed = Unnamed::Unknown;
             link.expect(Await::Query, Owner::Restore);
@@ -159,14 +160,33 @@ impl Session {
     /// What brings back the client's settings of its login, behind a `RESET`: the
     /// server would come back to its own.
     fn restoration(&self) -> Option<String> {
-        if self.exchange.intent.statements != 1 || self.in_transaction() {
+        let alone = self.exchange.intent.statements == 1 && !self.exchange.unsynced;
+        if !alone || self.in_transaction() {
             return None;
         }
-        match self.exchange.intent.changes.as_slice() {
-            [Change::ResetAll | Change::DiscardAll] => self.settings.restoration(),
-            [Change::Reset(name)] => self.settings.restoration_of(name),
-            _ => None,
+        self.settings.restoration(&self.exchange.intent.changes)
+    }
+
+    /// The same behind several statements: what they have undone is known once it is
+    /// known that they succeeded. Where the connection goes to somebody else the next
+    /// prelude does it.
+    pub(crate) fn late_restoration(&mut self, link: &mut Link, out: &mut Vec<u8>) -> bool {
+        let exchange = &self.exchange;
+        let stays = self.holds || self.mode == Mode::Session || self.pinned.is_some();
+        let followed = exchange.intent.transaction == Transaction::Untouched
+            && !exchange.intent.unread
+            && !exchange.failed;
+        if !stays || !followed || exchange.restored || self.in_transaction() {
+            return false;
         }
+        let Some(script) = self.settings.restoration(&exchange.intent.changes) else {
+            return false;
+        };
+        self.exchange.restored = true;
+        client::query(out, &script);
+        link.unnamed = Unnamed::Unknown;
+        link.expect(Await::Query, Owner::Restore);
+        true
     }
 
     /// Whether the position can be asked for in the same breath.
@@ -189,6 +209,7 @@ impl Session {
         let on_primary = matches!(how.place, Place::Primary(_)) && link.role() == Role::Primary;
         on_primary
             && !self.exchange.guarded
+            && !self.exchange.unsynced
             && how.positions
             && self.exchange.executes
             && plain
@@ -210,6 +231,7 @@ impl Session {
         matches!(how.place, Place::Primary(_))
             && how.positions
             && exchange.complete
+            && !exchange.unsynced
             && exchange.executes
             && exchange.intent.reads_only()
             && !exchange.intent.only_shows

@@ -114,12 +114,15 @@ pub(crate) enum Discard {
 pub(crate) struct Exchange {
     pub(crate) ops: SmallVec<[Op; 4]>,
     pub(crate) intent: Intent,
-    /// Text of the simple query or of the statements that change settings.
+    /// The text of each statement that changes a setting, in the order of the changes.
     pub(crate) setting_texts: Vec<String>,
     /// Bytes of the client's that belong to it and were looked at.
     pub(crate) scanned: usize,
     /// It ended with a `Query`, a `FunctionCall` or a `Sync`.
     pub(crate) complete: bool,
+    /// A query stands in it behind other messages without a Sync in between: if one of
+    /// those fails, the server skips the query and whatever we send behind it.
+    pub(crate) unsynced: bool,
     /// It executes something; otherwise it only prepares or describes.
     pub(crate) executes: bool,
     /// Something in it was answered by the proxy with an error: the rest up to
@@ -142,7 +145,8 @@ pub(crate) struct Exchange {
     pub(crate) copies_simply: bool,
     /// A read-only transaction of ours could not be opened around it.
     pub(crate) guard_failed: bool,
-    /// The settings of the login could not be brought back behind a `RESET`.
+    /// The settings of the login were brought back behind a `RESET`, or could not be.
+    pub(crate) restored: bool,
     pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,

@@ -14,6 +14,7 @@ impl Session {
     pub(crate) fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
         if status == IDLE {
             self.open = Open { status, ..Open::default() };
+            self.portals.clear();
             self.scope.set_transaction_level(None);
             return;
         }
@@ -37,36 +38,42 @@ impl Session {
         let before = self.settings.fingerprint();
         let kept = link.applied == Some(before);
         let opens = status != IDLE || self.in_transaction();
-        let replayable = intent.statements == 1 && changes.len() <= 1 && !intent.unread;
-        if !changes.is_empty() && !replayable {
-            // Several statements in one string: only the server knows the outcome.
-            let ours = changes.iter().all(|change| *change == Change::Reset(String::new()));
+        // Without transaction control a string of statements, or a batch, takes effect as
+        // a whole and in its order, or not at all.
+        let followed = intent.transaction == Transaction::Untouched
+            && !intent.unread
+            && changes.len() == exchange.setting_texts.len();
+        if !changes.is_empty() && !followed {
             link.applied = None;
-            if !ours {
-                self.noted.insert(Pin::Other);
-            }
-        } else if let Some(change) = changes.first() {
-            let text = exchange.setting_texts.first().cloned().unwrap_or_default();
-            if opens {
-                self.open.changes.push((change.clone(), text));
-            } else {
-                self.apply(change, &text);
+            self.noted.insert(Pin::Other);
+        } else {
+            for (change, text) in changes.iter().zip(&exchange.setting_texts) {
+                if opens {
+                    self.open.changes.push((change.clone(), text.clone()));
+                } else {
+                    self.apply(change, text);
+                }
             }
         }
         if !self.open.changes.is_empty() {
             self.settle_settings(exchange, link, status);
         } else if self.settings.fingerprint() != before {
-            let set = matches!(changes.first(), Some(Change::Set(_)));
+            let set = changes.iter().all(|change| matches!(change, Change::Set(_)));
             link.applied = (kept && set).then(|| self.settings.fingerprint());
         }
-        let resets = |change: &Change| matches!(change, Change::ResetAll | Change::DiscardAll);
-        if matches!(changes, [change] if resets(change) || matches!(change, Change::Reset(_)))
-            && !opens
-        {
-            // The restoration behind it has brought back what the login asked for.
-            let whole = changes.iter().any(resets) || kept;
-            let sound = whole && !exchange.restore_failed && replayable;
-            link.applied = sound.then(|| self.settings.fingerprint());
+        let resets = |change: &Change| !matches!(change, Change::Set(_));
+        if changes.iter().any(resets) && !opens {
+            let all = |change: &Change| matches!(change, Change::ResetAll | Change::DiscardAll);
+            let known = followed && (kept || changes.iter().any(all));
+            let restored = match self.settings.restoration(changes) {
+                Some(_) => exchange.restored && !exchange.restore_failed,
+                None => true,
+            };
+            link.applied = (known && restored).then(|| self.settings.fingerprint());
+        }
+        if changes.contains(&Change::Reset(String::new())) {
+            // The server's copies of the proxy's own settings must not stay behind.
+            link.applied = None;
         }
     }
 
@@ -118,6 +125,8 @@ impl Session {
         }
         let block = status != IDLE || self.open.status != IDLE;
         let intent = &exchange.intent;
+        let followed =
+            intent.transaction == Transaction::Untouched && !exchange.failed && !intent.unread;
         let one_done = intent.statements == 1 && !exchange.failed && !intent.unread;
         let mut causes = self.pinned.map_or(Causes::default(), |pinned| pinned.causes);
         if intent.statements > 1 || !exchange.failed {
@@ -131,9 +140,11 @@ impl Session {
             causes.remove(Pin::Sequence);
         }
         match intent.changes.as_slice() {
-            [Change::ResetAll] if one_done && !block => {
-                causes.remove(Pin::SetConfig);
-                causes.remove(Pin::Other);
+            changes if followed && !block && changes.contains(&Change::ResetAll) => {
+                let before = [Pin::SetConfig, Pin::Other];
+                for pin in before.into_iter().filter(|pin| !pins.contains(*pin)) {
+                    causes.remove(pin);
+                }
             }
             [Change::DiscardAll] if one_done => {
                 let stays = [Pin::Load, Pin::ServerState];

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use afterwrite_core::Reason;
-use afterwrite_sql::{Command, Effect};
+use afterwrite_sql::{Analysis, Command, Effect};
 use afterwrite_types::Moment;
 use afterwrite_wire::client::{Bind, Execute, Parse, Target, query_text};
 use afterwrite_wire::frame::{self, Head, Malformed};
@@ -13,7 +13,7 @@ use afterwrite_wire::tags::client as tag;
 use crate::command::{self, Answer, Surroundings};
 use crate::exchange::{Op, Request, Route, Span};
 use crate::fault::ClientFault;
-use crate::intent::{Intent, Transaction};
+use crate::intent::{Change, Intent, Transaction};
 use crate::link::Say;
 use crate::mode::Mode;
 use crate::session::{Phase, Session};
@@ -128,10 +128,11 @@ impl Session {
             tag::DESCRIBE => self.take_describe(span, body)?,
             tag::EXECUTE => {
                 let execute = Execute::decode(body)?;
-                match self.local_portal(execute.portal) {
-                    Some(prepared) => return Ok(self.execute_local(&prepared, span, around)),
-                    None => self.push_executing(Op::Execute(span)),
+                if let Some(prepared) = self.local_portal(execute.portal) {
+                    return Ok(self.execute_local(&prepared, span, around));
                 }
+                self.note_executed(execute.portal);
+                self.push_executing(Op::Execute(span));
                 None
             }
             tag::CLOSE => self.take_close(span, body)?,
@@ -139,6 +140,7 @@ impl Session {
             tag::SYNC => Some(self.take_sync(span)),
             tag::FUNCTION_CALL => {
                 self.exchange.intent.add(&Intent::call());
+                self.note_unsynced();
                 self.push_executing(Op::FunctionCall(span));
                 self.exchange.complete = true;
                 Some(Gathered::Request(self.request()))
@@ -187,6 +189,11 @@ impl Session {
         self.exchange.ops.push(op);
     }
 
+    fn note_unsynced(&mut self) {
+        let behind = !self.exchange.ops.is_empty() || self.phase != Phase::Gathering;
+        self.exchange.unsynced |= behind;
+    }
+
     fn push_executing(&mut self, op: Op) {
         self.exchange.executes |= !self.exchange.skip;
         self.push(op);
@@ -220,6 +227,7 @@ impl Session {
                 }
             } else {
                 self.take_mixed(&analysis, span, around);
+                self.note_settings(&intent, &analysis, text);
             }
         } else if let Some(name) = self.deallocates(&analysis) {
             self.deallocate(&name);
@@ -227,9 +235,8 @@ impl Session {
             // As on a server, a simple query ends the unnamed statement.
             self.statements.remove(b"");
             self.exchange.executed = self.executes(&analysis);
-            if !intent.changes.is_empty() {
-                self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
-            }
+            self.note_settings(&intent, &analysis, text);
+            self.note_unsynced();
             self.push_executing(Op::Query(span));
         }
         self.exchange.intent.add(&intent);
@@ -238,9 +245,21 @@ impl Session {
         Ok(Gathered::Request(self.request()))
     }
 
+    /// Notes the text of each statement that changes a setting.
+    pub(crate) fn note_settings(&mut self, intent: &Intent, analysis: &Analysis, text: &[u8]) {
+        if intent.changes.is_empty() {
+            return;
+        }
+        for (statement, text) in analysis.statements.iter().zip(afterwrite_sql::texts(text)) {
+            if Change::of(&statement.effect).is_some() {
+                self.exchange.setting_texts.push(String::from_utf8_lossy(text).into_owned());
+            }
+        }
+    }
+
     /// The statement that is deallocated, if it is one that only we know by this
     /// name: SQL and the protocol share their names.
-    fn deallocates(&self, analysis: &afterwrite_sql::Analysis) -> Option<Box<str>> {
+    fn deallocates(&self, analysis: &Analysis) -> Option<Box<str>> {
         match &analysis.single()?.effect {
             Effect::Deallocate { name: Some(name) } => {
                 self.statements.find(name.as_bytes()).map(|_| name.clone())
@@ -258,7 +277,7 @@ impl Session {
 
     /// The statement that SQL executes by the name the protocol gave it: the server
     /// must know it by that name, too.
-    fn executes(&self, analysis: &afterwrite_sql::Analysis) -> Option<(Box<str>, Arc<Prepared>)> {
+    fn executes(&self, analysis: &Analysis) -> Option<(Box<str>, Arc<Prepared>)> {
         match &analysis.single()?.effect {
             Effect::Execute { name: Some(name) } => {
                 let prepared = self.statements.find(name.as_bytes())?;
@@ -277,7 +296,7 @@ impl Session {
 
     /// Settings of ours among other statements in one string: they take effect
     /// at once, and the server takes its own copies for unknown settings.
-    fn take_mixed(&mut self, analysis: &afterwrite_sql::Analysis, span: Span, around: &Around<'_>) {
+    fn take_mixed(&mut self, analysis: &Analysis, span: Span, around: &Around<'_>) {
         for statement in &analysis.statements {
             let Effect::Afterwrite(command) = &statement.effect else { continue };
             let answer = match command {
@@ -297,7 +316,9 @@ impl Session {
             }
         }
         // The copies must not stay behind for the next client.
-        self.exchange.intent.changes.push(crate::intent::Change::Reset(String::new()));
+        self.exchange.intent.changes.push(Change::Reset(String::new()));
+        self.exchange.setting_texts.push(String::new());
+        self.note_unsynced();
         self.push_executing(Op::Query(span));
     }
 
@@ -383,7 +404,7 @@ impl Session {
                 if self.local_portal(bind.portal).is_some() {
                     self.exchange.portal = None;
                 }
-                self.note_bound(prepared.as_deref());
+                self.note_bound(bind.portal, prepared.as_ref());
                 let named = !bind.statement.is_empty();
                 self.push(Op::Bind { prepared, named, span });
             }
@@ -409,22 +430,6 @@ impl Session {
             );
         }
         outdated
-    }
-
-    fn note_bound(&mut self, prepared: Option<&Prepared>) {
-        // A statement that nobody prepared through us was prepared by SQL.
-        let Some(prepared) = prepared else {
-            self.exchange.intent.add(&Intent::unread());
-            return;
-        };
-        if self.misreads(prepared.sql()) {
-            self.exchange.intent.add(&Intent::unread());
-        }
-        self.exchange.intent.add(&prepared.intent);
-        if !prepared.intent.changes.is_empty() {
-            let text = String::from_utf8_lossy(prepared.sql()).into_owned();
-            self.exchange.setting_texts.push(text);
-        }
     }
 
     fn take_describe(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
@@ -566,6 +571,7 @@ impl Session {
         match message.head.tag {
             tag::QUERY | tag::FUNCTION_CALL if !under_way => {
                 self.exchange.intent.add(&Intent::unread());
+                self.note_unsynced();
                 let op = if message.head.tag == tag::QUERY { Op::Query } else { Op::FunctionCall };
                 self.push_executing(op(span));
                 self.exchange.complete = true;
@@ -587,7 +593,7 @@ impl Session {
                 let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
                 let bind = Bind::decode(names)?;
                 let prepared = self.statements.find(bind.statement).cloned();
-                self.note_bound(prepared.as_deref());
+                self.note_bound(bind.portal, prepared.as_ref());
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
             }

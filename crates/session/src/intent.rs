@@ -40,6 +40,19 @@ pub enum Change {
     DiscardAll,
 }
 
+impl Change {
+    pub(crate) fn of(effect: &Effect) -> Option<Self> {
+        match effect {
+            Effect::Set(set) if set.to_default => Some(Self::Reset(set.name.to_string())),
+            Effect::Set(set) => Some(Self::Set(set.name.to_string())),
+            Effect::Reset { name } => Some(Self::Reset(name.to_string())),
+            Effect::ResetAll => Some(Self::ResetAll),
+            Effect::DiscardAll => Some(Self::DiscardAll),
+            _ => None,
+        }
+    }
+}
+
 /// What an exchange may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
@@ -199,6 +212,7 @@ impl Intent {
             opaque: session.opaque,
             moves_sequence: session.moves_sequence,
             releases: session.releases,
+            changes: Change::of(&statement.effect).into_iter().collect(),
             ..Self::default()
         };
         if statement.access == Access::Writes {
@@ -210,6 +224,9 @@ impl Intent {
             | Effect::CopyOut
             | Effect::SetLocal
             | Effect::CommitPrepared
+            | Effect::Set(_)
+            | Effect::Reset { .. }
+            | Effect::ResetAll
             | Effect::RollbackPrepared
             | Effect::Deallocate { .. }
             | Effect::Execute { .. } => {}
@@ -230,14 +247,7 @@ impl Intent {
             }
             Effect::Savepoint => one.savepoint = true,
             Effect::SetTransaction => one.sets_transaction = true,
-            Effect::Set(set) if set.to_default => {
-                one.changes.push(Change::Reset(set.name.to_string()));
-            }
-            Effect::Set(set) => one.changes.push(Change::Set(set.name.to_string())),
-            Effect::Reset { name } => one.changes.push(Change::Reset(name.to_string())),
-            Effect::ResetAll => one.changes.push(Change::ResetAll),
             Effect::DiscardAll => {
-                one.changes.push(Change::DiscardAll);
                 one.forgets_prepared = true;
                 one.forgets_sequences = true;
             }

@@ -120,7 +120,11 @@ impl Session {
             Transaction::Ends { .. } => true,
             Transaction::Begins { .. } | Transaction::Mixed => false,
         };
-        ends && !intent.copy_in && !intent.unread && !intent.forgets_prepared && !link.skipping
+        ends && !self.exchange.unsynced
+            && !intent.copy_in
+            && !intent.unread
+            && !intent.forgets_prepared
+            && !link.skipping
     }
 
     /// Sends the question.

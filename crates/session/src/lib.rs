@@ -28,6 +28,7 @@ mod local;
 mod merge;
 mod mode;
 mod pinned;
+mod portal;
 mod relay;
 mod scope;
 mod session;

@@ -10,7 +10,7 @@
 //! under its key the write is marked until then. The position is captured once, behind
 //! the last.
 
-use afterwrite_wire::client::{Bind, Parse, STATEMENT, Target};
+use afterwrite_wire::client::{Bind, Execute, Parse, STATEMENT, Target};
 use afterwrite_wire::frame;
 use afterwrite_wire::server::FAILED;
 use afterwrite_wire::tags::client as tag;
@@ -78,7 +78,8 @@ impl Session {
                 tag::SYNC => return executes && self.is_joined(&intent),
                 tag::EXECUTE => {
                     executes = true;
-                    true
+                    Execute::decode(message.body)
+                        .is_ok_and(|execute| !self.portals.holds(execute.portal))
                 }
                 tag::PARSE => Parse::decode(message.body).is_ok_and(|parse| {
                     let statement = library.prepared(parse.rest);

@@ -430,6 +430,9 @@ impl Session {
             self.ask_inventory(link, upstream);
             return Ok(Step::Drop);
         }
+        if !open && self.late_restoration(link, upstream) {
+            return Ok(Step::Drop);
+        }
         Ok(Step::Stop(match self.exchange.discards {
             Some(discard) => {
                 if discard == Discard::Wrote {

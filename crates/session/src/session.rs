@@ -10,6 +10,7 @@ use crate::intent::Change;
 use crate::link::Link;
 use crate::mode::{Mode, SessionId};
 use crate::pinned::{Causes, Pinned};
+use crate::portal::Portals;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::statement::Statements;
@@ -68,6 +69,7 @@ pub struct Session {
     pub(crate) settings: Settings,
     pub(crate) statements: Statements,
     pub(crate) open: Open,
+    pub(crate) portals: Portals,
     pub(crate) id: SessionId,
     pub(crate) mode: Mode,
     /// The server is asked behind everything what is left, also behind triggers and views.
@@ -146,6 +148,7 @@ impl Session {
             settings,
             statements: Statements::default(),
             open: Open { status: server::IDLE, ..Open::default() },
+            portals: Portals::default(),
             id: SessionId::unique(),
             mode: Mode::default(),
             wary: false,
@@ -450,6 +453,7 @@ impl Session {
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;
+        exchange.restored = false;
         exchange.restore_failed = false;
         exchange.parsed_ok = 0;
         exchange.readies_told = 0;

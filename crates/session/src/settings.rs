@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::intent::Change;
+
 /// Tells apart sets of settings; equal sets have equal fingerprints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(pub u64);
@@ -102,15 +104,18 @@ impl Settings {
         script
     }
 
-    /// SQL that brings back the settings of the login.
-    pub(crate) fn restoration(&self) -> Option<String> {
-        let statements: Vec<_> = self.startup.values().map(String::as_str).collect();
+    /// SQL that brings back what the login asked for, where these changes have undone it.
+    pub(crate) fn restoration(&self, changes: &[Change]) -> Option<String> {
+        let undone = |name: &str| {
+            changes.iter().rev().find_map(|change| match change {
+                Change::Set(set) => (set == name).then_some(false),
+                Change::Reset(reset) => (reset == name).then_some(true),
+                Change::ResetAll | Change::DiscardAll => Some(true),
+            })
+        };
+        let lost = self.startup.iter().filter(|(name, _)| undone(name) == Some(true));
+        let statements: Vec<_> = lost.map(|(_, statement)| statement.as_str()).collect();
         (!statements.is_empty()).then(|| statements.join("; "))
-    }
-
-    /// SQL that brings back one of them.
-    pub(crate) fn restoration_of(&self, name: &str) -> Option<String> {
-        self.startup.get(name).cloned()
     }
 
     /// Whether transactions are serializable unless they say otherwise.

@@ -1087,8 +1087,8 @@ fn a_role_follows_the_client_and_nobody_else() {
 #[test]
 fn settings_of_a_pinned_client_stay_where_they_are() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
-    let replies = "C:SET C:SET Z:I CAPTURED:2000";
-    rig.run(&mut primary, PRIMARY, &query("SET a.b = 1; SET a.c = 2"), replies);
+    let replies = "C:BEGIN C:SET C:COMMIT Z:I";
+    rig.run(&mut primary, PRIMARY, &query("BEGIN; SET a.b = 1; COMMIT"), replies);
     assert_eq!(pinned(&rig), "other");
     assert_eq!(rig.session.prelude(&primary), None, "only the server knows them");
     rig.run(&mut primary, PRIMARY, &query("RESET ALL"), "C:RESET Z:I CAPTURED:2000");
@@ -1390,4 +1390,125 @@ fn an_unnamed_statement_outlives_the_failure_of_an_earlier_one() {
     rig.run(&mut primary, PRIMARY, &ahead, "E:42P01 Z:I 1 2 C:INSERT Z:I CAPTURED:2000");
     rig.request(&bound(""));
     assert_eq!(rig.send(&mut primary, PRIMARY), "P() B() E S CAPTURE", "it is made sure of");
+}
+
+#[test]
+fn what_is_bound_counts_once_it_is_executed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let written = "2 C:INSERT Z:I CAPTURED:2000";
+    let insert = extended("s", "INSERT INTO t VALUES (1)");
+    rig.run(&mut primary, PRIMARY, &insert, &format!("1 {written}"));
+    for sql in ["DEALLOCATE ALL", "SET work_mem = '1MB'", "LISTEN x"] {
+        let mut batch = Vec::new();
+        client::parse(&mut batch, "", sql, &[]);
+        client::bind(&mut batch, "", "", &[], &[], &[]);
+        client::sync(&mut batch);
+        let (sent, _) = rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:I");
+        assert_eq!(sent, "P() B() S", "{sql}");
+        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert_eq!(rig.session.pinned(), None, "{sql}");
+    }
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &bound("s"), written);
+    assert_eq!(sent, "B(_afterwrite_1) E S CAPTURE", "nothing was deallocated");
+}
+
+#[test]
+fn a_portal_counts_in_whichever_exchange_of_its_transaction_it_is_executed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", "SET work_mem = '1MB'", &[]);
+    client::bind(&mut batch, "p", "", &[], &[], &[]);
+    client::sync(&mut batch);
+    rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:T");
+    batch.clear();
+    client::execute(&mut batch, "p", 0);
+    client::sync(&mut batch);
+    rig.run(&mut primary, PRIMARY, &batch, "C:SET Z:T");
+    rig.run(&mut primary, PRIMARY, &query("COMMIT"), "C:COMMIT Z:I CAPTURED:2000");
+    assert!(rig.session.prelude(&link(Role::Replica)).is_some(), "it follows the client");
+}
+
+#[test]
+fn nothing_of_ours_stands_where_the_server_may_skip_it() {
+    for sql in ["SELECT 1", "UPDATE t SET v = 1"] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        let mut batch = Vec::new();
+        client::describe(&mut batch, b'P', "none");
+        client::query(&mut batch, sql);
+        client::sync(&mut batch);
+        rig.request(&batch);
+        let sent = rig.send(&mut primary, Place::Primary(Reason::NoneInTime));
+        assert_eq!(sent, format!("D Q[{sql}]"), "neither a guard nor a question");
+        let (seen, progress) = rig.answer(&mut primary, "E:34000");
+        assert_eq!((seen.as_str(), progress), ("E", Progress::Client), "{sql}");
+        assert_eq!(rig.gather(&[]), Gathered::Further);
+        assert_eq!(rig.send(&mut primary, PRIMARY), "S");
+        let (seen, progress) = rig.answer(&mut primary, "Z:I");
+        assert_eq!(seen, "ZI");
+        assert!(matches!(progress, Progress::Done(_)));
+    }
+}
+
+/// What the next server is brought first.
+fn brought(rig: &mut Rig, link: &mut Link) -> String {
+    let mut out = Vec::new();
+    let prelude = rig.session.prelude(link).unwrap();
+    rig.session.send_prelude(prelude, link, &mut out);
+    rig.answer(link, "C:RESET Z:I");
+    sent(&out)
+}
+
+#[test]
+fn settings_changed_in_a_string_of_several_statements_follow_the_client() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let sql = "SET a.b = '1;2'; -- two\n SELECT 1; SET a.c = 2 ; RESET a.b; SET a.b = 3";
+    rig.run(
+        &mut primary,
+        PRIMARY,
+        &query(sql),
+        "C:SET T D C:SELECT C:SET C:RESET C:SET Z:I CAPTURED:2000",
+    );
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.session.prelude(&primary), None, "they are there");
+    let expected = "Q[RESET ALL; SET a.b = 3; SET a.c = 2]";
+    assert_eq!(brought(&mut rig, &mut link(Role::Replica)), expected);
+
+    let failed = query("SET a.b = 4; SELECT 1/0");
+    rig.run(&mut primary, PRIMARY, &failed, "C:SET E:22012 Z:I CAPTURED:2000");
+    assert_eq!(brought(&mut rig, &mut primary), expected, "all of it or nothing");
+}
+
+#[test]
+fn what_a_drivers_pool_resets_neither_pins_nor_is_undone() {
+    let reset = "SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;";
+    let replies = "T D C:SELECT C:CLOSE C:UNLISTEN C:RESET Z:I CAPTURED:2000";
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("SET a.b = 1"), "C:SET Z:I CAPTURED:2000");
+    rig.run(&mut primary, PRIMARY, &query(reset), replies);
+    assert_eq!(rig.session.pinned(), None);
+    assert_eq!(rig.session.prelude(&primary), None, "it is as new");
+    assert_eq!(rig.session.settings().fingerprint(), Settings::default().fingerprint());
+}
+
+#[test]
+fn behind_a_reset_among_others_the_login_comes_back_too() {
+    let mut rig = Rig::with_login("a.b", "1");
+    let mut primary = link(Role::Primary);
+    let login = "SELECT pg_catalog.set_config('a.b', '1', false)";
+    brought(&mut rig, &mut primary);
+    let sql = query("SELECT 1; RESET ALL");
+    rig.run(&mut primary, PRIMARY, &sql, "T D C:SELECT C:RESET Z:I CAPTURED:2000");
+    assert_eq!(brought(&mut rig, &mut primary), format!("Q[RESET ALL; {login}]"));
+
+    // On a connection that stays there is no prelude.
+    rig.run(&mut primary, PRIMARY, &query("LISTEN x"), "C:LISTEN Z:I CAPTURED:2000 1 LEFT:2/2");
+    rig.request(&sql);
+    rig.send(&mut primary, PRIMARY);
+    let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT C:RESET Z:I CAPTURED:2000");
+    assert_eq!((seen.as_str(), progress), ("TDCC", Progress::More));
+    assert_eq!(sent(&std::mem::take(&mut rig.asked)), format!("Q[{login}]"));
+    let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT Z:I");
+    assert_eq!(seen, "ZI");
+    assert!(matches!(progress, Progress::Done(_)));
 }

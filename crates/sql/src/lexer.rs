@@ -77,6 +77,11 @@ impl<'a> Lexer<'a> {
         Self { rest: text }
     }
 
+    /// Bytes that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next token; `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Token<'a>> {
         if self.skip_blank().is_none() {

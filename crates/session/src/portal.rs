@@ -1,0 +1,85 @@
+//! What portals would do: it counts once they are executed, and not if they never are.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::intent::Intent;
+use crate::session::Session;
+use crate::statement::Prepared;
+
+/// Portals that are bound and not yet executed, at most.
+const BOUND_MAX: usize = 256;
+
+/// A portal's name and what it is bound to.
+type Bound = (Box<[u8]>, Arc<Prepared>);
+
+/// The portals of a transaction that were bound and not yet executed.
+#[derive(Debug, Default)]
+pub(crate) struct Portals {
+    bound: SmallVec<[Bound; 1]>,
+    /// There were too many: one that is not found may do anything.
+    lost: bool,
+}
+
+impl Portals {
+    fn bind(&mut self, portal: &[u8], prepared: &Arc<Prepared>) {
+        self.bound.retain(|(name, _)| **name != *portal);
+        if self.bound.len() < BOUND_MAX {
+            self.bound.push((portal.into(), Arc::clone(prepared)));
+        } else {
+            self.lost = true;
+        }
+    }
+
+    fn take(&mut self, portal: &[u8]) -> Option<Arc<Prepared>> {
+        let found = self.bound.iter().position(|(name, _)| **name == *portal)?;
+        Some(self.bound.swap_remove(found).1)
+    }
+
+    /// Whether executing the portal does what was not looked at when it was bound.
+    pub(crate) fn holds(&self, portal: &[u8]) -> bool {
+        self.lost || self.bound.iter().any(|(name, _)| **name == *portal)
+    }
+
+    /// The transaction is over, and they with it.
+    pub(crate) fn clear(&mut self) {
+        self.bound.clear();
+        self.lost = false;
+    }
+}
+
+impl Session {
+    /// Notes what a portal is bound to.
+    pub(crate) fn note_bound(&mut self, portal: &[u8], prepared: Option<&Arc<Prepared>>) {
+        // A statement that nobody prepared through us was prepared by SQL.
+        let Some(prepared) = prepared else {
+            self.exchange.intent.add(&Intent::unread());
+            return;
+        };
+        if self.misreads(prepared.sql()) {
+            self.exchange.intent.add(&Intent::unread());
+        }
+        self.exchange.intent.add(&prepared.intent.described());
+        self.portals.bind(portal, prepared);
+    }
+
+    /// The portal is executed: now it counts. (One that was executed before goes on with
+    /// what has been counted.)
+    pub(crate) fn note_executed(&mut self, portal: &[u8]) {
+        if self.exchange.skip {
+            return;
+        }
+        let Some(prepared) = self.portals.take(portal) else {
+            if self.portals.lost {
+                self.exchange.intent.add(&Intent::unread());
+            }
+            return;
+        };
+        self.exchange.intent.add(&prepared.intent);
+        if !prepared.intent.changes.is_empty() {
+            let analysis = afterwrite_sql::analyse(prepared.sql());
+            self.note_settings(&prepared.intent, &analysis, prepared.sql());
+        }
+    }
+}
