@@ -5,6 +5,7 @@
 
 mod address;
 mod connect;
+mod dormant;
 mod listen;
 mod peer;
 mod stream;
@@ -13,6 +14,7 @@ mod tune;
 
 pub use address::{Address, Endpoint, UnixName};
 pub use connect::connect;
+pub use dormant::Dormant;
 pub use listen::{Listener, UNIX_MODE};
 pub use peer::Peer;
 pub use stream::Stream;

@@ -139,12 +139,8 @@ impl Client {
     }
 
     fn remember(&mut self, place: Place, node: u16, route: Route) {
-        let name = match place {
-            Place::Primary(_) => "primary",
-            Place::Replica(_) => "replica",
-        };
-        let reason = place.reason();
-        self.session.remember_decision(name, reason.name());
+        let (name, reason) = (place.name(), place.reason());
+        self.session.remember_decision(place);
         if route == Route::Read {
             match place {
                 Place::Replica(_) => self.tally.replica_reads += 1,
