@@ -92,6 +92,7 @@ impl Client {
     /// Adds up what the exchange took, for the statistics of its database.
     fn add_up(&mut self, asked: Instant) {
         let now = Instant::now();
+        self.idle_since = now;
         self.tally.queries += 1;
         self.tally.sent += self.outbox.take_written();
         self.tally.query_time += now.saturating_duration_since(asked);

@@ -14,7 +14,9 @@ mod gate;
 mod greet;
 mod http;
 mod library;
+mod lot;
 mod observe;
+mod park;
 mod pump;
 mod roster;
 mod route;
@@ -29,5 +31,5 @@ pub use control::{Reloaded, Reread, Stop};
 pub use serve::{Handle, Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,
 };

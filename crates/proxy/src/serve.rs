@@ -16,6 +16,7 @@ use tracing::info;
 use crate::accept::accept;
 use crate::control::{Reread, Stop};
 use crate::http;
+use crate::lot::tend;
 use crate::settings::Settings;
 use crate::shared::Shared;
 
@@ -91,6 +92,7 @@ impl Proxy {
             tasks.spawn(http::serve(listener, Arc::clone(&shared)));
         }
         tasks.spawn(tidy(Arc::clone(&shared)));
+        tasks.spawn(tend(Arc::clone(&shared)));
         ready(&shared.start().await);
         let mut accepting = JoinSet::new();
         for listener in listeners {

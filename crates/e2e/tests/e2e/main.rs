@@ -19,5 +19,6 @@ mod drivers;
 mod faults;
 mod guarantee;
 mod hostile;
+mod parked;
 mod protocol;
 mod support;

@@ -21,7 +21,12 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts `afterwrite serve ARGS…` and waits until it is ready.
     pub(crate) async fn start(args: &[&str]) -> Self {
-        let mut proxy = Self::spawn(args);
+        Self::start_in(&[], args).await
+    }
+
+    /// As [`Proxy::start`], with these variables in its environment.
+    pub(crate) async fn start_in(environment: &[(&str, &str)], args: &[&str]) -> Self {
+        let mut proxy = Self::spawn_in(environment, args);
         proxy.port = proxy.port_in("listening for clients", "address=").await;
         proxy.metrics_port = proxy.port_in("metrics at", "http://").await;
         proxy.wait_for_log("ready").await;
@@ -30,11 +35,16 @@ impl Proxy {
 
     /// As [`Proxy::start`], without waiting.
     pub(crate) fn spawn(args: &[&str]) -> Self {
+        Self::spawn_in(&[], args)
+    }
+
+    fn spawn_in(environment: &[(&str, &str)], args: &[&str]) -> Self {
         let mut child = Command::new(afterwrite())
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .args(args)
             .env_remove("DATABASE_URL")
             .env("NO_COLOR", "1")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
