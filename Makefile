@@ -10,7 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants clean
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench memory sim mutants clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,12 @@ bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
 	$(TARGET)/release/afterwrite-bench --json bench/results/latest.json \
 		--markdown bench/results/latest.md --plot bench/results/latest.svg $(BENCH_ARGS)
+
+memory: ## what 5,000 idle clients cost Afterwrite and PgBouncer, in one run
+	@sh scripts/setup build run bench
+	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
+	$(TARGET)/release/afterwrite-bench --only idle --targets pgbouncer,afterwrite-primary,afterwrite \
+		--markdown bench/results/memory.md $(BENCH_ARGS)
 
 SEEDS ?= 200000
 sim: setup ## the simulation, long; SEEDS=200000, or SEED=7 for one
