@@ -10,11 +10,8 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-<<<<<<< HEAD
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants fuzz regress clean
-=======
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load sim mutants clean
->>>>>>> 5f93501 (See by key what was written through the other process while both serve; units, guide, make load)
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load memory sim mutants fuzz \
+	regress clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -77,6 +74,11 @@ load: ## 10,000 idle and 2,000 active clients, slow ones, a flood of connections
 	@sh scripts/setup build run bench
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
 	$(TARGET)/release/afterwrite-bench load --markdown bench/results/load.md $(LOAD_ARGS)
+memory: ## what 5,000 idle clients cost Afterwrite and PgBouncer, in one run
+	@sh scripts/setup build run bench
+	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
+	$(TARGET)/release/afterwrite-bench --only idle --targets pgbouncer,afterwrite-primary,afterwrite \
+		--markdown bench/results/memory.md $(BENCH_ARGS)
 
 SEEDS ?= 200000
 sim: setup ## the simulation, long; SEEDS=200000, or SEED=7 for one

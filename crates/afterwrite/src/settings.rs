@@ -45,7 +45,8 @@ pub(crate) fn configuration(
 
 /// The variables that are ours and are not read elsewhere.
 fn environment() -> impl Iterator<Item = (String, String)> {
-    const ELSEWHERE: [&str; 2] = ["AFTERWRITE_CONFIG", "AFTERWRITE_CLUSTER_PASSWORD"];
+    const ELSEWHERE: [&str; 3] =
+        ["AFTERWRITE_CONFIG", "AFTERWRITE_CLUSTER_PASSWORD", "AFTERWRITE_TEST_PARK_MS"];
     std::env::vars().filter(|(name, _)| !ELSEWHERE.contains(&name.as_str()))
 }
 

@@ -12,8 +12,9 @@ use crate::report::IdleFigures;
 
 /// Clients that log in, or ask, at the same time: no proxy is to queue much.
 const AT_ONCE: usize = 32;
-/// After it a proxy has done what it puts off.
-const SETTLE: Duration = Duration::from_secs(1);
+/// After it a proxy has done what it puts off: Afterwrite parks whoever is silent for two
+/// seconds, at most four.
+const SETTLE: Duration = Duration::from_secs(6);
 /// Files beside the clients' sockets: the program's own, and a proxy's server connections.
 const OTHER_FILES: u64 = 1_000;
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod connect;
+mod dormant;
 mod hand;
 mod listen;
 mod peer;
@@ -14,6 +15,7 @@ mod tune;
 
 pub use address::{Address, Endpoint, UnixName};
 pub use connect::connect;
+pub use dormant::Dormant;
 pub use hand::{HANDED_MAX, hand_over, take_over};
 pub use listen::{Listener, UNIX_MODE};
 pub use peer::Peer;

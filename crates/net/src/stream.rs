@@ -25,7 +25,7 @@ pub struct Stream(Kind);
 
 /// As small as a TCP socket: most clients are silent, and each has one of these.
 #[derive(Debug)]
-enum Kind {
+pub(crate) enum Kind {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<Tls>),
@@ -56,6 +56,14 @@ impl Stream {
             Kind::Tcp(_) | Kind::Unix(_) => self,
             Kind::Tls(tls) => tls.socket(),
         }
+    }
+
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.0
+    }
+
+    pub(crate) fn into_kind(self) -> Kind {
+        self.0
     }
 
     /// Has small messages sent at once, and a peer noticed that is gone without a

@@ -123,6 +123,7 @@ async fn admit(client: afterwrite_frontend::Client, shared: &Arc<Shared>) {
                 info!(id = client.registered.card.id, %user, %database, "client connected");
             }
             drop(tokio::spawn(client.serve()));
+            shared.lot.expect();
         }
         Err((stream, report)) => {
             shared.metrics.refused.inc();

@@ -34,6 +34,11 @@ fn give(buffer: Vec<u8>) {
     }
 }
 
+/// Frees a buffer that is kept: there is one client fewer who may want it.
+pub(crate) fn spare() {
+    drop(KEPT.with_borrow_mut(Vec::pop));
+}
+
 /// Bytes that were read and not dealt with yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {

@@ -19,6 +19,7 @@ use tracing::{debug, info};
 
 use crate::buffer::{Inbox, LENT, Outbox};
 use crate::doubt::Doubt;
+use crate::park::Parking;
 use crate::pump::Pumped;
 use crate::roster::{Errand, Life, Registered};
 use crate::settings::Settings;
@@ -56,11 +57,15 @@ pub(crate) struct Client {
     /// What it must be told in answer to its next statement, before it is closed.
     pub(crate) owed: Option<Report>,
     /// Counts it among the clients: of all, of its database, of its user.
-    pub(crate) _places: [Counted; 3],
+    pub(crate) places: [Counted; 3],
     /// It has hung up, or cannot be written to.
     pub(crate) gone: bool,
     /// Runs while the client takes nothing of what is for it.
     pub(crate) stall: Option<Pin<Box<Sleep>>>,
+    /// When its last exchange ended.
+    pub(crate) idle_since: Instant,
+    /// It could not be parked, for a reason that will not go away.
+    pub(crate) restless: bool,
 }
 
 /// Why a client's task ends.
@@ -70,6 +75,8 @@ pub(crate) enum End {
     Left,
     /// It must be told why, and closed.
     Fatal(Report),
+    /// It has been silent for so long that it is parked.
+    Silent,
 }
 
 impl Client {
@@ -84,12 +91,25 @@ impl Client {
             Poll::Ready(())
         })
         .await;
-        let end = loop {
-            if let Err(end) = self.turn().await {
-                break end;
+        loop {
+            match self.turn().await {
+                Ok(()) => {}
+                Err(End::Silent) => match self.park() {
+                    Parking::Parked => return,
+                    Parking::Lost => break,
+                    Parking::Refused(client) => self = client,
+                },
+                Err(end) => {
+                    Box::pin(self.leave(end)).await;
+                    break;
+                }
             }
-        };
-        Box::pin(self.leave(end)).await;
+        }
+    }
+
+    /// Tells the client why it must go, and closes it.
+    pub(crate) async fn dismiss(mut self: Box<Self>, report: Report) {
+        self.leave(End::Fatal(report)).await;
     }
 
     /// The last words, and what must be put in order behind the client.
@@ -208,15 +228,14 @@ impl Client {
             self.outbox.rest();
         }
         let limit = self.settings.clients.idle_timeout;
-        if limit.is_zero() {
+        // Who will be parked by then is closed from there, and needs no timer.
+        let parked_by_then = 3 * self.settings.park_after < limit;
+        if limit.is_zero() || (parked_by_then && self.may_park()) {
             return self.read_more().await;
         }
         match Box::pin(timeout(limit, self.read_more())).await {
             Ok(read) => read,
-            Err(_) => Err(End::Fatal(
-                Report::fatal("57P05", "terminating connection due to client idle timeout")
-                    .hint("clients.idle_timeout sets how long a client may be silent"),
-            )),
+            Err(_) => Err(End::Fatal(idle_timed_out())),
         }
     }
 
@@ -234,6 +253,11 @@ impl Client {
                 if filled.is_ready() {
                     return filled.map(Ok);
                 }
+            } else if self.registered.card.is_dismissed() && errand == Errand::None {
+                if self.may_park() {
+                    return Poll::Ready(Err(End::Silent));
+                }
+                self.registered.card.stays_up();
             }
             // What has come, or has begun to come, is still answered.
             if at_rest && errand == Errand::Leave {
@@ -398,6 +422,12 @@ impl Client {
 /// What a client is told that must go.
 pub(crate) fn sent_away() -> Report {
     Report::fatal("57P01", "terminating connection due to administrator command")
+}
+
+/// What a client is told that was silent for too long.
+pub(crate) fn idle_timed_out() -> Report {
+    Report::fatal("57P05", "terminating connection due to client idle timeout")
+        .hint("clients.idle_timeout sets how long a client may be silent")
 }
 
 /// What a client is told whose transaction took too long.

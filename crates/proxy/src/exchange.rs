@@ -92,6 +92,7 @@ impl Client {
     /// Adds up what the exchange took, for the statistics of its database.
     fn add_up(&mut self, asked: Instant) {
         let now = Instant::now();
+        self.idle_since = now;
         self.tally.queries += 1;
         self.tally.sent += self.outbox.take_written();
         self.tally.query_time += now.saturating_duration_since(asked);
@@ -139,12 +140,8 @@ impl Client {
     }
 
     fn remember(&mut self, place: Place, node: u16, route: Route) {
-        let name = match place {
-            Place::Primary(_) => "primary",
-            Place::Replica(_) => "replica",
-        };
-        let reason = place.reason();
-        self.session.remember_decision(name, reason.name());
+        let (name, reason) = (place.name(), place.reason());
+        self.session.remember_decision(place);
         if route == Route::Read {
             match place {
                 Place::Replica(_) => self.tally.replica_reads += 1,

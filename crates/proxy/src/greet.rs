@@ -59,9 +59,11 @@ pub(crate) async fn greet(
         tally: Tally::default(),
         doubts: Vec::new(),
         owed: None,
-        _places: [place, admitted.places.0, admitted.places.1],
+        places: [place, admitted.places.0, admitted.places.1],
         gone: false,
         stall: None,
+        idle_since: Instant::now(),
+        restless: false,
     });
     client.welcome(fingerprint).await;
     Ok(client)
@@ -94,13 +96,10 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     take_ours(&ours, &mut session, shared, &tenant)?;
-    let who = Who {
-        tenant: Arc::clone(&tenant),
-        from: stream.peer().ok(),
-        local: stream.local(),
-        application: startup.get("application_name").unwrap_or_default().to_owned(),
-        tls: stream.tls().map(|tls| tls.describe()).unwrap_or_default(),
-    };
+    let (from, local) = (stream.peer().ok(), stream.local());
+    let application = startup.get("application_name").unwrap_or_default();
+    let tls = stream.tls().map(|tls| tls.describe()).unwrap_or_default();
+    let who = Who::new(Arc::clone(&tenant), from, local).called(application, &tls);
     let registered = shared
         .roster
         .enter(who, startup.spoken_minor() >= LONG_KEYS)

@@ -62,7 +62,11 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
         (&Method::GET | &Method::HEAD, "/metrics") => (
             StatusCode::OK,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            shared.metrics.render(&shared.directory.sites(), shared.clients.load(Ordering::SeqCst)),
+            shared.metrics.render(
+                &shared.directory.sites(),
+                shared.clients.load(Ordering::SeqCst),
+                shared.lot.len(),
+            ),
         ),
         _ => (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "see /metrics\n".to_owned()),
     };

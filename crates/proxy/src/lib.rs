@@ -15,7 +15,9 @@ mod greet;
 mod handle;
 mod http;
 mod library;
+mod lot;
 mod observe;
+mod park;
 mod predecessor;
 mod pump;
 mod roster;
@@ -34,6 +36,6 @@ pub use predecessor::ForeignCancel;
 pub use serve::{Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,
 };
 pub use sockets::{Inherited, Sockets};

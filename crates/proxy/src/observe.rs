@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
     clients: Gauge,
+    parked: Gauge,
     nodes: NodeMetrics,
 }
 
@@ -94,6 +95,7 @@ impl Metrics {
             waits: Histogram::new(WAIT_BUCKETS),
             fallbacks: Family::default(),
             clients: Gauge::default(),
+            parked: Gauge::default(),
             nodes: NodeMetrics::default(),
             registry: Registry::default(),
         };
@@ -109,6 +111,8 @@ impl Metrics {
             metrics.fallbacks.clone(),
         );
         registry.register("clients", "Clients connected", metrics.clients.clone());
+        let parked = "Those of them that have been silent and hold little memory";
+        registry.register("clients_parked", parked, metrics.parked.clone());
         metrics.nodes.register(&mut registry);
         Self { registry, ..metrics }
     }
@@ -146,8 +150,9 @@ impl Metrics {
     }
 
     /// Everything, in the text format of Prometheus (`OpenMetrics` 1.0).
-    pub(crate) fn render(&self, sites: &[Arc<Site>], clients: usize) -> String {
+    pub(crate) fn render(&self, sites: &[Arc<Site>], clients: usize, parked: usize) -> String {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
+        self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
         for site in sites {
             self.nodes.take(site);
         }

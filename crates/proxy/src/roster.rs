@@ -2,6 +2,7 @@
 //! cancel requests and by the console.
 
 mod card;
+mod who;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use afterwrite_wire::startup::CANCEL_KEY_BYTES_MAX;
 use parking_lot::Mutex;
 
-pub(crate) use card::{Card, Errand, Life, Who};
+pub(crate) use card::{Card, Errand, Life};
+pub(crate) use who::Who;
 
 /// Bytes of the secret in protocol 3.0, and in 3.2 and later.
 const SECRET_SHORT: usize = 4;
@@ -58,6 +60,12 @@ impl Roster {
     /// The client with this number.
     pub(crate) fn by_id(&self, id: u64) -> Option<Arc<Card>> {
         self.cards.lock().values().find(|card| card.id == id).map(Arc::clone)
+    }
+
+    /// Has those who were silent since the time before last look whether they can be
+    /// parked; how many are not.
+    pub(crate) fn sweep(&self) -> usize {
+        self.cards.lock().values().filter(|card| card.nod()).count()
     }
 
     /// Everyone, the first to come first.

@@ -17,6 +17,7 @@ use crate::accept::accept;
 use crate::control::Stop;
 use crate::handle::Handle;
 use crate::http;
+use crate::lot::tend;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::sockets::Inherited;
@@ -107,6 +108,7 @@ impl Proxy {
             tasks.spawn(http::serve(listener, Arc::clone(&shared)));
         }
         tasks.spawn(tidy(Arc::clone(&shared)));
+        tasks.spawn(tend(Arc::clone(&shared)));
         ready(&shared.start().await);
         let mut accepting = JoinSet::new();
         for listener in listeners {

@@ -17,6 +17,10 @@ use afterwrite_wire::password::Secret;
 /// The name of a database's settings that hold for all that are not named.
 pub const ANY: &str = "*";
 
+/// What [`Settings::park_after`] should be: whoever is silent for so long is a person, or
+/// a connection that a pool keeps in reserve.
+pub const PARK_AFTER: Duration = Duration::from_secs(2);
+
 /// What the proxy is told to do. Plain values, checked by whoever made them.
 ///
 /// All but the addresses may be replaced while it runs.
@@ -54,6 +58,9 @@ pub struct Settings {
     pub entries: Vec<Entry>,
     /// Over what the console's averages are taken.
     pub stats_period: Duration,
+    /// After how long a silent client gives up its task and most of its memory: at least
+    /// so long, and at most twice that.
+    pub park_after: Duration,
     /// How long exchanges under way may take once the proxy is told to stop.
     pub drain_timeout: Duration,
 }

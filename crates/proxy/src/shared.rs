@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::control::{Control, Reloaded, Stop};
 use crate::directory::Directory;
 use crate::gate::gate;
+use crate::lot::Lot;
 use crate::observe::Metrics;
 use crate::predecessor::Predecessor;
 use crate::roster::{Errand, Roster};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) directory: Arc<Directory>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) lot: Lot,
     pub(crate) metrics: Metrics,
     pub(crate) control: Control,
     pub(crate) predecessor: Predecessor,
@@ -66,6 +68,7 @@ impl Shared {
             directory,
             sequence,
             roster: Arc::default(),
+            lot: Lot::default(),
             metrics,
             control: Control::default(),
             predecessor: Predecessor::default(),
@@ -207,6 +210,7 @@ impl Shared {
         *self.gate.write() = Arc::new(gate);
         self.directory.apply(&settings, &self.metrics);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        self.lot.look();
     }
 
     /// How many times the settings have changed.

@@ -1,5 +1,6 @@
 //! What a client asks for between two "ready"s.
 
+use std::fmt;
 use std::sync::Arc;
 
 use afterwrite_core::Reason;
@@ -97,6 +98,20 @@ impl Place {
             Self::Primary(reason) | Self::Replica(reason) => reason,
         }
     }
+
+    /// The role of the server that it names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary(_) => "primary",
+            Self::Replica(_) => "replica",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name(), self.reason().name())
+    }
 }
 
 /// Why an answer is thrown away and the exchange runs again elsewhere.
@@ -187,6 +202,19 @@ impl Exchange {
     /// Whether anything of it was looked at.
     pub(crate) fn is_empty(&self) -> bool {
         self.scanned == 0 && self.ops.is_empty()
+    }
+
+    /// Whether it is as new, not even begun.
+    pub(crate) fn is_untouched(&self) -> bool {
+        let begun =
+            self.complete || self.executes || self.skip || self.needs_server || self.flushed;
+        let holds = !self.setting_texts.is_empty()
+            || !self.parsed.is_empty()
+            || !self.uses.is_empty()
+            || self.portal.is_some()
+            || self.executed.is_some();
+        let runs = self.place.is_some() || self.status.is_some() || self.discards.is_some();
+        self.is_empty() && !begun && !holds && !runs
     }
 
     /// Whether it may still run again on another server, unseen.

@@ -323,10 +323,11 @@ impl Session {
     }
 
     fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
+        let last_decision = self.last_decision.map(|it| it.to_string()).unwrap_or_default();
         let surroundings = Surroundings {
             now: around.now,
             known: around.library.known_position(),
-            last_decision: &self.last_decision,
+            last_decision: &last_decision,
             in_transaction: self.in_transaction(),
         };
         command::carry_out(command, &mut self.scope, surroundings)

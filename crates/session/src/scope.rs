@@ -31,6 +31,23 @@ impl Scope {
         }
     }
 
+    /// Whether something of it ends with the transaction.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.transaction_level.is_some()
+    }
+
+    /// Floor, level, default level and key, outside of a transaction.
+    pub(crate) fn into_parts(self) -> (Floor, Level, Level, String) {
+        (self.floor, self.level, self.default_level, self.key_text)
+    }
+
+    /// From what [`Self::into_parts`] gave.
+    pub(crate) fn from_parts(floor: Floor, level: Level, default: Level, key: &str) -> Self {
+        let mut scope = Self { floor, level, ..Self::new(default) };
+        scope.name_key(key);
+        scope
+    }
+
     /// The connection's own floor.
     pub fn floor(&self) -> Floor {
         self.floor

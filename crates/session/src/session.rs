@@ -93,12 +93,13 @@ pub struct Session {
     pub(crate) fatal: Option<(String, String)>,
     /// The client's connection must end with this exchange.
     pub(crate) over: bool,
-    pub(crate) last_decision: String,
+    /// Where its last statement that needed a server ran, and why there.
+    pub(crate) last_decision: Option<Place>,
     /// The settings that are being brought to a server, and its complaint.
     pub(crate) prelude: Option<crate::settings::Fingerprint>,
     pub(crate) prelude_error: Option<String>,
     pub(crate) prelude_reports: Vec<(String, String)>,
-    turn: u32,
+    pub(crate) turn: u32,
 }
 
 /// How an exchange ended, as far as its owner must act on it.
@@ -164,7 +165,7 @@ impl Session {
             encoding_ambiguous: false,
             fatal: None,
             over: false,
-            last_decision: String::new(),
+            last_decision: None,
             prelude: None,
             prelude_error: None,
             prelude_reports: Vec::new(),
@@ -301,11 +302,8 @@ impl Session {
     }
 
     /// Remembers a decision for `SHOW afterwrite.last_decision`.
-    pub fn remember_decision(&mut self, place: &str, reason: &str) {
-        self.last_decision.clear();
-        self.last_decision.push_str(place);
-        self.last_decision.push_str(": ");
-        self.last_decision.push_str(reason);
+    pub fn remember_decision(&mut self, place: Place) {
+        self.last_decision = Some(place);
     }
 
     /// The client has been sent some of the answer.

@@ -86,6 +86,11 @@ impl Settings {
         self.fingerprint
     }
 
+    /// Whether the client has set nothing, neither at login nor since.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.startup.is_empty() && self.current.is_empty()
+    }
+
     /// SQL that brings a server connection with any settings to these. `RESET ALL`
     /// leaves the role as it is; `other_role` says that it may be another's.
     pub fn script(&self, other_role: bool) -> String {

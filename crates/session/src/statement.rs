@@ -130,6 +130,19 @@ impl Statements {
         true
     }
 
+    /// Whether nothing is prepared.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.unnamed.is_none()
+    }
+
+    pub(crate) fn take_unnamed(&mut self) -> Option<Arc<Prepared>> {
+        self.unnamed.take()
+    }
+
+    pub(crate) fn set_unnamed(&mut self, prepared: Option<Arc<Prepared>>) {
+        self.unnamed = prepared;
+    }
+
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Prepared>> {
         match name {
             [] => self.unnamed.as_ref(),

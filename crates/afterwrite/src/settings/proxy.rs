@@ -13,7 +13,7 @@ use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
 use afterwrite_net::{Endpoint, UnixName};
 use afterwrite_proxy::{
     AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, Entry, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,
 };
 use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
@@ -74,9 +74,16 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
             })
             .collect(),
         stats_period: config.log.stats_interval.unwrap_or(STATS_PERIOD),
+        park_after: park_after(),
         drain_timeout: config.shutdown.drain_timeout,
         clients,
     })
+}
+
+/// Not a key of the configuration: tests would rather not wait so long.
+fn park_after() -> Duration {
+    let millis = std::env::var("AFTERWRITE_TEST_PARK_MS").ok().and_then(|it| it.parse().ok());
+    millis.map_or(PARK_AFTER, Duration::from_millis)
 }
 
 fn endpoint(address: &ListenAddress) -> Endpoint {

@@ -20,6 +20,7 @@ mod faults;
 mod guarantee;
 mod hostile;
 mod operations;
+mod parked;
 mod protocol;
 mod support;
 mod tls;

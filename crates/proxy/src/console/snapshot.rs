@@ -135,7 +135,7 @@ fn is_of(card: &Card, tenant: &Tenant) -> bool {
 }
 
 fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
-    let (address, port) = match card.who.from {
+    let (address, port) = match card.who.from() {
         Some(Peer::Tcp(from)) => (from.ip().to_string(), from.port()),
         Some(Peer::Unix { .. }) => ("unix".to_owned(), 0),
         None => (String::new(), 0),
@@ -156,16 +156,16 @@ fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
         database: card.who.tenant.database.name.clone(),
         address,
         port,
-        local_address: card.who.local.map_or("unix".to_owned(), |it| it.ip().to_string()),
-        local_port: card.who.local.map_or(0, |it| it.port()),
-        connected_at: card.connected,
+        local_address: card.who.local().map_or("unix".to_owned(), |it| it.ip().to_string()),
+        local_port: card.who.local().map_or(0, |it| it.port()),
+        connected_at: card.connected(),
         requested_at: card.asked(),
         wait: if life == Life::Waiting { waited } else { Duration::ZERO },
         pointer: card.id,
         link: card.link(),
         remote_pid: held.as_ref().map_or(0, |(card, _)| card.pid.cast_unsigned()),
-        tls: card.who.tls.clone(),
-        application_name: card.who.application.clone(),
+        tls: card.who.tls().to_owned(),
+        application_name: card.who.application().to_owned(),
         id: u32::try_from(card.id).unwrap_or(u32::MAX),
         node: held.map(|(_, node)| node),
         pinned: card.pin().map(|(causes, _)| causes.to_string()),
@@ -349,7 +349,7 @@ fn pin(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Option<Pin> {
         client: u32::try_from(card.id).unwrap_or(u32::MAX),
         user: card.who.tenant.user.clone(),
         database: card.who.tenant.database.name.clone(),
-        application_name: card.who.application.clone(),
+        application_name: card.who.application().to_owned(),
         server_pid: held.as_ref().map_or(0, |(card, _)| card.pid.cast_unsigned()),
         node: held.map(|(_, node)| node).unwrap_or_default(),
         cause: cause.to_string(),

@@ -1,20 +1,18 @@
 //! One client as others see it.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use afterwrite_backend::{CancelTarget, cancel};
-use afterwrite_net::Peer;
 use afterwrite_session::Causes;
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq as _;
-use tokio::sync::Notify;
 use tracing::debug;
 
-use crate::tenant::Tenant;
+use super::who::Who;
 
 /// How long a server may take to act on a cancel request.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +29,15 @@ pub(crate) enum Life {
     Active,
 }
 
+/// What is noted in the place of [`Life::Idle`]: it was idle already the last time.
+const DROWSY: u8 = 3;
+/// And the time before: it may be parked.
+const DISMISSED: u8 = 4;
+/// It cannot be.
+const SLEEPLESS: u8 = 5;
+/// It is.
+const PARKED: u8 = 6;
+
 /// What a client must do besides what it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -43,24 +50,14 @@ pub(crate) enum Errand {
     Die,
 }
 
-/// Who a client is.
-#[derive(Debug)]
-pub(crate) struct Who {
-    pub(crate) tenant: Arc<Tenant>,
-    pub(crate) from: Option<Peer>,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) application: String,
-    /// TLS version and cipher; empty for clear text.
-    pub(crate) tls: String,
-}
-
 /// One client as others see it.
 #[derive(Debug)]
 pub(crate) struct Card {
     pub(crate) id: u64,
     pub(crate) pid: i32,
-    secret: Box<[u8]>,
-    pub(crate) connected: SystemTime,
+    secret: Secret,
+    /// Microseconds of the Unix era.
+    connected: u64,
     pub(crate) who: Who,
     life: AtomicU8,
     errand: AtomicU8,
@@ -68,12 +65,44 @@ pub(crate) struct Card {
     asked: AtomicU32,
     /// The number of the server connection it has; 0 for none.
     link: AtomicU64,
-    pin: Mutex<Option<Box<(Causes, SystemTime)>>>,
-    target: Mutex<Option<Box<CancelTarget>>>,
     under_way: AtomicU32,
     cancelled: AtomicBool,
-    changed: Notify,
-    waker: Mutex<Option<Waker>>,
+    reach: Mutex<Reach>,
+}
+
+/// What leads to a client, and what it is tied to. Most have little of it.
+#[derive(Debug, Default)]
+struct Reach {
+    /// Wakes whoever serves it.
+    waker: Option<Waker>,
+    /// What its statements run on.
+    target: Option<Box<CancelTarget>>,
+    pin: Option<Box<(Causes, SystemTime)>>,
+}
+
+/// What cancels a client's statements; four bytes, unless it asked for more.
+enum Secret {
+    Short([u8; 4]),
+    Long(Box<[u8]>),
+}
+
+impl Secret {
+    fn new(bytes: &[u8]) -> Self {
+        bytes.try_into().map_or_else(|_| Self::Long(bytes.into()), Self::Short)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes) => bytes,
+            Self::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
 }
 
 impl Card {
@@ -81,29 +110,26 @@ impl Card {
         Self {
             id,
             pid,
-            secret: secret.into(),
-            connected: SystemTime::now(),
+            secret: Secret::new(secret),
+            connected: micros(SystemTime::now()),
             who,
             life: AtomicU8::new(Life::Idle as u8),
             errand: AtomicU8::new(Errand::None as u8),
             asked: AtomicU32::new(0),
             link: AtomicU64::new(0),
-            pin: Mutex::default(),
-            target: Mutex::default(),
             under_way: AtomicU32::new(0),
             cancelled: AtomicBool::new(false),
-            changed: Notify::new(),
-            waker: Mutex::default(),
+            reach: Mutex::default(),
         }
     }
 
     /// What cancels its statements.
     pub(crate) fn secret(&self) -> &[u8] {
-        &self.secret
+        self.secret.bytes()
     }
 
     pub(super) fn has_secret(&self, given: &[u8]) -> bool {
-        self.secret.ct_eq(given).into()
+        self.secret.bytes().ct_eq(given).into()
     }
 
     /// What it is doing.
@@ -111,12 +137,53 @@ impl Card {
         match self.life.load(Ordering::Relaxed) {
             1 => Life::Waiting,
             2 => Life::Active,
+            // However deep it sleeps.
             _ => Life::Idle,
         }
     }
 
     pub(crate) fn lives(&self, life: Life) {
         self.life.store(life as u8, Ordering::Relaxed);
+    }
+
+    /// Notes that nothing happened since the last time, unless something did; says whether
+    /// somebody serves it.
+    ///
+    /// The client itself notes each time that it begins to wait for a statement, and does
+    /// not look at what is noted here: being watched costs it nothing.
+    pub(super) fn nod(&self) -> bool {
+        let noted = |from: u8, to: u8| {
+            self.life.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        if noted(DROWSY, DISMISSED) {
+            self.wake();
+        } else {
+            noted(Life::Idle as u8, DROWSY);
+        }
+        self.life.load(Ordering::Relaxed) != PARKED
+    }
+
+    /// Whether it has been silent for long enough to be parked.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.life.load(Ordering::Relaxed) == DISMISSED
+    }
+
+    /// It cannot be parked now; it is not asked again until it has asked for something.
+    pub(crate) fn stays_up(&self) {
+        self.life.store(SLEEPLESS, Ordering::Relaxed);
+    }
+
+    /// Nobody serves it any more until it is woken: by `waker`, if it is sent away.
+    pub(crate) fn park(&self, waker: Waker) {
+        self.life.store(PARKED, Ordering::Relaxed);
+        self.reach.lock().waker = Some(waker);
+    }
+
+    /// When it connected.
+    pub(crate) fn connected(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_micros(self.connected))
+            .unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Notes that a statement has come, so long after the client connected.
@@ -127,7 +194,8 @@ impl Card {
     /// When its last statement came.
     pub(crate) fn asked(&self) -> SystemTime {
         let after = Duration::from_millis(self.asked.load(Ordering::Relaxed).into());
-        self.connected.checked_add(after).unwrap_or(self.connected)
+        let connected = self.connected();
+        connected.checked_add(after).unwrap_or(connected)
     }
 
     /// The number of the server connection it has.
@@ -137,12 +205,12 @@ impl Card {
 
     /// Why it is tied to its server connection, and since when.
     pub(crate) fn pin(&self) -> Option<(Causes, SystemTime)> {
-        self.pin.lock().as_deref().copied()
+        self.reach.lock().pin.as_deref().copied()
     }
 
     /// Notes why it is tied to its server connection, if it is.
     pub(crate) fn pinned(&self, causes: Option<Causes>) {
-        let mut pin = self.pin.lock();
+        let pin = &mut self.reach.lock().pin;
         match (pin.as_mut(), causes) {
             (Some(known), Some(causes)) => known.0 = causes,
             (_, causes) => *pin = causes.map(|causes| Box::new((causes, SystemTime::now()))),
@@ -154,10 +222,16 @@ impl Card {
         if self.errand.fetch_max(errand as u8, Ordering::SeqCst) >= errand as u8 {
             return;
         }
-        if let Some(waker) = self.waker.lock().as_ref() {
-            waker.wake_by_ref();
+        self.wake();
+    }
+
+    /// Has whoever serves it look at what has changed.
+    fn wake(&self) {
+        // Cloned, so that nothing is run under the lock.
+        let waker = self.reach.lock().waker.clone();
+        if let Some(waker) = waker {
+            waker.wake();
         }
-        self.changed.notify_waiters();
     }
 
     /// What it must do besides what it asks for.
@@ -171,7 +245,7 @@ impl Card {
 
     /// Its task is woken when it is sent away.
     pub(crate) fn watch(&self, context: &Context<'_>) {
-        let mut waker = self.waker.lock();
+        let waker = &mut self.reach.lock().waker;
         if !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());
         }
@@ -180,14 +254,14 @@ impl Card {
     /// From now on its statements run there: on the server connection with this number.
     pub(crate) fn aim(&self, link: u64, target: Option<CancelTarget>) {
         self.link.store(link, Ordering::Relaxed);
-        *self.target.lock() = target.map(Box::new);
+        self.reach.lock().target = target.map(Box::new);
     }
 
     /// From now on nothing of the client's runs anywhere; says whether a cancel
     /// request is still under way.
     pub(crate) fn clear(&self) -> bool {
         self.link.store(0, Ordering::Relaxed);
-        *self.target.lock() = None;
+        self.reach.lock().target = None;
         self.under_way.load(Ordering::SeqCst) > 0
     }
 
@@ -199,26 +273,24 @@ impl Card {
     /// Waits for a cancel request or for being sent away, while nothing of the
     /// client's runs anywhere.
     pub(crate) async fn interrupted(&self) {
-        loop {
-            let changed = self.changed.notified();
-            let die = self.errand() == Errand::Die;
-            if die || self.cancelled.swap(false, Ordering::SeqCst) {
-                return;
-            }
-            changed.await;
-        }
+        self.until(|| self.errand() == Errand::Die || self.cancelled.swap(false, Ordering::SeqCst))
+            .await;
     }
 
     /// Waits until no cancel request is under way. Until then the server
     /// connection must not serve another client: it would be hit instead.
     pub(crate) async fn quiet(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.under_way.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            changed.await;
-        }
+        self.until(|| self.under_way.load(Ordering::SeqCst) == 0).await;
+    }
+
+    /// Waits for something that [`Self::wake`] is called after.
+    async fn until(&self, mut happened: impl FnMut() -> bool) {
+        poll_fn(|context| {
+            // First, so that it cannot happen unnoticed between the two.
+            self.watch(context);
+            if happened() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Whether a cancel request is on its way to a server for it.
@@ -228,7 +300,7 @@ impl Card {
 
     /// Cancels what the client was running; its server connection is not used again.
     pub(crate) async fn fire_and_forget(&self) {
-        let target = self.target.lock().take();
+        let target = self.reach.lock().target.take();
         if let Some(target) = target {
             send(&target).await;
         }
@@ -237,7 +309,7 @@ impl Card {
     /// Cancels what the client is running.
     pub(crate) async fn fire(&self) {
         let target = {
-            let target = self.target.lock();
+            let target = &self.reach.lock().target;
             if target.is_some() {
                 self.under_way.fetch_add(1, Ordering::SeqCst);
             }
@@ -246,12 +318,12 @@ impl Card {
         let Some(target) = target else {
             // Its statement may be waiting for a server connection.
             self.cancelled.store(self.life() == Life::Waiting, Ordering::SeqCst);
-            self.changed.notify_waiters();
+            self.wake();
             return;
         };
         send(&target).await;
         self.under_way.fetch_sub(1, Ordering::SeqCst);
-        self.changed.notify_waiters();
+        self.wake();
     }
 }
 
@@ -259,4 +331,9 @@ async fn send(target: &CancelTarget) {
     if let Err(error) = cancel(target, CANCEL_TIMEOUT).await {
         debug!(%error, "a cancel request did not reach the server");
     }
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,222 @@
+//! A client between two exchanges, folded up small.
+
+use std::sync::Arc;
+
+use afterwrite_types::{Floor, Level};
+
+use crate::exchange::Place;
+use crate::mode::{Mode, SessionId};
+use crate::portal::Portals;
+use crate::scope::Scope;
+use crate::session::{Limits, Phase, Session};
+use crate::settings::Settings;
+use crate::statement::{Prepared, Statements};
+
+/// A client between two exchanges, folded up small.
+///
+/// A session has room for an exchange under way. One that has none, and ties no server
+/// connection, is no more than this: what its reads must see, what it has set, and what
+/// it has prepared. Nothing of it is forgotten.
+#[derive(Debug)]
+pub struct Resting {
+    floor: Floor,
+    unnamed: Option<Arc<Prepared>>,
+    /// What most clients have none of.
+    more: Option<Box<More>>,
+    id: SessionId,
+    turn: u32,
+    mode: Mode,
+    wary: bool,
+    level: Level,
+    default_level: Level,
+    last_decision: Option<Place>,
+    strings_escape: bool,
+    encoding_ambiguous: bool,
+}
+
+#[derive(Debug, Default)]
+struct More {
+    settings: Settings,
+    statements: Statements,
+    key: String,
+}
+
+impl More {
+    fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.statements.is_empty() && self.key.is_empty()
+    }
+}
+
+impl Session {
+    /// Whether it can be folded up: nothing is under way, nothing is owed to it, and no
+    /// server connection is tied to it.
+    pub fn may_rest(&self) -> bool {
+        let open = &self.open;
+        let outside = !self.in_transaction() && open.changes.is_empty();
+        let told = self.fatal.is_none()
+            && self.prelude.is_none()
+            && self.prelude_error.is_none()
+            && self.prelude_reports.is_empty();
+        self.phase == Phase::Gathering
+            && self.upstream.left == 0
+            && self.exchange.is_untouched()
+            && self.pinned.is_none()
+            && self.noted.is_empty()
+            && !self.holds
+            && !self.unsure
+            && !self.over
+            && !self.in_doubt
+            && !self.scope.is_in_transaction()
+            && outside
+            && told
+    }
+
+    /// Folds it up; gives it back if [`Self::may_rest`] says that it cannot be.
+    pub fn rest(self) -> Result<Resting, Box<Self>> {
+        if !self.may_rest() {
+            return Err(Box::new(self));
+        }
+        // Every field is named, so that whoever adds one thinks of it here.
+        let Self {
+            limits: _,
+            scope,
+            settings,
+            mut statements,
+            open: _,
+            // They ended with the transaction.
+            portals: _,
+            id,
+            mode,
+            wary,
+            holds: _,
+            pinned: _,
+            noted: _,
+            unsure: _,
+            phase: _,
+            exchange: _,
+            upstream: _,
+            in_doubt: _,
+            strings_escape,
+            encoding_ambiguous,
+            fatal: _,
+            over: _,
+            last_decision,
+            prelude: _,
+            prelude_error: _,
+            prelude_reports: _,
+            turn,
+        } = self;
+        let (floor, level, default_level, key) = scope.into_parts();
+        let unnamed = statements.take_unnamed();
+        let more = More { settings, statements, key };
+        Ok(Resting {
+            floor,
+            unnamed,
+            more: (!more.is_empty()).then(|| Box::new(more)),
+            id,
+            turn,
+            mode,
+            wary,
+            level,
+            default_level,
+            last_decision,
+            strings_escape,
+            encoding_ambiguous,
+        })
+    }
+}
+
+impl Resting {
+    /// The session as it was, but for what it may use from now on.
+    pub fn wake(self, limits: Limits) -> Session {
+        let More { settings, mut statements, key } = self.more.map(|it| *it).unwrap_or_default();
+        statements.set_unnamed(self.unnamed);
+        Session {
+            scope: Scope::from_parts(self.floor, self.level, self.default_level, &key),
+            statements,
+            portals: Portals::default(),
+            id: self.id,
+            mode: self.mode,
+            wary: self.wary,
+            last_decision: self.last_decision,
+            strings_escape: self.strings_escape,
+            encoding_ambiguous: self.encoding_ambiguous,
+            ..Session::new(limits, self.default_level, settings, self.turn)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use afterwrite_core::Reason;
+    use afterwrite_types::{Fence, Line, Lsn, Moment, Need, Position, SystemId, Timeline};
+
+    const LIMITS: Limits = Limits { message_max: 1 << 20, held_max: 1 << 20, prepared_max: 10 };
+
+    fn session(settings: Settings) -> Session {
+        Session::new(LIMITS, Level::ReadYourWrites, settings, 7)
+    }
+
+    #[test]
+    fn it_is_small() {
+        let (small, whole) = (size_of::<Resting>(), size_of::<Session>());
+        assert!(small <= 88, "{small} bytes of {whole}");
+    }
+
+    #[test]
+    fn nothing_is_forgotten() {
+        let mut before = session(Settings::at_login([("TimeZone".to_owned(), "UTC".to_owned())]));
+        let line = Line { system: SystemId(7), timeline: Timeline(1) };
+        let position = Position { line, lsn: Lsn(900) };
+        before.scope_mut().capture(Fence { position, asked: Moment(5) });
+        before.scope_mut().name_key("user:42");
+        before.scope_mut().set_level(Some(Level::Strong));
+        before.settings.set("work_mem", "SET work_mem = '1MB'");
+        before.parameter("standard_conforming_strings", "off");
+        before.parameter("client_encoding", "GBK");
+        before.remember_decision(Place::Primary(Reason::MayWrite));
+        let one = Arc::new(Prepared::new(crate::StatementId(1), b"SELECT 1\0\0\0"));
+        let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
+        before.statements.insert(b"", one, 0, 10);
+        before.statements.insert(b"two", two, 3, 10);
+        let key = before.key();
+        let fingerprint = before.settings().fingerprint();
+        let after = before.rest().unwrap().wake(LIMITS);
+        assert_eq!(after.scope().floor().need(), Need::Position(position));
+        assert_eq!((after.key(), after.scope().key_text()), (key, "user:42"));
+        assert_eq!(after.scope().level(), Level::Strong);
+        assert_eq!(after.settings().fingerprint(), fingerprint);
+        assert!(after.settings().script(false).contains("work_mem"));
+        assert!(after.strings_escape && after.encoding_ambiguous);
+        assert_eq!(after.last_decision, Some(Place::Primary(Reason::MayWrite)));
+        assert_eq!(after.statements.find(b"").unwrap().sql(), b"SELECT 1");
+        assert_eq!(after.statements.find(b"two").unwrap().sql(), b"SELECT 2");
+        assert!(!after.in_transaction() && after.may_rest());
+        assert_eq!((after.turn, after.limits), (7, LIMITS));
+        let mut after = after;
+        after.scope_mut().set_level(None);
+        assert_eq!(after.scope().level(), Level::ReadYourWrites, "the default is kept too");
+    }
+
+    #[test]
+    fn who_has_something_under_way_does_not_rest() {
+        type Stir = fn(&mut Session);
+        let cases: [(&str, Stir); 8] = [
+            ("a transaction", |it| it.open.status = b'T'),
+            ("a failed one", |it| it.open.status = b'E'),
+            ("a server connection", |it| it.holds = true),
+            ("a doubt", |it| it.in_doubt = true),
+            ("half a message", |it| it.exchange.scanned = 1),
+            ("a failed pipeline, to be skipped up to its Sync", |it| it.exchange.skip = true),
+            ("a message to be passed on", |it| it.upstream.left = 1),
+            ("SET LOCAL", |it| it.scope_mut().set_transaction_level(Some(Level::Strong))),
+        ];
+        for (what, stir) in cases {
+            let mut session = session(Settings::default());
+            assert!(session.may_rest());
+            stir(&mut session);
+            assert!(!session.may_rest() && session.rest().is_err(), "{what}");
+        }
+    }
+}
