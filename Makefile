@@ -10,11 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-<<<<<<< HEAD
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench sim mutants fuzz regress clean
-=======
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load sim mutants clean
->>>>>>> 5f93501 (See by key what was written through the other process while both serve; units, guide, make load)
+.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load sim mutants fuzz regress clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
