@@ -19,8 +19,10 @@ use crate::control::Stop;
 use crate::greet::greet;
 use crate::shared::{Counted, Shared};
 
-/// Connections at once that have not logged in yet; cancel requests are among them.
-const ARRIVING_MAX: usize = 2048;
+/// Connections at once that have not logged in yet, at least; cancel requests are
+/// among them. There may be as many as clients: those who never finish must not keep
+/// out those who would.
+const ARRIVING_LEAST: usize = 2048;
 
 /// Accepts clients until it is dropped. The clients' tasks live on without it.
 pub(crate) async fn accept(listener: Arc<Listener>, shared: Arc<Shared>) {
@@ -29,7 +31,8 @@ pub(crate) async fn accept(listener: Arc<Listener>, shared: Arc<Shared>) {
         match next(&listener, &mut held).await {
             Ok((stream, from)) => {
                 // Counted at once: who stops waits for everyone who was accepted.
-                let arriving = Counted::within(&shared.arriving, ARRIVING_MAX);
+                let max = shared.settings().clients.connections_max.max(ARRIVING_LEAST);
+                let arriving = Counted::within(&shared.arriving, max);
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move { arrive(stream, from, arriving, shared).await });
             }
