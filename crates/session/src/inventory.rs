@@ -11,7 +11,7 @@
 //! A connection serves another session only if the last answer on it was "nothing".
 //! Without an answer it is retired.
 
-use afterwrite_sql::Pin;
+use afterwrite_sql::{Pin, Reason};
 use afterwrite_wire::client;
 
 use crate::intent::Transaction;
@@ -88,18 +88,20 @@ impl Session {
     ///
     /// Only the movements of this session may be told to it. So they are forgotten
     /// before it asks; and where it may ask later on the same connection, before it
-    /// moves any.
+    /// moves any. Whoever moves one by name is likely to ask, and mostly finds the
+    /// same connection even outside of a transaction.
     pub(crate) fn wants_fresh_sequences(&self, link: &Link) -> bool {
         let intent = &self.exchange.intent;
         if !link.sequences.are_strange_to(self.id) {
             return false;
         }
-        let stays = self.holds || self.mode == Mode::Session || self.in_transaction();
-        let stays = stays || intent.transaction != Transaction::Untouched;
         let asks = intent.pins.contains(Pin::Sequence)
             || intent.opaque
             || self.wary && self.exchange.executes;
-        asks || intent.moves_sequence && stays
+        let stays = self.holds || self.mode == Mode::Session || self.in_transaction();
+        let stays = stays || intent.transaction != Transaction::Untouched;
+        let by_name = intent.writes == Some(Reason::SequenceFunction);
+        asks || by_name || intent.moves_sequence && stays
     }
 
     /// Whether it is not known what is left, and would decide whether the connection

@@ -1113,6 +1113,20 @@ fn nobody_is_told_of_anothers_sequences() {
 }
 
 #[test]
+fn who_moves_a_sequence_by_name_may_ask_for_it_next() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    let insert = query("INSERT INTO t VALUES (1)");
+    other.run(&mut primary, PRIMARY, &insert, "C:INSERT Z:I CAPTURED:2000");
+    let replies = "1 2 C:DISCARD 3 Z:I T D C:SELECT Z:I CAPTURED:2000";
+    let (sent, _) = rig.run(&mut primary, PRIMARY, &query("SELECT nextval('s')"), replies);
+    assert_eq!(sent, format!("{FORGET} Q[SELECT nextval('s')] CAPTURE"));
+    let replies = "T D C:SELECT Z:I CAPTURED:2000 1 LEFT:0/2";
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &query("SELECT currval('s')"), replies);
+    assert_eq!(sent, "Q[SELECT currval('s')] CAPTURE INVENTORY");
+    assert_eq!(seen, "TDCZI");
+}
+
+#[test]
 fn within_a_transaction_currval_tells_ones_own() {
     let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
     let insert = query("INSERT INTO t VALUES (1)");
