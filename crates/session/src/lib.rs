@@ -29,10 +29,12 @@ mod merge;
 mod mode;
 mod pinned;
 mod portal;
+mod prelude;
 mod relay;
 mod scope;
 mod session;
 mod settings;
+mod shape;
 mod statement;
 
 pub use command::{Answer, answer};
