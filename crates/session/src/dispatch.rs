@@ -12,7 +12,6 @@ use crate::intent::Transaction;
 use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say, Unnamed};
 use crate::mode::{Mode, Sequences, SessionId};
 use crate::session::{Phase, Session};
-use crate::settings::Fingerprint;
 use crate::statement::Prepared;
 
 /// The statement that has sequences forgotten, and its portal.
@@ -29,41 +28,7 @@ pub struct Dispatch<'a> {
     pub sequence: &'a Sequence,
 }
 
-/// SQL that must succeed on a connection before the client's own is sent there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prelude {
-    sql: String,
-    fingerprint: Fingerprint,
-}
-
 impl Session {
-    /// What must be sent first so that `link` has this client's settings.
-    ///
-    /// On a connection that stays with the client there is nothing to bring: its settings
-    /// are there, also those that only the server knows.
-    pub fn prelude(&self, link: &Link) -> Option<Prelude> {
-        let wanted = self.settings.fingerprint();
-        let strange = link.stained.is_some_and(|session| session != self.id);
-        if self.holds || link.status != server::IDLE || link.applied == Some(wanted) && !strange {
-            return None;
-        }
-        let sql = self.settings.script(link.other_role || link.stained.is_some());
-        Some(Prelude { sql, fingerprint: wanted })
-    }
-
-    /// Writes the prelude; its replies end in `Progress::Prelude`.
-    #[expect(clippy::needless_pass_by_value, reason = "a prelude is sent once")]
-    pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
-        client::query(out, &prelude.sql);
-        // As every simple query, it ends the server's unnamed statement.
-        link.unnamed = Unnamed::Unknown;
-        link.expect(Await::Query, Owner::Prelude);
-        // RESET ALL and SET may have run half: until "ready" nothing is known.
-        link.applied = None;
-        link.unnamed = Unnamed::Unknown;
-        self.prelude = Some(prelude.fingerprint);
-    }
-
     /// Writes the gathered messages for the server behind `link`.
     ///
     /// `inbox` begins with the exchange's first byte, as for `gather`.
@@ -98,9 +63,14 @@ impl Session {
         }
         let ops = std::mem::take(&mut self.exchange.ops);
         for op in &ops {
+            if let Some(error) = self.exchange.refused(op).map(Box::from) {
+                fail(false, link, out);
+                self.exchange.refusal.get_or_insert(error);
+                continue;
+            }
             send(op, link, self.id, inbox, out);
             if let Op::Fail { error, .. } = op {
-                self.exchange.refusal = Some(error.clone());
+                self.exchange.refusal.get_or_insert_with(|| error.clone());
             }
         }
         if let Some((name, _)) = &executed {
@@ -314,13 +284,13 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             } else {
                 out.extend_from_slice(bytes(inbox, *span));
             }
-            link.expect(Await::DescribeStatement, Owner::Client);
+            link.expect(Await::DescribeStatement(named.then_some(prepared.id)), Owner::Client);
         }
         Op::DescribeStatement { prepared: None, named, span } => {
             if !named {
                 hide_unnamed(link, who, out);
             }
-            pass(out, *span, Some(Await::DescribeStatement), link);
+            pass(out, *span, Some(Await::DescribeStatement(None)), link);
         }
         Op::DescribePortal(span) => pass(out, *span, Some(Await::DescribePortal), link),
         Op::ClosePortal(span) | Op::CloseStatement(span) => {
@@ -409,7 +379,7 @@ fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
     }
 }
 
-fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
+pub(crate) fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
     if let Some(evicted) = link.learn(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, format!("_afterwrite_{:x}", evicted.0));
         link.expect(Await::Close, Owner::Evict);

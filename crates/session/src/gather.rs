@@ -11,12 +11,13 @@ use afterwrite_wire::server::{self, Report};
 use afterwrite_wire::tags::client as tag;
 
 use crate::command::{self, Answer, Surroundings};
-use crate::exchange::{Op, Request, Route, Span};
+use crate::exchange::{Op, Request, Route, Span, Use};
 use crate::fault::ClientFault;
 use crate::intent::{Change, Intent, Transaction};
 use crate::link::Say;
 use crate::mode::Mode;
 use crate::session::{Phase, Session};
+use crate::shape::outgrown;
 use crate::statement::{Library, Prepared};
 
 /// What the client's bytes amount to.
@@ -186,6 +187,7 @@ impl Session {
         if !matches!(op, Op::Say(_) | Op::Sync(_) | Op::Flush(_)) {
             self.exchange.needs_server = true;
         }
+        self.exchange.tied |= !is_known_everywhere(&op);
         self.exchange.ops.push(op);
     }
 
@@ -354,7 +356,8 @@ impl Session {
         let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
         let number = prepared.parsed();
         if named {
-            self.exchange.uses.push((Arc::clone(&prepared), Some(number)));
+            let prepared = Arc::clone(&prepared);
+            self.exchange.uses.push(Use { prepared, own: Some(number), told: None });
         }
         let max = self.limits.prepared_max;
         if !self.statements.insert(parse.name, Arc::clone(&prepared), number, max) {
@@ -421,14 +424,12 @@ impl Session {
             return false;
         }
         if let Some(prepared) = self.statements.find(name).filter(|_| !name.is_empty()) {
-            self.exchange.uses.push((Arc::clone(prepared), None));
+            let (prepared, told) = (Arc::clone(prepared), self.statements.told(name));
+            self.exchange.uses.push(Use { prepared, own: None, told });
         }
         let outdated = self.statements.is_outdated(name);
         if outdated {
-            self.fail(
-                &Report::error("0A000", "cached plan must not change result type")
-                    .hint("the schema has changed; prepare the statement again"),
-            );
+            self.fail(&outgrown());
         }
         outdated
     }
@@ -647,6 +648,29 @@ impl Session {
         };
         let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
         Request { route, may_write }
+    }
+}
+
+/// Whether a message leaves nothing on its server that the next one would lack.
+fn is_known_everywhere(op: &Op) -> bool {
+    match op {
+        Op::Parse { .. }
+        | Op::DescribeStatement { prepared: Some(_), .. }
+        | Op::Flush(_)
+        | Op::Say(Say::ParseComplete | Say::CloseComplete) => true,
+        Op::Query(_)
+        | Op::FunctionCall(_)
+        | Op::Fail { .. }
+        | Op::ParseUnread(_)
+        | Op::Bind { .. }
+        | Op::DescribeStatement { prepared: None, .. }
+        | Op::DescribePortal(_)
+        | Op::ClosePortal(_)
+        | Op::CloseStatement(_)
+        | Op::Execute(_)
+        | Op::Sync(_)
+        | Op::Copy(_)
+        | Op::Say(Say::BindComplete | Say::Bytes(_)) => false,
     }
 }
 

@@ -66,6 +66,7 @@ impl Session {
             && !self.unsure
             && !self.over
             && !self.in_doubt
+            && !self.role_refused
             && !self.scope.is_in_transaction()
             && outside
             && told
@@ -102,6 +103,8 @@ impl Session {
             over: _,
             last_decision,
             prelude: _,
+            describing: _,
+            role_refused: _,
             prelude_error: _,
             prelude_reports: _,
             turn,

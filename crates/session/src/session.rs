@@ -11,8 +11,10 @@ use crate::link::Link;
 use crate::mode::{Mode, SessionId};
 use crate::pinned::{Causes, Pinned};
 use crate::portal::Portals;
+use crate::prelude::{Complaint, Preluding};
 use crate::scope::Scope;
 use crate::settings::Settings;
+use crate::shape::Describing;
 use crate::statement::Statements;
 
 /// Times that a read is sent at most, if servers go away under it.
@@ -95,9 +97,13 @@ pub struct Session {
     pub(crate) over: bool,
     /// Where its last statement that needed a server ran, and why there.
     pub(crate) last_decision: Option<Place>,
-    /// The settings that are being brought to a server, and its complaint.
-    pub(crate) prelude: Option<crate::settings::Fingerprint>,
-    pub(crate) prelude_error: Option<String>,
+    /// What is being brought to a server, and its complaint.
+    pub(crate) prelude: Option<Preluding>,
+    /// A statement is being described.
+    pub(crate) describing: Option<Describing>,
+    pub(crate) prelude_error: Option<Complaint>,
+    /// The role that the client has set is refused by servers.
+    pub(crate) role_refused: bool,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
 }
@@ -167,7 +173,9 @@ impl Session {
             over: false,
             last_decision: None,
             prelude: None,
+            describing: None,
             prelude_error: None,
+            role_refused: false,
             prelude_reports: Vec::new(),
             turn,
         }
@@ -405,6 +413,12 @@ impl Session {
     /// A read that the client has seen nothing of runs again. Anything else is
     /// reported; what may have written is in doubt from now on.
     pub fn lost(&mut self, link: &Link, detail: &str, out: &mut Vec<u8>) -> Verdict {
+        if self.exchange.parts {
+            // The client has its answers, and was about to leave.
+            self.exchange = Exchange { scanned: self.exchange.scanned, ..Exchange::default() };
+            self.phase = Phase::Gathering;
+            return Verdict::Told(Lost { in_doubt: false });
+        }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
         let tied = was_open || self.holds || self.over;
@@ -464,6 +478,10 @@ impl Session {
         exchange.asks_inventory = false;
         exchange.left = None;
         exchange.refusal = None;
+        exchange.refused.clear();
+        exchange.date_style = None;
+        self.prelude = None;
+        self.prelude_error = None;
         self.phase = Phase::Gathering;
     }
 

@@ -207,9 +207,12 @@ fn replied(words: &str) -> Vec<u8> {
             "n" => server::no_data(&mut out),
             "t" => server::parameter_description(&mut out, &[]),
             "T" => server::row_description(&mut out, &[("v", 25)]),
+            "TT" => server::row_description(&mut out, &[("v", 25), ("w", 25)]),
             "D" => server::data_row(&mut out, &[Some(b"x")]),
             "C" => server::command_complete(&mut out, value),
             "Z" => server::ready(&mut out, value.as_bytes()[0]),
+            // The rest of the word is what the server reports of DateStyle.
+            "S" => server::parameter_status(&mut out, "DateStyle", &value.replace('+', ", ")),
             "G" => out.extend_from_slice(b"G\0\0\0\x07\0\0\0"),
             "E" => server::error(&mut out, &Report::error(value.to_owned(), "no")),
             // What is left, and how many statements are prepared; the first time behind "1".
@@ -522,16 +525,16 @@ fn the_tail_of_a_copy_that_failed_is_dropped() {
 #[test]
 fn settings_follow_the_client() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
-    assert_eq!(rig.session.prelude(&one), None);
+    assert!(rig.session.prelude(&one).is_none());
     rig.run(&mut one, PRIMARY, &query("SET work_mem = '1MB'"), "C:SET Z:I CAPTURED:2000");
-    assert_eq!(rig.session.prelude(&one), None, "it has them already");
+    assert!(rig.session.prelude(&one).is_none(), "it has them already");
     let prelude = rig.session.prelude(&two).unwrap();
     let mut out = Vec::new();
     rig.session.send_prelude(prelude, &mut two, &mut out);
     assert_eq!(sent(&out), "Q[RESET ALL; SET work_mem = '1MB']");
     let (seen, progress) = rig.answer(&mut two, "C:RESET C:SET Z:I");
     assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
-    assert_eq!(rig.session.prelude(&two), None);
+    assert!(rig.session.prelude(&two).is_none());
     assert!(Rig::new().session.prelude(&two).is_some(), "the next client does not want them");
 }
 
@@ -568,7 +571,7 @@ fn a_reset_comes_back_to_the_clients_own_login() {
             "C:RESET Z:I CAPTURED:2000"
         };
         assert_eq!(rig.answer(&mut primary, replies).0, "CZI", "the client sees only its own");
-        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert!(rig.session.prelude(&primary).is_none(), "{sql}");
     }
 }
 
@@ -1052,14 +1055,14 @@ fn a_connection_whose_statements_were_dropped_unseen_is_retired() {
 fn settings_made_by_unread_code_are_reset_for_others_only() {
     let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
     rig.run(&mut primary, PRIMARY, &query("CALL p()"), "C:CALL Z:I CAPTURED:2000 1 LEFT:0/2");
-    assert_eq!(rig.session.prelude(&primary), None);
+    assert!(rig.session.prelude(&primary).is_none());
     let prelude = other.session.prelude(&primary).unwrap();
     let mut out = Vec::new();
     other.session.send_prelude(prelude, &mut primary, &mut out);
     assert_eq!(sent(&out), "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]");
     other.answer(&mut primary, "C:SET C:RESET C:RESET Z:I");
-    assert_eq!(other.session.prelude(&primary), None);
-    assert_eq!(rig.session.prelude(&primary), None, "and it is as new for the first one");
+    assert!(other.session.prelude(&primary).is_none());
+    assert!(rig.session.prelude(&primary).is_none(), "and it is as new for the first one");
 }
 
 #[test]
@@ -1067,7 +1070,7 @@ fn a_role_follows_the_client_and_nobody_else() {
     let (mut rig, mut one, two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
     rig.run(&mut one, PRIMARY, &query("SET ROLE clerk"), "C:SET Z:I CAPTURED:2000");
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&one), None);
+    assert!(rig.session.prelude(&one).is_none());
     let mut out = Vec::new();
     let mut two = two;
     let prelude = rig.session.prelude(&two).unwrap();
@@ -1090,7 +1093,7 @@ fn settings_of_a_pinned_client_stay_where_they_are() {
     let replies = "C:BEGIN C:SET C:COMMIT Z:I";
     rig.run(&mut primary, PRIMARY, &query("BEGIN; SET a.b = 1; COMMIT"), replies);
     assert_eq!(pinned(&rig), "other");
-    assert_eq!(rig.session.prelude(&primary), None, "only the server knows them");
+    assert!(rig.session.prelude(&primary).is_none(), "only the server knows them");
     rig.run(&mut primary, PRIMARY, &query("RESET ALL"), "C:RESET Z:I CAPTURED:2000");
     assert_eq!(rig.session.pinned(), None);
 }
@@ -1249,7 +1252,7 @@ fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
     let (seen, progress) = rig.answer(&mut primary, "C:DISCARD Z:I");
     assert_eq!((seen.as_str(), progress), ("", Progress::Reset(true)));
     assert!(primary.is_idle() && primary.retired().is_none() && primary.prepared_len() == 0);
-    assert_eq!(Rig::new().session.prelude(&primary), None);
+    assert!(Rig::new().session.prelude(&primary).is_none());
 }
 
 #[test]
@@ -1419,7 +1422,7 @@ fn what_is_bound_counts_once_it_is_executed() {
         client::sync(&mut batch);
         let (sent, _) = rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:I");
         assert_eq!(sent, "P() B() S", "{sql}");
-        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert!(rig.session.prelude(&primary).is_none(), "{sql}");
         assert_eq!(rig.session.pinned(), None, "{sql}");
     }
     let (sent, _) = rig.run(&mut primary, PRIMARY, &bound("s"), written);
@@ -1484,7 +1487,7 @@ fn settings_changed_in_a_string_of_several_statements_follow_the_client() {
         "C:SET T D C:SELECT C:SET C:RESET C:SET Z:I CAPTURED:2000",
     );
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&primary), None, "they are there");
+    assert!(rig.session.prelude(&primary).is_none(), "they are there");
     let expected = "Q[RESET ALL; SET a.b = 3; SET a.c = 2]";
     assert_eq!(brought(&mut rig, &mut link(Role::Replica)), expected);
 
@@ -1501,7 +1504,7 @@ fn what_a_drivers_pool_resets_neither_pins_nor_is_undone() {
     rig.run(&mut primary, PRIMARY, &query("SET a.b = 1"), "C:SET Z:I CAPTURED:2000");
     rig.run(&mut primary, PRIMARY, &query(reset), replies);
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&primary), None, "it is as new");
+    assert!(rig.session.prelude(&primary).is_none(), "it is as new");
     assert_eq!(rig.session.settings().fingerprint(), Settings::default().fingerprint());
 }
 
@@ -1525,4 +1528,173 @@ fn behind_a_reset_among_others_the_login_comes_back_too() {
     let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT Z:I");
     assert_eq!(seen, "ZI");
     assert!(matches!(progress, Progress::Done(_)));
+}
+
+/// Parse, Describe, Sync.
+fn described(name: &str, sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::parse(&mut out, name, sql, &[]);
+    client::describe(&mut out, b'S', name);
+    client::sync(&mut out);
+    out
+}
+
+#[test]
+fn columns_that_the_client_was_not_told_of_are_refused() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
+    rig.run(&mut one, REPLICA, &described("s", "SELECT * FROM t"), "1 t T Z:I");
+    rig.request(&bound("s"));
+    assert!(rig.session.prelude(&one).is_none(), "it has just told them");
+    let again = "P(_afterwrite_1) D S";
+    for (told, expected) in [("TT", "EZI"), ("T", "2DCZI")] {
+        let prelude = rig.session.prelude(&two).unwrap();
+        let mut out = Vec::new();
+        rig.session.send_prelude(prelude, &mut two, &mut out);
+        assert!(sent(&out).ends_with(again), "{}", sent(&out));
+        let closed = if told == "T" { "3" } else { "" };
+        let (seen, progress) = rig.answer(&mut two, &format!("{closed} 1 t {told} Z:I"));
+        assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
+        let sent = rig.send(&mut two, REPLICA);
+        let (replies, refused) = if told == "TT" {
+            ("E:42601 Z:I", "P(_afterwrite_refused) E S")
+        } else {
+            ("2 D C:SELECT Z:I", "B(_afterwrite_1) E S")
+        };
+        assert_eq!(sent, refused);
+        assert_eq!(rig.answer(&mut two, replies).0, expected, "{told}");
+        rig.request(&bound("s"));
+    }
+    assert!(rig.session.prelude(&two).is_none(), "both servers tell the same");
+}
+
+#[test]
+fn what_cannot_be_prepared_elsewhere_fails_where_it_is_used() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &described("s", "INSERT INTO t VALUES (1)"), "1 t n Z:I");
+    rig.run(&mut two, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    assert_eq!(rig.request(&bound("s")).route, Route::Held);
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    let (_, progress) = rig.answer(&mut two, "E:42P01 Z:E");
+    assert_eq!(progress, Progress::Prelude(Ok(())));
+    assert_eq!(rig.send(&mut two, PRIMARY), "P(_afterwrite_refused) E S");
+    let bytes = replied("E:25P02 Z:E");
+    let (out, asked) = (&mut rig.outbox, &mut rig.asked);
+    rig.session.relay(&mut two, &bytes, &rig.sequence, out, asked).unwrap();
+    let text = String::from_utf8_lossy(&rig.outbox).into_owned();
+    assert!(text.contains("42P01") && !text.contains("25P02"), "{text}");
+}
+
+#[test]
+fn a_setting_that_servers_refuse_later_is_given_up_with_a_warning() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &query("SET x.a = 1; SET x.b = 2"), "C:SET C:SET Z:I CAPTURED:2000");
+    rig.request(&query("UPDATE t SET v = 1"));
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    assert_eq!(rig.answer(&mut two, "E:22023 Z:I"), (String::new(), Progress::More));
+    let trials = sent(&std::mem::take(&mut rig.asked));
+    assert!(trials.ends_with("Q[RESET ALL] Q[SET x.a = 1] Q[SET x.b = 2]"), "{trials}");
+    let replies = "C:SET Z:I C:RESET Z:I C:RESET Z:I E:22023 Z:I C:SET Z:I";
+    let (seen, progress) = rig.answer(&mut two, replies);
+    assert_eq!((seen.as_str(), progress), ("N", Progress::Prelude(Ok(()))));
+    assert!(rig.session.prelude(&two).is_none(), "it has the rest");
+    let mut three = link(Role::Replica);
+    assert_eq!(brought(&mut rig, &mut three), "Q[RESET ALL; SET x.b = 2]");
+}
+
+#[test]
+fn a_role_that_servers_refuse_later_is_never_given_up_but_by_the_client() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &query("SET ROLE clerk"), "C:SET Z:I CAPTURED:2000");
+    rig.request(&query("UPDATE t SET v = 1"));
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, "E:22023 Z:I");
+    let (seen, progress) = rig.answer(&mut two, "C:SET Z:I C:RESET Z:I C:RESET Z:I E:22023 Z:I");
+    assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Err("no".into()))));
+    rig.session.refuse(&Report::error("22023", "no"), &mut rig.outbox);
+    rig.outbox.clear();
+
+    let mut three = link(Role::Primary);
+    rig.request(&query("RESET ROLE"));
+    let expected = "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]";
+    assert_eq!(brought(&mut rig, &mut three), expected);
+    rig.send(&mut three, PRIMARY);
+    assert_eq!(rig.answer(&mut three, "C:RESET Z:I CAPTURED:2000").0, "CZI");
+    assert!(rig.session.prelude(&three).is_none());
+    assert!(rig.session.prelude(&link(Role::Primary)).is_none(), "nothing is left to bring");
+}
+
+#[test]
+fn what_a_setting_builds_on_follows_too() {
+    let mut rig = Rig::with_login("DateStyle", "Postgres, MDY");
+    let mut primary = link(Role::Primary);
+    let login = "SELECT pg_catalog.set_config('datestyle', 'Postgres, MDY', false)";
+    assert_eq!(brought(&mut rig, &mut primary), format!("Q[RESET ALL; {login}]"));
+    let same = query("SET datestyle TO mdy");
+    rig.run(&mut primary, PRIMARY, &same, "C:SET Z:I CAPTURED:2000");
+    assert!(rig.session.prelude(&primary).is_none());
+    let mut other = link(Role::Replica);
+    assert_eq!(brought(&mut rig, &mut other), format!("Q[RESET ALL; {login}]"));
+    let reports = "C:SET S:Postgres+DMY Z:I CAPTURED:2000";
+    assert_eq!(rig.run(&mut primary, PRIMARY, &query("SET datestyle TO dmy"), reports).1, "CSZI");
+    assert_eq!(
+        brought(&mut rig, &mut other),
+        format!("Q[RESET ALL; {}]", login.replace("MDY", "DMY"))
+    );
+}
+
+#[test]
+fn who_only_prepares_keeps_no_server() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    client::describe(&mut batch, b'S', "s");
+    client::flush(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut one, PRIMARY), "P(_afterwrite_1) D H");
+    let (seen, progress) = rig.answer(&mut one, "1 t T");
+    assert_eq!((seen.as_str(), progress), ("1tT", Progress::More));
+    assert_eq!(sent(&std::mem::take(&mut rig.asked)), "S");
+    assert!(!rig.session.wants_client(), "what follows waits");
+    let (seen, progress) = rig.answer(&mut one, "Z:I");
+    assert_eq!(seen, "", "the client has not asked for it");
+    assert!(matches!(progress, Progress::Done(outcome) if !outcome.keep), "{progress:?}");
+    assert!(one.is_idle());
+
+    assert_eq!(rig.request(&bound("s")).route, Route::Read);
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, "1 t T Z:I");
+    assert_eq!(rig.send(&mut two, REPLICA), "B(_afterwrite_1) E S");
+    assert_eq!(rig.answer(&mut two, "2 D C:SELECT Z:I").0, "2DCZI");
+}
+
+#[test]
+fn who_has_bound_something_keeps_its_server() {
+    let (mut rig, mut one) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", "SELECT 1", &[]);
+    client::bind(&mut batch, "", "", &[], &[], &[]);
+    client::flush(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut one, PRIMARY), "P() B() H");
+    assert_eq!(rig.answer(&mut one, "1 2"), ("12".to_owned(), Progress::Client));
+    assert!(rig.asked.is_empty());
+}
+
+#[test]
+fn a_server_that_is_lost_while_it_is_left_is_not_missed() {
+    let (mut rig, mut one) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    client::flush(&mut batch);
+    rig.request(&batch);
+    rig.send(&mut one, PRIMARY);
+    rig.answer(&mut one, "1");
+    let verdict = rig.session.lost(&one, "gone", &mut rig.outbox);
+    assert!(matches!(verdict, Verdict::Told(lost) if !lost.in_doubt), "{verdict:?}");
+    assert!(rig.outbox.is_empty());
+    assert_eq!(rig.request(&bound("s")).route, Route::Read);
 }
