@@ -12,9 +12,9 @@ use crate::report::IdleFigures;
 
 /// Clients that log in, or ask, at the same time: no proxy is to queue much.
 const AT_ONCE: usize = 32;
-/// After it a proxy has done what it puts off: Afterwrite parks whoever is silent for two
-/// seconds, at most four.
-const SETTLE: Duration = Duration::from_secs(6);
+/// After it a proxy has done what it puts off: Afterwrite parks whoever is silent for two to
+/// four seconds, and has what was freed given back at most four seconds later.
+const SETTLE: Duration = Duration::from_secs(10);
 /// Files beside the clients' sockets: the program's own, and a proxy's server connections.
 const OTHER_FILES: u64 = 1_000;
 

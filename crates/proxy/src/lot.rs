@@ -41,6 +41,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Those who have something to say and are not woken yet.
 const HEARD_MAX: usize = 1024;
 
+/// Sweeps after the last client was parked until what it has freed is given back.
+const NUDGES: u32 = 3;
+
 /// Bytes of the thread's stack.
 const STACK: usize = 256 * 1024;
 
@@ -196,6 +199,9 @@ struct Keeper {
     /// When to look for those who are silent.
     sweep_at: Option<Instant>,
     looked: Instant,
+    /// Sweeps since somebody was parked.
+    quiet_sweeps: u32,
+    parked_before: usize,
 }
 
 impl Keeper {
@@ -209,7 +215,15 @@ impl Keeper {
             .stack_size(STACK)
             .spawn(move || listen(poll, &tell))?;
         shared.lot.open(registry);
-        Ok(Self { shared, heard, end, sweep_at: None, looked: Instant::now() })
+        Ok(Self {
+            shared,
+            heard,
+            end,
+            sweep_at: None,
+            looked: Instant::now(),
+            quiet_sweeps: 0,
+            parked_before: 0,
+        })
     }
 
     async fn run(mut self) {
@@ -273,14 +287,22 @@ impl Keeper {
     }
 
     /// Looks for those who are silent, and stops doing so once all are parked.
-    fn sweep(&self) {
+    fn sweep(&mut self) {
         let shared = &self.shared;
         // Before counting: who comes later says so.
         shared.lot.resting.store(true, Ordering::SeqCst);
-        if shared.roster.sweep() > 0 {
+        let awake = shared.roster.sweep();
+        let parked = shared.lot.len();
+        let quiet = parked <= self.parked_before;
+        self.quiet_sweeps = if quiet { self.quiet_sweeps.saturating_add(1) } else { 0 };
+        self.parked_before = parked;
+        if awake > 0 || self.quiet_sweeps < NUDGES {
             shared.lot.resting.store(false, Ordering::SeqCst);
         }
-        shared.lot.shrink();
+        if self.quiet_sweeps < NUDGES {
+            shared.lot.shrink();
+            nudge_allocator();
+        }
     }
 
     /// The thread has ended: nobody would be heard any more.
@@ -324,6 +346,15 @@ fn listen(mut poll: Poll, tell: &mpsc::Sender<usize>) {
             }
         }
     }
+}
+
+/// Has the allocator give back what was freed a while ago.
+///
+/// It does so a second later at the earliest, and only when it is asked for memory: once
+/// all are parked, nobody asks. What is asked for here is never touched.
+fn nudge_allocator() {
+    const LARGE: usize = 1 << 20;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
 }
 
 async fn until(moment: Option<Instant>) {

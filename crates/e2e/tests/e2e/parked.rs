@@ -100,7 +100,11 @@ async fn leaving(proxy: &Proxy) {
 async fn state(proxy: &Proxy) {
     let url = format!("{}?application_name=sleeper", proxy.url());
     let client = connect(&url).await;
-    client.batch_execute("SET work_mem = '5MB'; SET afterwrite.session = 'user:1'").await.unwrap();
+    until_parked(proxy, 1).await;
+    client.batch_execute("SET work_mem = '5MB'").await.unwrap();
+    until_parked(proxy, 1).await;
+    client.batch_execute("SET afterwrite.session = 'user:1'").await.unwrap();
+    until_parked(proxy, 1).await;
     let statement = client.prepare("SELECT $1::int + 1").await.unwrap();
     until_parked(proxy, 1).await;
     assert_eq!(text(&client, "SHOW work_mem").await, "5MB");
@@ -165,7 +169,7 @@ async fn console(proxy: &Proxy) {
         tokio_postgres::SimpleQueryMessage::Row(row)
             if row.get("application_name") == Some("sleeper") =>
         {
-            Some((row.get("ptr").unwrap().to_owned(), row.get("state").unwrap().to_owned()))
+            Some((row.get("id").unwrap().to_owned(), row.get("state").unwrap().to_owned()))
         }
         _ => None,
     });
