@@ -173,10 +173,14 @@ impl Client {
 
     /// Runs the exchange on the connection that is held.
     async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
-        if let Some(report) = self.bring_settings(place).await? {
-            self.drop_link();
-            self.session.refuse(&report, self.outbox.end());
-            return Ok(Ran::Done);
+        match self.bring(place).await? {
+            Brought::All => {}
+            Brought::Refused(report) => {
+                self.drop_link();
+                self.session.refuse(&report, self.outbox.end());
+                return Ok(Ran::Done);
+            }
+            Brought::Lost(detail) => return self.lose_link(&detail, None),
         }
         let mark = self.mark(request);
         self.dispatch(place);
@@ -204,28 +208,25 @@ impl Client {
         }
     }
 
-    /// Sees to it that the server has the client's settings; gives back why not.
-    async fn bring_settings(&mut self, place: Place) -> Result<Option<Report>, End> {
-        let Some(link) = self.link.as_mut() else { return Ok(None) };
-        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(None) };
+    /// Sees to it that the server has the client's settings, and its statements as the
+    /// client knows them.
+    async fn bring(&mut self, place: Place) -> Result<Brought, End> {
+        let Some(link) = self.link.as_mut() else { return Ok(Brought::All) };
+        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(Brought::All) };
         self.session.send_prelude(prelude, &mut link.link, self.upstream.end());
-        match self.pump(place).await {
+        match self.pump_in_time(place).await {
             Pumped::Progress(Progress::Prelude(Ok(()))) => {
                 self.session.take_prelude_reports();
-                Ok(None)
+                Ok(Brought::All)
             }
-            Pumped::Progress(Progress::Prelude(Err(message))) => Ok(Some(
+            Pumped::Progress(Progress::Prelude(Err(message))) => Ok(Brought::Refused(
                 Report::error(
                     "22023",
                     format!("the session's settings could not be set: {message}"),
                 )
                 .detail("The statement was not sent to any server."),
             )),
-            Pumped::Lost(detail) => Ok(Some(
-                Report::error("08006", "the connection to the server was lost")
-                    .detail(format!("{detail}. The statement was not sent to any server."))
-                    .hint("it is safe to repeat it"),
-            )),
+            Pumped::Lost(detail) => Ok(Brought::Lost(detail)),
             Pumped::Fault(report) => Err(End::Fatal(report)),
             Pumped::Progress(_) | Pumped::Gone => Err(End::Left),
         }
@@ -388,6 +389,14 @@ fn query_timed_out() -> Report {
 fn cancelled() -> Report {
     Report::error("57014", "canceling statement due to user request")
         .detail("The statement was not sent to any server.")
+}
+
+/// What came of preparing a server connection for an exchange.
+enum Brought {
+    All,
+    Refused(Report),
+    /// The connection was lost, and nothing of the client's was sent.
+    Lost(String),
 }
 
 /// What came of running an exchange.

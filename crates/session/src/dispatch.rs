@@ -6,8 +6,9 @@ use afterwrite_types::{Role, Sequence};
 use afterwrite_wire::client::{self, Bind, PORTAL, STATEMENT};
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
+use smallvec::SmallVec;
 
-use crate::exchange::{Op, Place, Span};
+use crate::exchange::{Op, Place, Span, Use};
 use crate::intent::Transaction;
 use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say, Unnamed};
 use crate::mode::{Mode, Sequences, SessionId};
@@ -29,39 +30,84 @@ pub struct Dispatch<'a> {
     pub sequence: &'a Sequence,
 }
 
-/// SQL that must succeed on a connection before the client's own is sent there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What must be done on a connection before the client's own is sent there.
+#[derive(Clone, Debug)]
 pub struct Prelude {
-    sql: String,
-    fingerprint: Fingerprint,
+    /// SQL that brings the client's settings.
+    settings: Option<(String, Fingerprint)>,
+    /// Statements that the server must tell of.
+    statements: SmallVec<[Arc<Prepared>; 1]>,
+}
+
+/// A prelude that is under way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preluding {
+    /// The settings that it brings.
+    pub(crate) settings: Option<Fingerprint>,
 }
 
 impl Session {
-    /// What must be sent first so that `link` has this client's settings.
-    ///
+    /// What must be sent first so that `link` has this client's settings, and the
+    /// statements that it uses as it was told of them.
+    pub fn prelude(&self, link: &Link) -> Option<Prelude> {
+        let (settings, statements) = (self.settings_for(link), self.statements_for(link));
+        (settings.is_some() || !statements.is_empty()).then_some(Prelude { settings, statements })
+    }
+
+    /// Statements of which the server behind `link` has not told what the client was told.
+    fn statements_for(&self, link: &Link) -> SmallVec<[Arc<Prepared>; 1]> {
+        let mut statements = SmallVec::<[Arc<Prepared>; 1]>::new();
+        if self.phase != Phase::Gathering || link.status == server::FAILED {
+            return statements;
+        }
+        for Use { prepared, told, .. } in &self.exchange.uses {
+            let differs = told.is_some() && link.shape(prepared.id, prepared.generation()) != *told;
+            if differs && !statements.iter().any(|known| known.id == prepared.id) {
+                statements.push(Arc::clone(prepared));
+            }
+        }
+        statements
+    }
+
     /// On a connection that stays with the client there is nothing to bring: its settings
     /// are there, also those that only the server knows.
-    pub fn prelude(&self, link: &Link) -> Option<Prelude> {
+    fn settings_for(&self, link: &Link) -> Option<(String, Fingerprint)> {
         let wanted = self.settings.fingerprint();
         let strange = link.stained.is_some_and(|session| session != self.id);
         if self.holds || link.status != server::IDLE || link.applied == Some(wanted) && !strange {
             return None;
         }
         let sql = self.settings.script(link.other_role || link.stained.is_some());
-        Some(Prelude { sql, fingerprint: wanted })
+        Some((sql, wanted))
     }
 
     /// Writes the prelude; its replies end in `Progress::Prelude`.
-    #[expect(clippy::needless_pass_by_value, reason = "a prelude is sent once")]
     pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
-        client::query(out, &prelude.sql);
-        // As every simple query, it ends the server's unnamed statement.
-        link.unnamed = Unnamed::Unknown;
-        link.expect(Await::Query, Owner::Prelude);
-        // RESET ALL and SET may have run half: until "ready" nothing is known.
-        link.applied = None;
-        link.unnamed = Unnamed::Unknown;
-        self.prelude = Some(prelude.fingerprint);
+        let mut settings = None;
+        if let Some((sql, fingerprint)) = prelude.settings {
+            client::query(out, &sql);
+            // As every simple query, it ends the server's unnamed statement.
+            link.unnamed = Unnamed::Unknown;
+            link.expect(Await::Query, Owner::Prelude);
+            // RESET ALL and SET may have run half: until "ready" nothing is known.
+            link.applied = None;
+            settings = Some(fingerprint);
+        }
+        for prepared in &prelude.statements {
+            if link.has(prepared.id) {
+                // Its plan has other columns, or nobody knows which.
+                link.unlearn(prepared.id);
+                client::close(out, STATEMENT, prepared.name.as_bytes());
+                link.expect(Await::Close, Owner::Evict);
+            }
+            prepare(prepared, link, Owner::Prelude, out);
+            client::describe(out, STATEMENT, prepared.name.as_bytes());
+            link.expect(Await::DescribeStatement(Some(prepared.id)), Owner::Prelude);
+            // Each by itself: an error in one says nothing of the next.
+            client::sync(out);
+            link.expect(Await::Sync, Owner::Prelude);
+        }
+        self.prelude = Some(Preluding { settings });
     }
 
     /// Writes the gathered messages for the server behind `link`.
@@ -98,9 +144,14 @@ impl Session {
         }
         let ops = std::mem::take(&mut self.exchange.ops);
         for op in &ops {
+            if let Some(error) = self.exchange.refused(op).map(Box::from) {
+                fail(false, link, out);
+                self.exchange.refusal.get_or_insert(error);
+                continue;
+            }
             send(op, link, self.id, inbox, out);
             if let Op::Fail { error, .. } = op {
-                self.exchange.refusal = Some(error.clone());
+                self.exchange.refusal.get_or_insert_with(|| error.clone());
             }
         }
         if let Some((name, _)) = &executed {
@@ -314,13 +365,13 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             } else {
                 out.extend_from_slice(bytes(inbox, *span));
             }
-            link.expect(Await::DescribeStatement, Owner::Client);
+            link.expect(Await::DescribeStatement(named.then_some(prepared.id)), Owner::Client);
         }
         Op::DescribeStatement { prepared: None, named, span } => {
             if !named {
                 hide_unnamed(link, who, out);
             }
-            pass(out, *span, Some(Await::DescribeStatement), link);
+            pass(out, *span, Some(Await::DescribeStatement(None)), link);
         }
         Op::DescribePortal(span) => pass(out, *span, Some(Await::DescribePortal), link),
         Op::ClosePortal(span) | Op::CloseStatement(span) => {

@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 use crate::intent::Intent;
 use crate::link::Say;
 use crate::pinned::Causes;
-use crate::statement::Prepared;
+use crate::shape::Shape;
+use crate::statement::{Prepared, StatementId};
 
 /// Where the bytes of a message stand, from the exchange's first byte.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +124,16 @@ pub(crate) enum Discard {
     Wrote,
 }
 
+/// A named statement in an exchange.
+#[derive(Debug)]
+pub(crate) struct Use {
+    pub(crate) prepared: Arc<Prepared>,
+    /// The number of the Parse, if it is the exchange's own.
+    pub(crate) own: Option<u64>,
+    /// What the client was told of it.
+    pub(crate) told: Option<Shape>,
+}
+
 /// What a client asks for between two "ready"s, and how far it has come.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
@@ -165,8 +176,11 @@ pub(crate) struct Exchange {
     pub(crate) restore_failed: bool,
     /// The portal bound to one of the proxy's own commands.
     pub(crate) portal: Option<(Box<[u8]>, Arc<Prepared>)>,
-    /// Named statements that it uses, and the number of the Parse if it is its own.
-    pub(crate) uses: SmallVec<[(Arc<Prepared>, Option<u64>); 1]>,
+    /// Named statements that it uses.
+    pub(crate) uses: SmallVec<[Use; 1]>,
+    /// Those of them that the server refused to prepare or prepares otherwise than the
+    /// client was told, and with which error.
+    pub(crate) refused: Vec<(StatementId, Box<[u8]>)>,
     /// The statement that SQL executes by a name that only we know.
     pub(crate) executed: Option<(Box<str>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.
@@ -215,6 +229,19 @@ impl Exchange {
             || self.executed.is_some();
         let runs = self.place.is_some() || self.status.is_some() || self.discards.is_some();
         self.is_empty() && !begun && !holds && !runs
+    }
+
+    /// The error for a message that uses a statement which was refused.
+    pub(crate) fn refused(&self, op: &Op) -> Option<&[u8]> {
+        if self.refused.is_empty() {
+            return None;
+        }
+        let (Op::Bind { prepared: Some(prepared), named: true, .. }
+        | Op::DescribeStatement { prepared: Some(prepared), named: true, .. }) = op
+        else {
+            return None;
+        };
+        self.refused.iter().find(|(id, _)| *id == prepared.id).map(|(_, error)| &**error)
     }
 
     /// Whether it may still run again on another server, unseen.

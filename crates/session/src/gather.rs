@@ -11,12 +11,13 @@ use afterwrite_wire::server::{self, Report};
 use afterwrite_wire::tags::client as tag;
 
 use crate::command::{self, Answer, Surroundings};
-use crate::exchange::{Op, Request, Route, Span};
+use crate::exchange::{Op, Request, Route, Span, Use};
 use crate::fault::ClientFault;
 use crate::intent::{Change, Intent, Transaction};
 use crate::link::Say;
 use crate::mode::Mode;
 use crate::session::{Phase, Session};
+use crate::shape::outgrown;
 use crate::statement::{Library, Prepared};
 
 /// What the client's bytes amount to.
@@ -354,7 +355,8 @@ impl Session {
         let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
         let number = prepared.parsed();
         if named {
-            self.exchange.uses.push((Arc::clone(&prepared), Some(number)));
+            let prepared = Arc::clone(&prepared);
+            self.exchange.uses.push(Use { prepared, own: Some(number), told: None });
         }
         let max = self.limits.prepared_max;
         if !self.statements.insert(parse.name, Arc::clone(&prepared), number, max) {
@@ -421,14 +423,12 @@ impl Session {
             return false;
         }
         if let Some(prepared) = self.statements.find(name).filter(|_| !name.is_empty()) {
-            self.exchange.uses.push((Arc::clone(prepared), None));
+            let (prepared, told) = (Arc::clone(prepared), self.statements.told(name));
+            self.exchange.uses.push(Use { prepared, own: None, told });
         }
         let outdated = self.statements.is_outdated(name);
         if outdated {
-            self.fail(
-                &Report::error("0A000", "cached plan must not change result type")
-                    .hint("the schema has changed; prepare the statement again"),
-            );
+            self.fail(&outgrown());
         }
         outdated
     }

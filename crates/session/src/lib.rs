@@ -29,11 +29,13 @@ mod merge;
 mod mode;
 mod pinned;
 mod portal;
+mod prelude;
 mod relay;
 mod rest;
 mod scope;
 mod session;
 mod settings;
+mod shape;
 mod statement;
 
 pub use command::{Answer, answer};

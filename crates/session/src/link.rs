@@ -9,6 +9,7 @@ use afterwrite_wire::server;
 
 use crate::mode::{Sequences, SessionId};
 use crate::settings::Fingerprint;
+use crate::shape::Shape;
 use crate::statement::StatementId;
 
 /// The statement, prepared on every connection to a primary, that asks for the
@@ -85,7 +86,7 @@ pub(crate) enum Await {
     Parse(Option<StatementId>),
     Bind,
     /// Describe of a statement: parameters first, then rows.
-    DescribeStatement,
+    DescribeStatement(Option<StatementId>),
     DescribePortal,
     Execute,
     Close,
@@ -130,6 +131,16 @@ pub(crate) struct Passing {
     pub(crate) forward: bool,
 }
 
+/// A statement on a server.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    /// When it was last used.
+    used: u64,
+    generation: u64,
+    /// What the server has told of it.
+    shape: Option<Shape>,
+}
+
 /// One server connection, without its socket.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
@@ -153,8 +164,7 @@ pub struct Link {
     pub(crate) stained: Option<SessionId>,
     /// Its role may be another than who logged in.
     pub(crate) other_role: bool,
-    /// When each was last used, and of which generation its plan is.
-    prepared: BTreeMap<StatementId, (u64, u64)>,
+    prepared: BTreeMap<StatementId, Plan>,
     uses: u64,
     retired: Option<&'static str>,
 }
@@ -251,7 +261,7 @@ impl Link {
 
     /// Takes `id` off the server's list, if its plan is older than `generation`.
     pub(crate) fn drop_older(&mut self, id: StatementId, generation: u64) -> bool {
-        let older = self.prepared.get(&id).is_some_and(|(_, made)| *made < generation);
+        let older = self.prepared.get(&id).is_some_and(|plan| plan.generation < generation);
         older && self.prepared.remove(&id).is_some()
     }
 
@@ -259,11 +269,23 @@ impl Link {
     pub(crate) fn has(&mut self, id: StatementId) -> bool {
         self.uses += 1;
         match self.prepared.get_mut(&id) {
-            Some((used, _)) => {
-                *used = self.uses;
+            Some(plan) => {
+                plan.used = self.uses;
                 true
             }
             None => false,
+        }
+    }
+
+    /// What the server has told of `id`, unless its plan is older than `generation`.
+    pub(crate) fn shape(&self, id: StatementId, generation: u64) -> Option<Shape> {
+        self.prepared.get(&id).filter(|plan| plan.generation >= generation)?.shape
+    }
+
+    /// Notes what the server tells of `id`.
+    pub(crate) fn describe(&mut self, id: StatementId, shape: Shape) {
+        if let Some(plan) = self.prepared.get_mut(&id) {
+            plan.shape = Some(shape);
         }
     }
 
@@ -271,13 +293,13 @@ impl Link {
     pub(crate) fn learn(&mut self, id: StatementId, generation: u64) -> Option<StatementId> {
         let full = self.prepared.len() >= self.spec.prepared_max.max(1);
         let evicted = full
-            .then(|| self.prepared.iter().min_by_key(|&(_, (used, _))| *used).map(|(&id, _)| id))
+            .then(|| self.prepared.iter().min_by_key(|(_, plan)| plan.used).map(|(&id, _)| id))
             .flatten();
         if let Some(evicted) = evicted {
             self.prepared.remove(&evicted);
         }
         self.uses += 1;
-        self.prepared.insert(id, (self.uses, generation));
+        self.prepared.insert(id, Plan { used: self.uses, generation, shape: None });
         evicted
     }
 
@@ -307,7 +329,7 @@ impl Link {
                 }
                 Await::Parse(None) => self.unnamed = Unnamed::Unknown,
                 Await::Bind
-                | Await::DescribeStatement
+                | Await::DescribeStatement(_)
                 | Await::DescribePortal
                 | Await::Execute
                 | Await::Close

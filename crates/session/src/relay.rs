@@ -8,7 +8,7 @@ use afterwrite_wire::server::{
 };
 use afterwrite_wire::tags::server as tag;
 
-use crate::exchange::{Discard, Exchange, Place};
+use crate::exchange::{Discard, Exchange, Place, Use};
 use crate::fault::{ServerFault, TRANSACTION_BLOCK};
 use crate::intent::Transaction;
 use crate::link::{Await, Expect, Link, Owner, Say};
@@ -17,7 +17,7 @@ use crate::session::{Outcome, Phase, Session};
 use crate::statement::StatementId;
 
 /// Bytes of a message's body that must be there before it is looked at.
-const LOOK_MAX: usize = 2048;
+pub(crate) const LOOK_MAX: usize = 2048;
 
 /// Where the exchange stands after some of the server's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct Relayed {
     pub progress: Progress,
 }
 
-enum Step {
+pub(crate) enum Step {
     Forward,
     /// Passed on in other words.
     Replace(Vec<u8>),
@@ -143,6 +143,11 @@ impl Session {
         }
         let Some(front) = link.expects.front() else { return Err(out_of_turn()) };
         let client = front.owner == Owner::Client;
+        let described = match front.what {
+            Await::DescribeStatement(id) => id,
+            _ => None,
+        };
+        let owner = front.owner;
         let (fits, last) = fits(head.tag, &front.what);
         if !fits {
             return Err(out_of_turn());
@@ -154,6 +159,11 @@ impl Session {
             (tag::DATA_ROW, Owner::Inventory) => {
                 if let Some(answer) = eight_bytes(body) {
                     self.take_inventory(link, answer);
+                }
+            }
+            (tag::PARAMETER_DESCRIPTION | tag::ROW_DESCRIPTION | tag::NO_DATA, _) => {
+                if let Some(id) = described {
+                    self.take_description(link, id, owner, head, body);
                 }
             }
             (tag::COPY_IN, _) => self.take_copy_in(link),
@@ -247,8 +257,8 @@ impl Session {
         let owner = link.expects.front().map_or(Owner::Client, |front| front.owner);
         let step = match owner {
             Owner::Prelude => {
-                let message = fields.map(|f| f.message.into_owned()).unwrap_or_default();
-                self.prelude_error = Some(message);
+                let message = fields.as_ref().map(|f| f.message.clone().into_owned());
+                self.take_prelude_error(link, code, message.unwrap_or_default(), body);
                 Step::Drop
             }
             Owner::Capture => {
@@ -271,7 +281,7 @@ impl Session {
             Owner::Fail => {
                 self.exchange.failed = true;
                 self.exchange.answered = true;
-                let refusal = self.exchange.refusal.take();
+                let refusal = self.exchange.refusal.clone();
                 refusal.map_or(Step::Drop, |error| Step::Replace(error.into()))
             }
             Owner::Restore => {
@@ -307,9 +317,9 @@ impl Session {
     /// Whoever else has prepared the statements of this exchange must do so again.
     fn outdate(&self) {
         let uses = &self.exchange.uses;
-        for (prepared, _) in uses {
-            let own = uses.iter().find(|(it, own)| it.id == prepared.id && own.is_some());
-            prepared.outdate(own.and_then(|(_, own)| *own));
+        for Use { prepared, .. } in uses {
+            let own = uses.iter().find(|it| it.prepared.id == prepared.id && it.own.is_some());
+            prepared.outdate(own.and_then(|it| it.own));
         }
     }
 
@@ -328,9 +338,18 @@ impl Session {
         let name = number.and_then(|number| self.statements.name_of(StatementId(number)));
         let Some(name) = name else { return Step::Forward };
         let after = digits.get(end..).unwrap_or_default();
-        let words = [before, b"\"", name, after].concat();
-        let Ok(length) = u32::try_from(words.len() + 4) else { return Step::Forward };
-        Step::Replace([&[tag::ERROR][..], &length.to_be_bytes(), &words].concat())
+        message(&[before, b"\"", name, after].concat()).map_or(Step::Forward, Step::Replace)
+    }
+
+    /// An error that is told later; `None` if it is too long to be there as a whole.
+    pub(crate) fn whole_error(&self, body: &[u8]) -> Option<Vec<u8>> {
+        if !body.ends_with(b"\0\0") {
+            return None;
+        }
+        match self.in_the_clients_words(body) {
+            Step::Replace(error) => Some(error),
+            Step::Forward | Step::Drop | Step::Stop(_) => message(body),
+        }
     }
 
     fn take_client_error(&mut self, code: &str, outdated: bool) -> Step {
@@ -383,19 +402,7 @@ impl Session {
         link.skipping = false;
         link.status = status;
         match expect.owner {
-            Owner::Prelude => {
-                let wanted = self.prelude.take();
-                let result = match self.prelude_error.take() {
-                    None => {
-                        link.applied = wanted;
-                        link.stained = None;
-                        link.other_role = self.settings.have_role();
-                        Ok(())
-                    }
-                    Some(message) => Err(message),
-                };
-                return Ok(Step::Stop(Progress::Prelude(result)));
-            }
+            Owner::Prelude => return Ok(self.take_prelude_ready(link, &expect.what)),
             Owner::Client if self.exchange.readies_told < self.exchange.readies.len() => {
                 self.take_ready_between();
                 return Ok(Step::Forward);
@@ -512,6 +519,12 @@ impl Session {
     }
 }
 
+/// An error with this body.
+fn message(body: &[u8]) -> Option<Vec<u8>> {
+    let length = u32::try_from(body.len() + 4).ok()?;
+    Some([&[tag::ERROR][..], &length.to_be_bytes(), body].concat())
+}
+
 /// The first value of a row, if it has eight bytes.
 fn eight_bytes(body: &[u8]) -> Option<[u8; 8]> {
     let value = DataRow::decode(body).ok().and_then(|mut row| row.next()?.ok()?)?;
@@ -528,7 +541,9 @@ fn unasked(link: &Link) -> Step {
 /// Bytes of the body that must be there before the message is looked at.
 fn looked_at(head: Head) -> usize {
     match head.tag {
-        tag::ERROR | tag::PARAMETER_STATUS => LOOK_MAX,
+        tag::ERROR | tag::PARAMETER_STATUS | tag::ROW_DESCRIPTION | tag::PARAMETER_DESCRIPTION => {
+            LOOK_MAX
+        }
         tag::READY_FOR_QUERY | tag::COMMAND_COMPLETE => 64,
         // A captured position or an inventory: two bytes of columns, four of length, eight of value.
         tag::DATA_ROW => 14,
@@ -543,9 +558,9 @@ fn fits(message: u8, awaited: &Await) -> (bool, bool) {
         tag::PARSE_COMPLETE => (matches!(awaited, Await::Parse(_)), true),
         tag::BIND_COMPLETE => (*awaited == Await::Bind, true),
         tag::CLOSE_COMPLETE => (*awaited == Await::Close, true),
-        tag::PARAMETER_DESCRIPTION => (*awaited == Await::DescribeStatement, false),
+        tag::PARAMETER_DESCRIPTION => (matches!(awaited, Await::DescribeStatement(_)), false),
         tag::ROW_DESCRIPTION | tag::NO_DATA => match awaited {
-            Await::DescribeStatement | Await::DescribePortal => (true, true),
+            Await::DescribeStatement(_) | Await::DescribePortal => (true, true),
             Await::Query => (message == tag::ROW_DESCRIPTION, false),
             Await::Parse(_)
             | Await::Bind
@@ -592,7 +607,7 @@ fn is_outdated(code: &str, body: &[u8]) -> bool {
 }
 
 /// Errors that a replica gives for being a replica: the primary will not.
-fn is_replicas_own(code: &str) -> bool {
+pub(crate) fn is_replicas_own(code: &str) -> bool {
     matches!(
         code,
         "40001" | "40P01" // replay took away what the read needed

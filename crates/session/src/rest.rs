@@ -102,6 +102,7 @@ impl Session {
             over: _,
             last_decision,
             prelude: _,
+            describing: _,
             prelude_error: _,
             prelude_reports: _,
             turn,

@@ -5,6 +5,7 @@ use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::time::Duration;
 
+use crate::dispatch::Preluding;
 use crate::exchange::{Exchange, Op, Place};
 use crate::intent::Change;
 use crate::link::Link;
@@ -13,6 +14,7 @@ use crate::pinned::{Causes, Pinned};
 use crate::portal::Portals;
 use crate::scope::Scope;
 use crate::settings::Settings;
+use crate::shape::Describing;
 use crate::statement::Statements;
 
 /// Times that a read is sent at most, if servers go away under it.
@@ -95,8 +97,10 @@ pub struct Session {
     pub(crate) over: bool,
     /// Where its last statement that needed a server ran, and why there.
     pub(crate) last_decision: Option<Place>,
-    /// The settings that are being brought to a server, and its complaint.
-    pub(crate) prelude: Option<crate::settings::Fingerprint>,
+    /// What is being brought to a server, and its complaint.
+    pub(crate) prelude: Option<Preluding>,
+    /// A statement is being described.
+    pub(crate) describing: Option<Describing>,
     pub(crate) prelude_error: Option<String>,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
@@ -167,6 +171,7 @@ impl Session {
             over: false,
             last_decision: None,
             prelude: None,
+            describing: None,
             prelude_error: None,
             prelude_reports: Vec::new(),
             turn,
@@ -464,6 +469,9 @@ impl Session {
         exchange.asks_inventory = false;
         exchange.left = None;
         exchange.refusal = None;
+        exchange.refused.clear();
+        self.prelude = None;
+        self.prelude_error = None;
         self.phase = Phase::Gathering;
     }
 

@@ -8,6 +8,7 @@ use afterwrite_sql::{Command, Effect};
 use afterwrite_types::Position;
 
 use crate::intent::Intent;
+use crate::shape::Shape;
 
 /// A statement's number, the same for every client that prepares the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,10 +105,20 @@ pub trait Library {
     fn known_position(&self) -> Option<Position>;
 }
 
+/// A statement under a client's name for it.
+#[derive(Debug)]
+struct Named {
+    prepared: Arc<Prepared>,
+    /// The number of the Parse.
+    parse: u64,
+    /// What the client was told of it.
+    told: Option<Shape>,
+}
+
 /// The statements one client has prepared, by the names it gave them.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    named: BTreeMap<Box<[u8]>, (Arc<Prepared>, u64)>,
+    named: BTreeMap<Box<[u8]>, Named>,
     unnamed: Option<Arc<Prepared>>,
 }
 
@@ -125,7 +136,7 @@ impl Statements {
         } else if self.named.len() >= max && !self.named.contains_key(name) {
             return false;
         } else {
-            self.named.insert(name.into(), (prepared, parse));
+            self.named.insert(name.into(), Named { prepared, parse, told: None });
         }
         true
     }
@@ -146,18 +157,31 @@ impl Statements {
     pub(crate) fn find(&self, name: &[u8]) -> Option<&Arc<Prepared>> {
         match name {
             [] => self.unnamed.as_ref(),
-            name => self.named.get(name).map(|(prepared, _)| prepared),
+            name => self.named.get(name).map(|named| &named.prepared),
         }
     }
 
     /// Whether the client may expect columns that the schema does not give any more.
     pub(crate) fn is_outdated(&self, name: &[u8]) -> bool {
-        self.named.get(name).is_some_and(|(prepared, parse)| *parse < prepared.generation())
+        self.named.get(name).is_some_and(|named| named.parse < named.prepared.generation())
     }
 
     /// What the client calls the statement with this number.
     pub(crate) fn name_of(&self, id: StatementId) -> Option<&[u8]> {
-        self.named.iter().find(|(_, (prepared, _))| prepared.id == id).map(|(name, _)| &**name)
+        self.named.iter().find(|(_, named)| named.prepared.id == id).map(|(name, _)| &**name)
+    }
+
+    /// What the client was told of the statement.
+    pub(crate) fn told(&self, name: &[u8]) -> Option<Shape> {
+        self.named.get(name)?.told
+    }
+
+    /// Notes what the client has been told, where it had not been told before.
+    pub(crate) fn tell(&mut self, id: StatementId, shape: Shape) {
+        let untold = |named: &&mut Named| named.prepared.id == id && named.told.is_none();
+        for named in self.named.values_mut().filter(untold) {
+            named.told = Some(shape);
+        }
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {

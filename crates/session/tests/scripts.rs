@@ -207,6 +207,7 @@ fn replied(words: &str) -> Vec<u8> {
             "n" => server::no_data(&mut out),
             "t" => server::parameter_description(&mut out, &[]),
             "T" => server::row_description(&mut out, &[("v", 25)]),
+            "TT" => server::row_description(&mut out, &[("v", 25), ("w", 25)]),
             "D" => server::data_row(&mut out, &[Some(b"x")]),
             "C" => server::command_complete(&mut out, value),
             "Z" => server::ready(&mut out, value.as_bytes()[0]),
@@ -522,16 +523,16 @@ fn the_tail_of_a_copy_that_failed_is_dropped() {
 #[test]
 fn settings_follow_the_client() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
-    assert_eq!(rig.session.prelude(&one), None);
+    assert!(rig.session.prelude(&one).is_none());
     rig.run(&mut one, PRIMARY, &query("SET work_mem = '1MB'"), "C:SET Z:I CAPTURED:2000");
-    assert_eq!(rig.session.prelude(&one), None, "it has them already");
+    assert!(rig.session.prelude(&one).is_none(), "it has them already");
     let prelude = rig.session.prelude(&two).unwrap();
     let mut out = Vec::new();
     rig.session.send_prelude(prelude, &mut two, &mut out);
     assert_eq!(sent(&out), "Q[RESET ALL; SET work_mem = '1MB']");
     let (seen, progress) = rig.answer(&mut two, "C:RESET C:SET Z:I");
     assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
-    assert_eq!(rig.session.prelude(&two), None);
+    assert!(rig.session.prelude(&two).is_none());
     assert!(Rig::new().session.prelude(&two).is_some(), "the next client does not want them");
 }
 
@@ -568,7 +569,7 @@ fn a_reset_comes_back_to_the_clients_own_login() {
             "C:RESET Z:I CAPTURED:2000"
         };
         assert_eq!(rig.answer(&mut primary, replies).0, "CZI", "the client sees only its own");
-        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert!(rig.session.prelude(&primary).is_none(), "{sql}");
     }
 }
 
@@ -1052,14 +1053,14 @@ fn a_connection_whose_statements_were_dropped_unseen_is_retired() {
 fn settings_made_by_unread_code_are_reset_for_others_only() {
     let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
     rig.run(&mut primary, PRIMARY, &query("CALL p()"), "C:CALL Z:I CAPTURED:2000 1 LEFT:0/2");
-    assert_eq!(rig.session.prelude(&primary), None);
+    assert!(rig.session.prelude(&primary).is_none());
     let prelude = other.session.prelude(&primary).unwrap();
     let mut out = Vec::new();
     other.session.send_prelude(prelude, &mut primary, &mut out);
     assert_eq!(sent(&out), "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]");
     other.answer(&mut primary, "C:SET C:RESET C:RESET Z:I");
-    assert_eq!(other.session.prelude(&primary), None);
-    assert_eq!(rig.session.prelude(&primary), None, "and it is as new for the first one");
+    assert!(other.session.prelude(&primary).is_none());
+    assert!(rig.session.prelude(&primary).is_none(), "and it is as new for the first one");
 }
 
 #[test]
@@ -1067,7 +1068,7 @@ fn a_role_follows_the_client_and_nobody_else() {
     let (mut rig, mut one, two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
     rig.run(&mut one, PRIMARY, &query("SET ROLE clerk"), "C:SET Z:I CAPTURED:2000");
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&one), None);
+    assert!(rig.session.prelude(&one).is_none());
     let mut out = Vec::new();
     let mut two = two;
     let prelude = rig.session.prelude(&two).unwrap();
@@ -1090,7 +1091,7 @@ fn settings_of_a_pinned_client_stay_where_they_are() {
     let replies = "C:BEGIN C:SET C:COMMIT Z:I";
     rig.run(&mut primary, PRIMARY, &query("BEGIN; SET a.b = 1; COMMIT"), replies);
     assert_eq!(pinned(&rig), "other");
-    assert_eq!(rig.session.prelude(&primary), None, "only the server knows them");
+    assert!(rig.session.prelude(&primary).is_none(), "only the server knows them");
     rig.run(&mut primary, PRIMARY, &query("RESET ALL"), "C:RESET Z:I CAPTURED:2000");
     assert_eq!(rig.session.pinned(), None);
 }
@@ -1235,7 +1236,7 @@ fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
     let (seen, progress) = rig.answer(&mut primary, "C:DISCARD Z:I");
     assert_eq!((seen.as_str(), progress), ("", Progress::Reset(true)));
     assert!(primary.is_idle() && primary.retired().is_none() && primary.prepared_len() == 0);
-    assert_eq!(Rig::new().session.prelude(&primary), None);
+    assert!(Rig::new().session.prelude(&primary).is_none());
 }
 
 #[test]
@@ -1405,7 +1406,7 @@ fn what_is_bound_counts_once_it_is_executed() {
         client::sync(&mut batch);
         let (sent, _) = rig.run(&mut primary, PRIMARY, &batch, "1 2 Z:I");
         assert_eq!(sent, "P() B() S", "{sql}");
-        assert_eq!(rig.session.prelude(&primary), None, "{sql}");
+        assert!(rig.session.prelude(&primary).is_none(), "{sql}");
         assert_eq!(rig.session.pinned(), None, "{sql}");
     }
     let (sent, _) = rig.run(&mut primary, PRIMARY, &bound("s"), written);
@@ -1470,7 +1471,7 @@ fn settings_changed_in_a_string_of_several_statements_follow_the_client() {
         "C:SET T D C:SELECT C:SET C:RESET C:SET Z:I CAPTURED:2000",
     );
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&primary), None, "they are there");
+    assert!(rig.session.prelude(&primary).is_none(), "they are there");
     let expected = "Q[RESET ALL; SET a.b = 3; SET a.c = 2]";
     assert_eq!(brought(&mut rig, &mut link(Role::Replica)), expected);
 
@@ -1487,7 +1488,7 @@ fn what_a_drivers_pool_resets_neither_pins_nor_is_undone() {
     rig.run(&mut primary, PRIMARY, &query("SET a.b = 1"), "C:SET Z:I CAPTURED:2000");
     rig.run(&mut primary, PRIMARY, &query(reset), replies);
     assert_eq!(rig.session.pinned(), None);
-    assert_eq!(rig.session.prelude(&primary), None, "it is as new");
+    assert!(rig.session.prelude(&primary).is_none(), "it is as new");
     assert_eq!(rig.session.settings().fingerprint(), Settings::default().fingerprint());
 }
 
@@ -1511,4 +1512,59 @@ fn behind_a_reset_among_others_the_login_comes_back_too() {
     let (seen, progress) = rig.answer(&mut primary, "T D C:SELECT Z:I");
     assert_eq!(seen, "ZI");
     assert!(matches!(progress, Progress::Done(_)));
+}
+
+/// Parse, Describe, Sync.
+fn described(name: &str, sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::parse(&mut out, name, sql, &[]);
+    client::describe(&mut out, b'S', name);
+    client::sync(&mut out);
+    out
+}
+
+#[test]
+fn columns_that_the_client_was_not_told_of_are_refused() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
+    rig.run(&mut one, REPLICA, &described("s", "SELECT * FROM t"), "1 t T Z:I");
+    rig.request(&bound("s"));
+    assert!(rig.session.prelude(&one).is_none(), "it has just told them");
+    let again = "P(_afterwrite_1) D S";
+    for (told, expected) in [("TT", "EZI"), ("T", "2DCZI")] {
+        let prelude = rig.session.prelude(&two).unwrap();
+        let mut out = Vec::new();
+        rig.session.send_prelude(prelude, &mut two, &mut out);
+        assert!(sent(&out).ends_with(again), "{}", sent(&out));
+        let closed = if told == "T" { "3" } else { "" };
+        let (seen, progress) = rig.answer(&mut two, &format!("{closed} 1 t {told} Z:I"));
+        assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
+        let sent = rig.send(&mut two, REPLICA);
+        let (replies, refused) = if told == "TT" {
+            ("E:42601 Z:I", "P(_afterwrite_refused) E S")
+        } else {
+            ("2 D C:SELECT Z:I", "B(_afterwrite_1) E S")
+        };
+        assert_eq!(sent, refused);
+        assert_eq!(rig.answer(&mut two, replies).0, expected, "{told}");
+        rig.request(&bound("s"));
+    }
+    assert!(rig.session.prelude(&two).is_none(), "both servers tell the same");
+}
+
+#[test]
+fn what_cannot_be_prepared_elsewhere_fails_where_it_is_used() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &described("s", "INSERT INTO t VALUES (1)"), "1 t n Z:I");
+    rig.run(&mut two, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    assert_eq!(rig.request(&bound("s")).route, Route::Held);
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    let (_, progress) = rig.answer(&mut two, "E:42P01 Z:E");
+    assert_eq!(progress, Progress::Prelude(Ok(())));
+    assert_eq!(rig.send(&mut two, PRIMARY), "P(_afterwrite_refused) E S");
+    let bytes = replied("E:25P02 Z:E");
+    let (out, asked) = (&mut rig.outbox, &mut rig.asked);
+    rig.session.relay(&mut two, &bytes, &rig.sequence, out, asked).unwrap();
+    let text = String::from_utf8_lossy(&rig.outbox).into_owned();
+    assert!(text.contains("42P01") && !text.contains("25P02"), "{text}");
 }

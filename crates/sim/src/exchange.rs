@@ -19,6 +19,13 @@ const LINGER: u64 = 100_000;
 /// Between two looks at replicas that have replayed the floor and may not be used.
 const PAUSE: u64 = 500;
 
+/// What came of preparing a server connection for an exchange.
+enum Brought {
+    All,
+    Refused(Report),
+    Lost,
+}
+
 /// What came of running an exchange.
 enum Ran {
     Done,
@@ -191,10 +198,14 @@ impl Client {
 
     /// Runs the exchange on the connection that is held.
     async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
-        if let Some(report) = self.bring_settings(place).await? {
-            self.drop_link();
-            self.session.refuse(&report, &mut self.outbox);
-            return Ok(Ran::Done);
+        match self.bring(place).await? {
+            Brought::All => {}
+            Brought::Refused(report) => {
+                self.drop_link();
+                self.session.refuse(&report, &mut self.outbox);
+                return Ok(Ran::Done);
+            }
+            Brought::Lost => return self.lose_link(None),
         }
         let mark = self.mark(request);
         self.dispatch(place);
@@ -209,20 +220,21 @@ impl Client {
         self.conclude(pumped, mark)
     }
 
-    /// Sees to it that the server has the client's settings; gives back why not.
-    async fn bring_settings(&mut self, place: Place) -> Result<Option<Report>, End> {
-        let Some(link) = self.link.as_mut() else { return Ok(None) };
-        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(None) };
+    /// Sees to it that the server has the client's settings, and its statements as the
+    /// client knows them.
+    async fn bring(&mut self, place: Place) -> Result<Brought, End> {
+        let Some(link) = self.link.as_mut() else { return Ok(Brought::All) };
+        let Some(prelude) = self.session.prelude(&link.link) else { return Ok(Brought::All) };
         self.session.send_prelude(prelude, &mut link.link, &mut self.upstream);
         match self.pump(place).await {
             Pumped::Progress(Progress::Prelude(Ok(()))) => {
                 self.session.take_prelude_reports();
-                Ok(None)
+                Ok(Brought::All)
             }
             Pumped::Progress(Progress::Prelude(Err(message))) => {
-                Ok(Some(Report::error("22023", message)))
+                Ok(Brought::Refused(Report::error("22023", message)))
             }
-            Pumped::Lost => Ok(Some(Report::error("08006", "lost before it was sent"))),
+            Pumped::Lost => Ok(Brought::Lost),
             Pumped::Fault(report) => Err(End::Fatal(report)),
             Pumped::Progress(_) | Pumped::Gone => Err(End::Left),
         }

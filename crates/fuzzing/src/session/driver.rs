@@ -459,9 +459,8 @@ impl<'a> World<'a> {
                 Pumped::Progress(Progress::Prelude(Ok(()))) => {
                     self.session.take_prelude_reports();
                 }
-                Pumped::Progress(Progress::Prelude(Err(_))) | Pumped::Lost
-                    if self.manners == Manners::Bad =>
-                {
+                Pumped::Lost if self.manners == Manners::Bad => return self.lose(),
+                Pumped::Progress(Progress::Prelude(Err(_))) if self.manners == Manners::Bad => {
                     self.drop_connection();
                     self.session.refuse(&Report::error("22023", "no"), &mut self.outbox);
                     return Ok(Ran::Done);

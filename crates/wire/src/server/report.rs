@@ -45,6 +45,8 @@ pub struct Report {
     pub detail: Option<String>,
     /// What to do about it: whole sentences.
     pub hint: Option<String>,
+    /// The routine of the server that a driver knows the error by.
+    pub routine: Option<&'static str>,
 }
 
 impl Report {
@@ -75,7 +77,7 @@ impl Report {
         message: impl Into<String>,
     ) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { severity, code, message, detail: None, hint: None }
+        Self { severity, code, message, detail: None, hint: None, routine: None }
     }
 
     /// Adds a detail.
@@ -92,6 +94,13 @@ impl Report {
         self
     }
 
+    /// Names the routine of the server that reports the same.
+    #[must_use]
+    pub fn routine(mut self, routine: &'static str) -> Self {
+        self.routine = Some(routine);
+        self
+    }
+
     pub(super) fn append(&self, message: Message<'_>) {
         let severity = self.severity.as_str();
         let fields = [
@@ -101,6 +110,7 @@ impl Report {
             (b'M', Some(self.message.as_str())),
             (b'D', self.detail.as_deref()),
             (b'H', self.hint.as_deref()),
+            (b'R', self.routine),
         ];
         let sent = fields.into_iter().filter_map(|(field, text)| Some((field, text?)));
         message.each(sent, |m, (field, text)| m.u8(field).cstr(&sayable(text))).u8(0).finish();
