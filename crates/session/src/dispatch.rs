@@ -6,14 +6,12 @@ use afterwrite_types::{Role, Sequence};
 use afterwrite_wire::client::{self, Bind, PORTAL, STATEMENT};
 use afterwrite_wire::frame;
 use afterwrite_wire::server;
-use smallvec::SmallVec;
 
-use crate::exchange::{Op, Place, Span, Use};
+use crate::exchange::{Op, Place, Span};
 use crate::intent::Transaction;
 use crate::link::{Await, CAPTURE_NAME, CAPTURE_SQL, Link, Owner, Say, Unnamed};
 use crate::mode::{Mode, Sequences, SessionId};
 use crate::session::{Phase, Session};
-use crate::settings::Fingerprint;
 use crate::statement::Prepared;
 
 /// The statement that has sequences forgotten, and its portal.
@@ -30,86 +28,7 @@ pub struct Dispatch<'a> {
     pub sequence: &'a Sequence,
 }
 
-/// What must be done on a connection before the client's own is sent there.
-#[derive(Clone, Debug)]
-pub struct Prelude {
-    /// SQL that brings the client's settings.
-    settings: Option<(String, Fingerprint)>,
-    /// Statements that the server must tell of.
-    statements: SmallVec<[Arc<Prepared>; 1]>,
-}
-
-/// A prelude that is under way.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Preluding {
-    /// The settings that it brings.
-    pub(crate) settings: Option<Fingerprint>,
-}
-
 impl Session {
-    /// What must be sent first so that `link` has this client's settings, and the
-    /// statements that it uses as it was told of them.
-    pub fn prelude(&self, link: &Link) -> Option<Prelude> {
-        let (settings, statements) = (self.settings_for(link), self.statements_for(link));
-        (settings.is_some() || !statements.is_empty()).then_some(Prelude { settings, statements })
-    }
-
-    /// Statements of which the server behind `link` has not told what the client was told.
-    fn statements_for(&self, link: &Link) -> SmallVec<[Arc<Prepared>; 1]> {
-        let mut statements = SmallVec::<[Arc<Prepared>; 1]>::new();
-        if self.phase != Phase::Gathering || link.status == server::FAILED {
-            return statements;
-        }
-        for Use { prepared, told, .. } in &self.exchange.uses {
-            let differs = told.is_some() && link.shape(prepared.id, prepared.generation()) != *told;
-            if differs && !statements.iter().any(|known| known.id == prepared.id) {
-                statements.push(Arc::clone(prepared));
-            }
-        }
-        statements
-    }
-
-    /// On a connection that stays with the client there is nothing to bring: its settings
-    /// are there, also those that only the server knows.
-    fn settings_for(&self, link: &Link) -> Option<(String, Fingerprint)> {
-        let wanted = self.settings.fingerprint();
-        let strange = link.stained.is_some_and(|session| session != self.id);
-        if self.holds || link.status != server::IDLE || link.applied == Some(wanted) && !strange {
-            return None;
-        }
-        let sql = self.settings.script(link.other_role || link.stained.is_some());
-        Some((sql, wanted))
-    }
-
-    /// Writes the prelude; its replies end in `Progress::Prelude`.
-    pub fn send_prelude(&mut self, prelude: Prelude, link: &mut Link, out: &mut Vec<u8>) {
-        let mut settings = None;
-        if let Some((sql, fingerprint)) = prelude.settings {
-            client::query(out, &sql);
-            // As every simple query, it ends the server's unnamed statement.
-            link.unnamed = Unnamed::Unknown;
-            link.expect(Await::Query, Owner::Prelude);
-            // RESET ALL and SET may have run half: until "ready" nothing is known.
-            link.applied = None;
-            settings = Some(fingerprint);
-        }
-        for prepared in &prelude.statements {
-            if link.has(prepared.id) {
-                // Its plan has other columns, or nobody knows which.
-                link.unlearn(prepared.id);
-                client::close(out, STATEMENT, prepared.name.as_bytes());
-                link.expect(Await::Close, Owner::Evict);
-            }
-            prepare(prepared, link, Owner::Prelude, out);
-            client::describe(out, STATEMENT, prepared.name.as_bytes());
-            link.expect(Await::DescribeStatement(Some(prepared.id)), Owner::Prelude);
-            // Each by itself: an error in one says nothing of the next.
-            client::sync(out);
-            link.expect(Await::Sync, Owner::Prelude);
-        }
-        self.prelude = Some(Preluding { settings });
-    }
-
     /// Writes the gathered messages for the server behind `link`.
     ///
     /// `inbox` begins with the exchange's first byte, as for `gather`.
@@ -460,7 +379,7 @@ fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
     }
 }
 
-fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
+pub(crate) fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
     if let Some(evicted) = link.learn(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, format!("_afterwrite_{:x}", evicted.0));
         link.expect(Await::Close, Owner::Evict);

@@ -158,6 +158,15 @@ impl Intent {
         })
     }
 
+    /// Whether it puts something in the place of the role that the client has set.
+    pub(crate) fn replaces_role(&self) -> bool {
+        self.changes.iter().any(|change| match change {
+            Change::Set(name) | Change::Reset(name) => crate::settings::is_role(name),
+            Change::DiscardAll => true,
+            Change::ResetAll => false,
+        })
+    }
+
     /// Whether it can run twice without anyone noticing: it only reads, or only
     /// opens a read-only transaction.
     pub fn is_harmless(&self) -> bool {

@@ -39,7 +39,7 @@ mod shape;
 mod statement;
 
 pub use command::{Answer, answer};
-pub use dispatch::{Dispatch, Prelude};
+pub use dispatch::Dispatch;
 pub use exchange::{Place, Request, Route};
 pub use fault::{ClientFault, ServerFault};
 pub use gather::Gathered;
@@ -49,6 +49,7 @@ pub use leave::Leave;
 pub use link::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 pub use mode::Mode;
 pub use pinned::{Causes, Pinned};
+pub use prelude::Prelude;
 pub use relay::{Progress, Relayed};
 pub use rest::Resting;
 pub use scope::Scope;

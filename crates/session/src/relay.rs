@@ -402,7 +402,9 @@ impl Session {
         link.skipping = false;
         link.status = status;
         match expect.owner {
-            Owner::Prelude => return Ok(self.take_prelude_ready(link, &expect.what)),
+            Owner::Prelude => {
+                return Ok(self.take_prelude_ready(link, &expect.what, out, upstream));
+            }
             Owner::Client if self.exchange.readies_told < self.exchange.readies.len() => {
                 self.take_ready_between();
                 return Ok(Step::Forward);

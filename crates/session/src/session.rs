@@ -5,13 +5,13 @@ use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::time::Duration;
 
-use crate::dispatch::Preluding;
 use crate::exchange::{Exchange, Op, Place};
 use crate::intent::Change;
 use crate::link::Link;
 use crate::mode::{Mode, SessionId};
 use crate::pinned::{Causes, Pinned};
 use crate::portal::Portals;
+use crate::prelude::{Complaint, Preluding};
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::shape::Describing;
@@ -101,7 +101,9 @@ pub struct Session {
     pub(crate) prelude: Option<Preluding>,
     /// A statement is being described.
     pub(crate) describing: Option<Describing>,
-    pub(crate) prelude_error: Option<String>,
+    pub(crate) prelude_error: Option<Complaint>,
+    /// The role that the client has set is refused by servers.
+    pub(crate) role_refused: bool,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
 }
@@ -173,6 +175,7 @@ impl Session {
             prelude: None,
             describing: None,
             prelude_error: None,
+            role_refused: false,
             prelude_reports: Vec::new(),
             turn,
         }

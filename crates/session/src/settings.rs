@@ -1,7 +1,6 @@
 //! Settings that follow a client from server to server.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::intent::Change;
@@ -94,19 +93,47 @@ impl Settings {
     /// SQL that brings a server connection with any settings to these. `RESET ALL`
     /// leaves the role as it is; `other_role` says that it may be another's.
     pub fn script(&self, other_role: bool) -> String {
-        let mut script = String::new();
+        let parts: Vec<_> = self.parts(other_role).into_iter().map(|(_, sql)| sql).collect();
+        parts.join("; ")
+    }
+
+    /// The same for who is about to change the role, which is left as it was at login.
+    pub(crate) fn script_without_role(&self) -> String {
+        let parts = self.parts(true).into_iter().filter(|(name, _)| !is_role(name));
+        parts.map(|(_, sql)| sql).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The statements of the script, and which setting each brings: none, if it resets.
+    pub(crate) fn parts(&self, other_role: bool) -> Vec<(&str, &str)> {
+        let mut parts = Vec::with_capacity(self.current.len() + 3);
         if other_role {
-            script.push_str("SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; ");
+            parts.push(("", "SET SESSION AUTHORIZATION DEFAULT"));
+            parts.push(("", "RESET ROLE"));
         }
-        script.push_str("RESET ALL");
+        parts.push(("", "RESET ALL"));
         // The role last: it may not be allowed to set the rest.
         let rest = self.current.iter().filter(|(name, _)| !is_role(name));
-        let roles = [SESSION_AUTHORIZATION, ROLE];
-        let roles = roles.iter().filter_map(|name| self.current.get(*name));
-        for statement in rest.map(|(_, statement)| statement).chain(roles) {
-            let _ = write!(script, "; {statement}");
+        parts.extend(rest.map(|(name, statement)| (name.as_str(), statement.as_str())));
+        for name in [SESSION_AUTHORIZATION, ROLE] {
+            parts.extend(self.current.get(name).map(|statement| (name, statement.as_str())));
         }
-        script
+        parts
+    }
+
+    /// Gives up what the client has set, since servers refuse it now. `false` if nothing
+    /// can be given up: it is who statements run as, or was asked for at login.
+    pub(crate) fn give_up(&mut self, name: &str) -> bool {
+        let set = self.current.get(name);
+        if is_role(name) || set.is_none() || set == self.startup.get(name) {
+            return false;
+        }
+        self.reset(name);
+        true
+    }
+
+    /// The statement that sets it.
+    pub(crate) fn statement(&self, name: &str) -> Option<&str> {
+        self.current.get(name).map(String::as_str)
     }
 
     /// SQL that brings back what the login asked for, where these changes have undone it.

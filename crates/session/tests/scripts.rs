@@ -1568,3 +1568,44 @@ fn what_cannot_be_prepared_elsewhere_fails_where_it_is_used() {
     let text = String::from_utf8_lossy(&rig.outbox).into_owned();
     assert!(text.contains("42P01") && !text.contains("25P02"), "{text}");
 }
+
+#[test]
+fn a_setting_that_servers_refuse_later_is_given_up_with_a_warning() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &query("SET x.a = 1; SET x.b = 2"), "C:SET C:SET Z:I CAPTURED:2000");
+    rig.request(&query("UPDATE t SET v = 1"));
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    assert_eq!(rig.answer(&mut two, "E:22023 Z:I"), (String::new(), Progress::More));
+    let trials = sent(&std::mem::take(&mut rig.asked));
+    assert!(trials.ends_with("Q[RESET ALL] Q[SET x.a = 1] Q[SET x.b = 2]"), "{trials}");
+    let replies = "C:SET Z:I C:RESET Z:I C:RESET Z:I E:22023 Z:I C:SET Z:I";
+    let (seen, progress) = rig.answer(&mut two, replies);
+    assert_eq!((seen.as_str(), progress), ("N", Progress::Prelude(Ok(()))));
+    assert!(rig.session.prelude(&two).is_none(), "it has the rest");
+    let mut three = link(Role::Replica);
+    assert_eq!(brought(&mut rig, &mut three), "Q[RESET ALL; SET x.b = 2]");
+}
+
+#[test]
+fn a_role_that_servers_refuse_later_is_never_given_up_but_by_the_client() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
+    rig.run(&mut one, PRIMARY, &query("SET ROLE clerk"), "C:SET Z:I CAPTURED:2000");
+    rig.request(&query("UPDATE t SET v = 1"));
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, "E:22023 Z:I");
+    let (seen, progress) = rig.answer(&mut two, "C:SET Z:I C:RESET Z:I C:RESET Z:I E:22023 Z:I");
+    assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Err("no".into()))));
+    rig.session.refuse(&Report::error("22023", "no"), &mut rig.outbox);
+    rig.outbox.clear();
+
+    let mut three = link(Role::Primary);
+    rig.request(&query("RESET ROLE"));
+    let expected = "Q[SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL]";
+    assert_eq!(brought(&mut rig, &mut three), expected);
+    rig.send(&mut three, PRIMARY);
+    assert_eq!(rig.answer(&mut three, "C:RESET Z:I CAPTURED:2000").0, "CZI");
+    assert!(rig.session.prelude(&three).is_none());
+    assert!(rig.session.prelude(&link(Role::Primary)).is_none(), "nothing is left to bring");
+}
