@@ -142,6 +142,8 @@ pub(crate) struct Exchange {
     pub(crate) intent: Intent,
     /// The text of each statement that changes a setting, in the order of the changes.
     pub(crate) setting_texts: Vec<String>,
+    /// What the server has reported of `DateStyle`.
+    pub(crate) date_style: Option<Box<str>>,
     /// Bytes of the client's that belong to it and were looked at.
     pub(crate) scanned: usize,
     /// It ended with a `Query`, a `FunctionCall` or a `Sync`.

@@ -1,5 +1,7 @@
 //! Takes up what an exchange has changed: the transaction, the settings, the pins.
 
+use std::borrow::Cow;
+
 use afterwrite_sql::Pin;
 use afterwrite_types::{Role, Sequence};
 use afterwrite_wire::server::{IDLE, IN_TRANSACTION};
@@ -9,6 +11,7 @@ use crate::intent::{Change, Transaction};
 use crate::link::Link;
 use crate::pinned::{Causes, Pinned};
 use crate::session::{Open, Session};
+use crate::settings::{DATE_STYLE, setting};
 
 impl Session {
     pub(crate) fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
@@ -48,10 +51,11 @@ impl Session {
             self.noted.insert(Pin::Other);
         } else {
             for (change, text) in changes.iter().zip(&exchange.setting_texts) {
+                let Some(text) = followed_text(change, text, exchange) else { continue };
                 if opens {
-                    self.open.changes.push((change.clone(), text.clone()));
+                    self.open.changes.push((change.clone(), text.into_owned()));
                 } else {
-                    self.apply(change, text);
+                    self.apply(change, &text);
                 }
             }
         }
@@ -198,6 +202,24 @@ impl Session {
             Change::Reset(name) => self.settings.reset(name),
             Change::ResetAll => self.settings.reset_all(),
             Change::DiscardAll => self.settings.discard_all(),
+        }
+    }
+}
+
+/// The statement that brings about the same change anywhere: the client's own, if it does
+/// not build on what was set before. `None` if nothing has changed.
+fn followed_text<'a>(change: &Change, text: &'a str, exchange: &Exchange) -> Option<Cow<'a, str>> {
+    match change {
+        Change::Set(name) if name == DATE_STYLE => {
+            match exchange.date_style.as_deref() {
+                Some(value) => Some(setting(DATE_STYLE, value).into()),
+                None if exchange.intent.changes.len() == 1 => None,
+                // As before, but that may have been changed before it, too.
+                None => Some(text.into()),
+            }
+        }
+        Change::Set(_) | Change::Reset(_) | Change::ResetAll | Change::DiscardAll => {
+            Some(text.into())
         }
     }
 }

@@ -121,15 +121,14 @@ impl Session {
         message: String,
         body: &[u8],
     ) {
-        match link.expects.front().map(|front| &front.what) {
-            Some(Await::Parse(Some(id)) | Await::DescribeStatement(Some(id))) => {
-                self.take_refused(*id, code, body, link.status);
-            }
-            _ => {
-                let lasting = matches!(code.get(..2), Some("22" | "42" | "55" | "0A"));
-                self.prelude_error = Some(Complaint { message, lasting });
-            }
+        if let Some(Await::Parse(Some(id)) | Await::DescribeStatement(Some(id))) =
+            link.expects.front().map(|front| &front.what)
+        {
+            self.take_refused(*id, code, body, link.status);
+            return;
         }
+        let lasting = matches!(code.get(..2), Some("22" | "42" | "55" | "0A"));
+        self.prelude_error = Some(Complaint { message, lasting });
     }
 
     fn take_refused(&mut self, id: StatementId, code: &str, body: &[u8], status: u8) {

@@ -14,6 +14,7 @@ use crate::intent::Transaction;
 use crate::link::{Await, Expect, Link, Owner, Say};
 use crate::mode::Mode;
 use crate::session::{Outcome, Phase, Session};
+use crate::settings::DATE_STYLE;
 use crate::statement::StatementId;
 
 /// Bytes of a message's body that must be there before it is looked at.
@@ -190,6 +191,8 @@ impl Session {
             self.parameter(name, value);
             if self.prelude.is_some() {
                 self.prelude_reports.push((name.to_owned(), value.to_owned()));
+            } else if name.eq_ignore_ascii_case(DATE_STYLE) {
+                self.exchange.date_style = Some(value.into());
             }
         }
         unasked(link)

@@ -473,6 +473,7 @@ impl Session {
         exchange.left = None;
         exchange.refusal = None;
         exchange.refused.clear();
+        exchange.date_style = None;
         self.prelude = None;
         self.prelude_error = None;
         self.phase = Phase::Gathering;

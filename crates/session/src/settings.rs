@@ -26,12 +26,7 @@ impl Settings {
             .into_iter()
             .map(|(name, value)| {
                 let name = name.to_ascii_lowercase();
-                // Not SET, which takes 'a, b' for the name of one schema.
-                let statement = format!(
-                    "SELECT pg_catalog.set_config({}, {}, false)",
-                    literal(&name),
-                    literal(&value)
-                );
+                let statement = setting(&name, &value);
                 (name, statement)
             })
             .collect();
@@ -172,12 +167,20 @@ impl Settings {
     }
 }
 
+/// `SET datestyle` changes only the part that it names, and keeps the other.
+pub(crate) const DATE_STYLE: &str = "datestyle";
+
 const ROLE: &str = "role";
 const SESSION_AUTHORIZATION: &str = "session_authorization";
 
 /// Whether a setting is who statements run as.
 pub(crate) fn is_role(name: &str) -> bool {
     matches!(name, ROLE | SESSION_AUTHORIZATION)
+}
+
+/// The statement that sets this value. Not SET, which takes 'a, b' for the name of one schema.
+pub(crate) fn setting(name: &str, value: &str) -> String {
+    format!("SELECT pg_catalog.set_config({}, {}, false)", literal(name), literal(value))
 }
 
 /// A string literal that means the same whatever `standard_conforming_strings` is.

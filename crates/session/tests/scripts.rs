@@ -211,6 +211,8 @@ fn replied(words: &str) -> Vec<u8> {
             "D" => server::data_row(&mut out, &[Some(b"x")]),
             "C" => server::command_complete(&mut out, value),
             "Z" => server::ready(&mut out, value.as_bytes()[0]),
+            // The rest of the word is what the server reports of DateStyle.
+            "S" => server::parameter_status(&mut out, "DateStyle", &value.replace('+', ", ")),
             "G" => out.extend_from_slice(b"G\0\0\0\x07\0\0\0"),
             "E" => server::error(&mut out, &Report::error(value.to_owned(), "no")),
             // What is left, and how many statements are prepared; the first time behind "1".
@@ -1608,4 +1610,23 @@ fn a_role_that_servers_refuse_later_is_never_given_up_but_by_the_client() {
     assert_eq!(rig.answer(&mut three, "C:RESET Z:I CAPTURED:2000").0, "CZI");
     assert!(rig.session.prelude(&three).is_none());
     assert!(rig.session.prelude(&link(Role::Primary)).is_none(), "nothing is left to bring");
+}
+
+#[test]
+fn what_a_setting_builds_on_follows_too() {
+    let mut rig = Rig::with_login("DateStyle", "Postgres, MDY");
+    let mut primary = link(Role::Primary);
+    let login = "SELECT pg_catalog.set_config('datestyle', 'Postgres, MDY', false)";
+    assert_eq!(brought(&mut rig, &mut primary), format!("Q[RESET ALL; {login}]"));
+    let same = query("SET datestyle TO mdy");
+    rig.run(&mut primary, PRIMARY, &same, "C:SET Z:I CAPTURED:2000");
+    assert!(rig.session.prelude(&primary).is_none());
+    let mut other = link(Role::Replica);
+    assert_eq!(brought(&mut rig, &mut other), format!("Q[RESET ALL; {login}]"));
+    let reports = "C:SET S:Postgres+DMY Z:I CAPTURED:2000";
+    assert_eq!(rig.run(&mut primary, PRIMARY, &query("SET datestyle TO dmy"), reports).1, "CSZI");
+    assert_eq!(
+        brought(&mut rig, &mut other),
+        format!("Q[RESET ALL; {}]", login.replace("MDY", "DMY"))
+    );
 }
