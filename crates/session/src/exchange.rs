@@ -160,6 +160,10 @@ pub(crate) struct Exchange {
     pub(crate) needs_server: bool,
     /// A Flush stood in it before anything was executed.
     pub(crate) flushed: bool,
+    /// Something in it is only on the server that it was sent to: a portal, say.
+    pub(crate) tied: bool,
+    /// The client leaves the server before its Sync has come.
+    pub(crate) parts: bool,
     /// Names that were given to statements, and how many of those are confirmed.
     pub(crate) parsed: SmallVec<[Box<[u8]>; 1]>,
     pub(crate) parsed_ok: usize,

@@ -187,6 +187,7 @@ impl Session {
         if !matches!(op, Op::Say(_) | Op::Sync(_) | Op::Flush(_)) {
             self.exchange.needs_server = true;
         }
+        self.exchange.tied |= !is_known_everywhere(&op);
         self.exchange.ops.push(op);
     }
 
@@ -647,6 +648,29 @@ impl Session {
         };
         let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
         Request { route, may_write }
+    }
+}
+
+/// Whether a message leaves nothing on its server that the next one would lack.
+fn is_known_everywhere(op: &Op) -> bool {
+    match op {
+        Op::Parse { .. }
+        | Op::DescribeStatement { prepared: Some(_), .. }
+        | Op::Flush(_)
+        | Op::Say(Say::ParseComplete | Say::CloseComplete) => true,
+        Op::Query(_)
+        | Op::FunctionCall(_)
+        | Op::Fail { .. }
+        | Op::ParseUnread(_)
+        | Op::Bind { .. }
+        | Op::DescribeStatement { prepared: None, .. }
+        | Op::DescribePortal(_)
+        | Op::ClosePortal(_)
+        | Op::CloseStatement(_)
+        | Op::Execute(_)
+        | Op::Sync(_)
+        | Op::Copy(_)
+        | Op::Say(Say::BindComplete | Say::Bytes(_)) => false,
     }
 }
 

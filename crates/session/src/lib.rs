@@ -27,6 +27,7 @@ mod link;
 mod local;
 mod merge;
 mod mode;
+mod part;
 mod pinned;
 mod portal;
 mod prelude;

@@ -64,6 +64,8 @@ pub(crate) enum Owner {
     Inventory,
     /// The proxy makes the server fail where it has refused something itself.
     Fail,
+    /// The proxy ends what was only prepared, so that the client leaves the server.
+    Part,
     /// The proxy clears everything away behind a client that has left.
     Reset,
 }

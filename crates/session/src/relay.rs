@@ -103,6 +103,9 @@ impl Session {
                 return Ok(Relayed { consumed, progress });
             }
         }
+        if self.may_part(link) {
+            self.part(link, upstream);
+        }
         let progress = if self.wants_client() { Progress::Client } else { Progress::More };
         Ok(Relayed { consumed, progress })
     }
@@ -291,7 +294,7 @@ impl Session {
                 self.exchange.restore_failed = true;
                 Step::Drop
             }
-            Owner::Client | Owner::Prepare | Owner::Evict | Owner::Sequences => {
+            Owner::Client | Owner::Prepare | Owner::Evict | Owner::Sequences | Owner::Part => {
                 let whole = head_len == body.len();
                 match self.take_client_error(code, is_outdated(code, body)) {
                     Step::Forward if whole => self.in_the_clients_words(body),
@@ -413,7 +416,9 @@ impl Session {
                 return Ok(Step::Forward);
             }
             Owner::GuardBegin => self.exchange.guard_failed |= status != IN_TRANSACTION,
-            Owner::Client | Owner::GuardEnd | Owner::Fail => self.exchange.status = Some(status),
+            Owner::Client | Owner::GuardEnd | Owner::Fail | Owner::Part => {
+                self.exchange.status = Some(status);
+            }
             Owner::Reset if !link.expects.is_empty() => return Ok(Step::Drop),
             Owner::Reset => {
                 return Ok(Step::Stop(Progress::Reset(self.take_reset(link, status))));
@@ -486,7 +491,9 @@ impl Session {
         }
         self.settle_pins(exchange.left, link, status, sequence);
         self.follow_transaction(&exchange, status);
-        server::ready(out, status);
+        if !exchange.parts {
+            server::ready(out, status);
+        }
         self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
         self.exchange.scanned = exchange.scanned;
         self.phase = Phase::Gathering;
@@ -538,7 +545,8 @@ fn eight_bytes(body: &[u8]) -> Option<[u8; 8]> {
 
 /// Something nobody asked for: passed on if the client is being served.
 fn unasked(link: &Link) -> Step {
-    let theirs = |owner| matches!(owner, Owner::Client | Owner::Restore | Owner::Fail);
+    let theirs =
+        |owner| matches!(owner, Owner::Client | Owner::Restore | Owner::Fail | Owner::Part);
     let ours = link.expects.front().is_some_and(|front| !theirs(front.owner));
     if ours { Step::Drop } else { Step::Forward }
 }

@@ -413,6 +413,12 @@ impl Session {
     /// A read that the client has seen nothing of runs again. Anything else is
     /// reported; what may have written is in doubt from now on.
     pub fn lost(&mut self, link: &Link, detail: &str, out: &mut Vec<u8>) -> Verdict {
+        if self.exchange.parts {
+            // The client has its answers, and was about to leave.
+            self.exchange = Exchange { scanned: self.exchange.scanned, ..Exchange::default() };
+            self.phase = Phase::Gathering;
+            return Verdict::Told(Lost { in_doubt: false });
+        }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
         let tied = was_open || self.holds || self.over;

@@ -1630,3 +1630,57 @@ fn what_a_setting_builds_on_follows_too() {
         format!("Q[RESET ALL; {}]", login.replace("MDY", "DMY"))
     );
 }
+
+#[test]
+fn who_only_prepares_keeps_no_server() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Replica));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    client::describe(&mut batch, b'S', "s");
+    client::flush(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut one, PRIMARY), "P(_afterwrite_1) D H");
+    let (seen, progress) = rig.answer(&mut one, "1 t T");
+    assert_eq!((seen.as_str(), progress), ("1tT", Progress::More));
+    assert_eq!(sent(&std::mem::take(&mut rig.asked)), "S");
+    assert!(!rig.session.wants_client(), "what follows waits");
+    let (seen, progress) = rig.answer(&mut one, "Z:I");
+    assert_eq!(seen, "", "the client has not asked for it");
+    assert!(matches!(progress, Progress::Done(outcome) if !outcome.keep), "{progress:?}");
+    assert!(one.is_idle());
+
+    assert_eq!(rig.request(&bound("s")).route, Route::Read);
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, "1 t T Z:I");
+    assert_eq!(rig.send(&mut two, REPLICA), "B(_afterwrite_1) E S");
+    assert_eq!(rig.answer(&mut two, "2 D C:SELECT Z:I").0, "2DCZI");
+}
+
+#[test]
+fn who_has_bound_something_keeps_its_server() {
+    let (mut rig, mut one) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "", "SELECT 1", &[]);
+    client::bind(&mut batch, "", "", &[], &[], &[]);
+    client::flush(&mut batch);
+    rig.request(&batch);
+    assert_eq!(rig.send(&mut one, PRIMARY), "P() B() H");
+    assert_eq!(rig.answer(&mut one, "1 2"), ("12".to_owned(), Progress::Client));
+    assert!(rig.asked.is_empty());
+}
+
+#[test]
+fn a_server_that_is_lost_while_it_is_left_is_not_missed() {
+    let (mut rig, mut one) = (Rig::new(), link(Role::Primary));
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "s", "SELECT 1", &[]);
+    client::flush(&mut batch);
+    rig.request(&batch);
+    rig.send(&mut one, PRIMARY);
+    rig.answer(&mut one, "1");
+    let verdict = rig.session.lost(&one, "gone", &mut rig.outbox);
+    assert!(matches!(verdict, Verdict::Told(lost) if !lost.in_doubt), "{verdict:?}");
+    assert!(rig.outbox.is_empty());
+    assert_eq!(rig.request(&bound("s")).route, Route::Read);
+}
