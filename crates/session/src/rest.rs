@@ -32,6 +32,7 @@ pub struct Resting {
     last_decision: Option<Place>,
     strings_escape: bool,
     encoding_ambiguous: bool,
+    role_refused: bool,
 }
 
 #[derive(Debug, Default)]
@@ -66,7 +67,6 @@ impl Session {
             && !self.unsure
             && !self.over
             && !self.in_doubt
-            && !self.role_refused
             && !self.scope.is_in_transaction()
             && outside
             && told
@@ -104,8 +104,8 @@ impl Session {
             last_decision,
             prelude: _,
             describing: _,
-            role_refused: _,
             prelude_error: _,
+            role_refused,
             prelude_reports: _,
             turn,
         } = self;
@@ -125,6 +125,7 @@ impl Session {
             last_decision,
             strings_escape,
             encoding_ambiguous,
+            role_refused,
         })
     }
 }
@@ -144,6 +145,7 @@ impl Resting {
             last_decision: self.last_decision,
             strings_escape: self.strings_escape,
             encoding_ambiguous: self.encoding_ambiguous,
+            role_refused: self.role_refused,
             ..Session::new(limits, self.default_level, settings, self.turn)
         }
     }
@@ -178,6 +180,7 @@ mod tests {
         before.settings.set("work_mem", "SET work_mem = '1MB'");
         before.parameter("standard_conforming_strings", "off");
         before.parameter("client_encoding", "GBK");
+        before.role_refused = true;
         before.remember_decision(Place::Primary(Reason::MayWrite));
         let one = Arc::new(Prepared::new(crate::StatementId(1), b"SELECT 1\0\0\0"));
         let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
@@ -191,7 +194,7 @@ mod tests {
         assert_eq!(after.scope().level(), Level::Strong);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));
-        assert!(after.strings_escape && after.encoding_ambiguous);
+        assert!(after.strings_escape && after.encoding_ambiguous && after.role_refused);
         assert_eq!(after.last_decision, Some(Place::Primary(Reason::MayWrite)));
         assert_eq!(after.statements.find(b"").unwrap().sql(), b"SELECT 1");
         assert_eq!(after.statements.find(b"two").unwrap().sql(), b"SELECT 2");

@@ -318,7 +318,6 @@ async fn a_pin_ends_with_its_cause() {
         ("DECLARE leak CURSOR WITH HOLD FOR SELECT 1", "CLOSE leak"),
         ("SELECT set_config('my.secret', 'x', false)", "RESET ALL"),
         ("SELECT nextval('leak_seq'), lastval()", "DISCARD SEQUENCES"),
-        ("SET my.a = 1; SET my.b = 2", "DISCARD ALL"),
         ("CREATE TEMP TABLE leak (a int); LISTEN leak", "DISCARD ALL"),
         ("BEGIN; CREATE TEMP TABLE leak (a int); COMMIT", "BEGIN; DROP TABLE leak; COMMIT"),
     ] {
