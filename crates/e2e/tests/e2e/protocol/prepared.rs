@@ -2,7 +2,9 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::support::{Bed, Checks, Proxy, connect, number, sqlstate};
+use afterwrite_wire::client;
+
+use crate::support::{Bed, Checks, Proxy, Raw, connect, number, sqlstate};
 
 #[tokio::test]
 async fn prepared_statements_survive_company_and_ddl() {
@@ -17,6 +19,7 @@ async fn prepared_statements_survive_company_and_ddl() {
         checks.run(&format!("{name}: after DDL by another"), after_ddl(&bed, proxy)).await;
         checks.run(&format!("{name}: after its own DDL"), after_own_ddl(proxy)).await;
         checks.run(&format!("{name}: search_path"), search_path(&bed, proxy)).await;
+        checks.run(&format!("{name}: prepared with a Flush"), flushed(proxy)).await;
     }
     let limited = bed.another(&["--set", "clients.prepared_max=3"]).await;
     checks.run("more than a client may have", too_many(&limited)).await;
@@ -149,6 +152,30 @@ async fn search_path(bed: &Bed, proxy: &Proxy) {
 }
 
 /// Over the limit: an error on that statement, and the client goes on.
+/// Clients that have only prepared something keep no server connection from each other.
+async fn flushed(proxy: &Proxy) {
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut raw = Raw::login(proxy.port(), &[]).await;
+        let mut out = Vec::new();
+        client::parse(&mut out, "s", "SELECT $1::text", &[]);
+        client::describe(&mut out, client::STATEMENT, "s");
+        client::flush(&mut out);
+        raw.send(&out).await;
+        raw.until(b'T').await;
+        clients.push(raw);
+    }
+    for raw in clients.iter_mut().rev() {
+        let mut out = Vec::new();
+        client::bind(&mut out, "", "s", &[Some(b"x")], &[], &[]);
+        client::execute(&mut out, "", 0);
+        client::sync(&mut out);
+        raw.send(&out).await;
+        let replies: Vec<_> = raw.until(b'Z').await.into_iter().map(|it| it.tag).collect();
+        assert_eq!(replies, b"2DCZ");
+    }
+}
+
 async fn too_many(proxy: &Proxy) {
     let client = connect(&proxy.url()).await;
     let mut kept = Vec::new();

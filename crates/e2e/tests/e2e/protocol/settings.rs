@@ -44,6 +44,9 @@ async fn settings_belong_to_their_client() {
     checks.run("reset gives the startup values", reset(&bed)).await;
     checks.run("SET follows to every server", set(&bed)).await;
     checks.run("each its own, in turns", in_turns(&bed)).await;
+    checks.run("several in one string", strings(&bed)).await;
+    checks.run("the style of dates", date_style(&bed)).await;
+    checks.run("a setting that is refused later", refused_later(&bed)).await;
     checks.run("the role", role(&bed)).await;
     checks.run("SET LOCAL ends with its transaction", local(&bed)).await;
     checks.run("set_config in a SELECT", set_config(&bed)).await;
@@ -129,6 +132,58 @@ async fn set(bed: &Bed) {
     assert_eq!(raw.ask("SELECT count(*) FROM here").await, ["1"]);
     raw.ask("DISCARD ALL").await;
     assert_eq!(raw.ask("SELECT count(*) FROM here").await, ["0"]);
+}
+
+/// Changed among others in one string, settings follow as they do one by one.
+async fn strings(bed: &Bed) {
+    for more in [&[][..], OPTIONS] {
+        let mut raw = Raw::login(bed.proxy.port(), more).await;
+        let mut other = Raw::login(bed.proxy.port(), &[]).await;
+        let before = raw.ask("SHOW work_mem").await;
+        raw.ask("SET work_mem = '2MB'; SET my.other = 'a;b' -- c\n; SET work_mem = '3MB'").await;
+        for _ in 0..3 {
+            other.ask("SELECT 1").await;
+            assert_eq!(raw.ask("SELECT current_setting('work_mem')").await, ["3MB"]);
+            assert_eq!(raw.ask("SELECT current_setting('my.other')").await, ["a;b"]);
+        }
+        raw.query("SET work_mem = '4MB'; SELECT 1/0").await;
+        raw.until(b'Z').await;
+        assert_eq!(raw.ask("SELECT current_setting('work_mem')").await, ["3MB"]);
+        // As asyncpg's pool does each time a connection comes back.
+        raw.ask("SELECT pg_advisory_unlock_all();\nCLOSE ALL;\nUNLISTEN *;\nRESET ALL;").await;
+        assert_eq!(raw.ask("SHOW work_mem").await, before);
+        assert_eq!(other.ask("SELECT 1").await, ["1"], "nobody keeps the connection");
+        assert_eq!(raw.ask("SELECT current_setting('work_mem')").await, before);
+    }
+}
+
+async fn date_style(bed: &Bed) {
+    let options = &[("DateStyle", "Postgres, MDY")];
+    let mut raw = Raw::login(bed.proxy.port(), options).await;
+    let mut other = Raw::login(bed.proxy.port(), &[]).await;
+    for (sql, style) in
+        [("SET datestyle TO mdy", "Postgres, MDY"), ("SET datestyle TO dmy", "Postgres, DMY")]
+    {
+        raw.ask(sql).await;
+        for _ in 0..3 {
+            other.ask("SELECT 1").await;
+            assert_eq!(raw.ask("SELECT current_setting('datestyle')").await, [style]);
+        }
+    }
+}
+
+/// A server takes it no more: the client goes on without it, and is told.
+async fn refused_later(bed: &Bed) {
+    bed.prepare("CREATE TEXT SEARCH CONFIGURATION mine (COPY = simple)").await;
+    let mut raw = Raw::login(bed.proxy.port(), &[]).await;
+    let mut other = Raw::login(bed.proxy.port(), &[]).await;
+    raw.ask("SET default_text_search_config = 'public.mine'").await;
+    raw.ask("SET work_mem = '3MB'").await;
+    bed.prepare("DROP TEXT SEARCH CONFIGURATION mine").await;
+    for _ in 0..3 {
+        other.ask("SHOW work_mem").await;
+        assert_eq!(raw.ask("SHOW work_mem").await, ["3MB"]);
+    }
 }
 
 /// Many clients on one server connection per node, each asking in turn.
