@@ -18,6 +18,7 @@ use crate::statement::{Prepared, Statements};
 /// connection, is no more than this: what its reads must see, what it has set, and what
 /// it has prepared. Nothing of it is forgotten.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct Resting {
     floor: Floor,
     unnamed: Option<Arc<Prepared>>,
