@@ -60,6 +60,8 @@ pub struct NodeStatus {
     pub role: Option<Role>,
     /// Whether it answers.
     pub up: bool,
+    /// Whether a pooler stands between.
+    pub pooled: bool,
     /// Its line of history.
     pub line: Option<Line>,
     /// How far it has replayed or written.
@@ -72,6 +74,13 @@ pub struct NodeStatus {
     pub error: Option<String>,
     /// Its connections as a primary and as a replica.
     pub pool: PoolStatus,
+}
+
+impl NodeStatus {
+    /// Whether it is a replica that reads may go to.
+    pub fn takes_reads(&self) -> bool {
+        self.up && self.role == Some(Role::Replica) && !self.pooled
+    }
 }
 
 /// Parameters a server reports, by name.
@@ -154,6 +163,22 @@ impl Cluster {
             }
         };
         let _ = timeout(limit, all_tried).await;
+    }
+
+    /// The confirmed primary; before all nodes were asked for the first time, the one
+    /// that is found within `limit`.
+    pub(crate) async fn find_primary(&self, limit: Duration) -> Option<Primary> {
+        let found = async {
+            loop {
+                let settled = self.settled.notified();
+                let primary = self.primary();
+                if primary.is_some() || self.nodes.iter().all(|node| node.state.lock().tried) {
+                    return primary.or_else(|| self.primary());
+                }
+                let _ = timeout(Duration::from_millis(5), settled).await;
+            }
+        };
+        timeout(limit, found).await.ok().flatten()
     }
 
     /// Every node, by its number.
@@ -320,6 +345,7 @@ impl Cluster {
             address: node.address(),
             role: state.role,
             up: state.up,
+            pooled: state.pooled.is_some(),
             line: state.line,
             position: position.map(|position| position.lsn),
             lag_bytes,

@@ -57,8 +57,11 @@ pub struct Connection {
     pub stream: Stream,
     /// What is known of it, and what is owed on it.
     pub link: Link,
-    /// The server process.
+    /// The server process, by the number that goes with the key.
     pub pid: i32,
+    /// The server process, by the number that it has on its machine: not the same if
+    /// a pooler stands between.
+    pub backend: i32,
     /// The key that cancels what it does.
     pub key: Vec<u8>,
     /// The way to its server.
@@ -97,6 +100,16 @@ pub(crate) struct Introduction {
     pub(crate) lsn: Lsn,
     /// Tells servers apart that share an address.
     pub(crate) server: ServerId,
+    /// The server process that has answered.
+    pub(crate) backend: Option<i32>,
+}
+
+impl Introduction {
+    /// Whether another process answers than the one that logged us in: a pooler
+    /// stands between, and makes up the numbers of its own connections.
+    pub(crate) fn is_pooled(&self, greeting: &Greeting) -> bool {
+        self.backend.is_some_and(|backend| backend != greeting.pid)
+    }
 }
 
 /// Asks a server who it is and how far it has come. Everything is qualified, so
@@ -113,7 +126,8 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
  pg_catalog.current_setting('wal_block_size'), \
  pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')), \
  pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(), \
-   pg_catalog.inet_server_addr(), pg_catalog.inet_server_port())";
+   pg_catalog.inet_server_addr(), pg_catalog.inet_server_port()), \
+ pg_catalog.pg_backend_pid()";
 
 /// Opens a connection, logs in and asks who is there.
 ///
@@ -131,6 +145,9 @@ pub(crate) async fn open(
     let admitted = sequence.now();
     if introduction.role != expected {
         return Err(ConnectError::RoleChanged(introduction.role));
+    }
+    if introduction.is_pooled(&greeting) {
+        node.note_process(introduction.backend);
     }
     if introduction.role == Role::Primary {
         let mut out = Vec::new();
@@ -151,6 +168,7 @@ pub(crate) async fn open(
         stream: messages.into_stream()?,
         link,
         pid: greeting.pid,
+        backend: introduction.backend.unwrap_or(greeting.pid),
         key: greeting.key,
         route: Arc::new(route),
         parameters: Arc::new(greeting.parameters),
@@ -314,7 +332,7 @@ pub(crate) async fn introduce(messages: &mut Messages) -> Result<Introduction, C
 fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
     let missing =
         |what: &str| ConnectError::Protocol(format!("the server did not tell its {what}"));
-    let mut columns = Vec::with_capacity(7);
+    let mut columns = Vec::with_capacity(8);
     for value in DataRow::decode(body)? {
         columns.push(value?.and_then(|bytes| std::str::from_utf8(bytes).ok()));
     }
@@ -342,7 +360,8 @@ fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
         return Err(missing("timeline"));
     }
     let line = Line { system: SystemId(system.cast_unsigned()), timeline: Timeline(timeline) };
-    Ok(Introduction { role, line, wal, lsn, server })
+    let backend = columns.next().flatten().and_then(|pid| pid.parse().ok());
+    Ok(Introduction { role, line, wal, lsn, server, backend })
 }
 
 /// Asks whether a server process is gone.

@@ -8,6 +8,7 @@ use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tracing::{error, warn};
 
 use crate::connect::ServerId;
 use crate::server::Server;
@@ -38,6 +39,17 @@ pub struct NodeState {
     pub error: Option<String>,
     /// Whether probes were ever answered or refused.
     pub tried: bool,
+    /// What is known of the pooler that stands between, if one does.
+    pub pooled: Option<Pooled>,
+}
+
+/// A pooler between us and a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pooled {
+    /// The server process that answered the probe last.
+    pub process: i32,
+    /// It was seen to lead two connections to one process, or one to two.
+    pub shares: bool,
 }
 
 /// One server.
@@ -75,6 +87,52 @@ impl Node {
         self.server.address.to_string()
     }
 
+    /// Notes which process has answered the probe, if a pooler stands between.
+    ///
+    /// What is learnt through a pooler cannot be tied to a connection: it may lead to
+    /// another server next, or to a later life of the same one. So replicas behind
+    /// one take no reads.
+    pub(crate) fn note_pooler(&self, process: Option<i32>) {
+        let before = self.state.lock().pooled;
+        let pooled = process.map(|process| match before {
+            Some(known) => Pooled { process, ..known },
+            None => Pooled { process, shares: false },
+        });
+        self.state.lock().pooled = pooled;
+        match (before, pooled) {
+            (None, Some(_)) => warn!(
+                node = %self.address(),
+                "a pooler stands between: it must be in session mode, and replicas behind it \
+                 take no reads"
+            ),
+            (Some(before), Some(now)) if before.process != now.process => self.note_sharing(),
+            _ => {}
+        }
+    }
+
+    /// Notes which process answers a connection that a pooler has let in, while the
+    /// probe's is open.
+    pub(crate) fn note_process(&self, process: Option<i32>) {
+        if self.state.lock().pooled.is_some_and(|known| Some(known.process) == process) {
+            self.note_sharing();
+        }
+    }
+
+    fn note_sharing(&self) {
+        let is_new = {
+            let mut state = self.state.lock();
+            let pooled = state.pooled.as_mut().filter(|pooled| !pooled.shares);
+            pooled.map(|pooled| pooled.shares = true).is_some()
+        };
+        if is_new {
+            error!(
+                node = %self.address(),
+                "the pooler in between shares server connections between ours: settings and \
+                 prepared statements of one client can reach another; set its pool_mode to session"
+            );
+        }
+    }
+
     /// Waits until the node is given up, beginning now.
     pub fn gone(&self) -> Notified<'_> {
         self.gone.notified()
@@ -106,7 +164,7 @@ impl Node {
     /// What a decision may know of it; `None` for a primary.
     pub(crate) fn view(&self, now: Instant) -> Option<ReplicaView> {
         let state = self.state.lock();
-        (state.role != Some(Role::Primary)).then(|| ReplicaView {
+        (state.role != Some(Role::Primary) && state.pooled.is_none()).then(|| ReplicaView {
             node: self.id,
             healthy: state.up,
             observed: state.observed,

@@ -115,7 +115,13 @@ impl Pools {
 
     /// A connection to the primary.
     pub async fn claim_primary(&self) -> Result<Claimed, ClaimError> {
-        let primary = self.cluster.primary().ok_or(ClaimError::NoPrimary)?;
+        let primary = if let Some(primary) = self.cluster.primary() {
+            primary
+        } else {
+            // Other nodes may have been configured just now.
+            let limit = self.settings().connect_timeout;
+            self.cluster.find_primary(limit).await.ok_or(ClaimError::NoPrimary)?
+        };
         let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
         self.note_use();
         pool.claim().await
@@ -156,6 +162,7 @@ impl Pools {
             let state = pool.node().state();
             if state.up
                 && state.role == Some(Role::Replica)
+                && state.pooled.is_none()
                 && let Ok(link) = pool.claim().await
             {
                 return Some(link);
@@ -227,7 +234,11 @@ impl Pools {
         }
         for pool in &self.readers {
             let state = pool.node().state();
-            if pool.tidy() && state.up && state.role == Some(Role::Replica) {
+            if pool.tidy()
+                && state.up
+                && state.role == Some(Role::Replica)
+                && state.pooled.is_none()
+            {
                 warm_up(Arc::clone(pool));
             }
         }

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::cluster::Cluster;
-use crate::connect::{self, Introduction};
+use crate::connect::{self, Greeting, Introduction};
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::stream::Messages;
@@ -60,13 +60,18 @@ async fn watch(
     answered: &mut Instant,
 ) -> Result<std::convert::Infallible, ConnectError> {
     let limit = cluster.settings().probe_timeout;
-    let mut messages = within_limit(cluster.settings().connect_timeout, async {
-        let (messages, greeting) = connect::enter(&node.server, &cluster.login, None).await?;
-        cluster.note_parameters(greeting.parameters);
-        Ok(messages)
-    })
+    let (mut messages, mut greeting) = within_limit(
+        cluster.settings().connect_timeout,
+        connect::enter(&node.server, &cluster.login, None),
+    )
     .await?;
-    let mut known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+    cluster.note_parameters(std::mem::take(&mut greeting.parameters));
+    // Another connection: another process, whatever is between.
+    node.state.lock().pooled = None;
+    let introduce = async |messages: &mut Messages| {
+        within_limit(limit, introduce(cluster, node, &greeting, messages)).await
+    };
+    let mut known = introduce(&mut messages).await?;
     *down_since = None;
     let mut introduced = Instant::now();
     within_limit(limit, prepare(&mut messages)).await?;
@@ -76,14 +81,14 @@ async fn watch(
             .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
             .await;
         if introduced.elapsed() >= INTRODUCE_EVERY {
-            known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+            known = introduce(&mut messages).await?;
             introduced = Instant::now();
             continue;
         }
         let asked = cluster.sequence.next();
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
         if role != known.role {
-            known = within_limit(limit, introduce(cluster, node, &mut messages)).await?;
+            known = introduce(&mut messages).await?;
             introduced = Instant::now();
             continue;
         }
@@ -107,10 +112,12 @@ async fn within_limit<T>(
 async fn introduce(
     cluster: &Arc<Cluster>,
     node: &Arc<Node>,
+    greeting: &Greeting,
     messages: &mut Messages,
 ) -> Result<Introduction, ConnectError> {
     let asked = cluster.sequence.next();
     let said = connect::introduce(messages).await?;
+    node.note_pooler(said.backend.filter(|_| said.is_pooled(greeting)));
     publish(cluster, node, &said, asked);
     Ok(said)
 }

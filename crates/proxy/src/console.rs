@@ -101,7 +101,7 @@ impl Talk {
                     }
                     Step::Show(_) => self.console.give(&snapshot::take(&self.shared)),
                     Step::Do(action) => {
-                        info!(user = %self.user, ?action, "console");
+                        info!(user = %self.user, action = described(&action), "console");
                         let result = self.carry_out(action).await;
                         self.console.done(result);
                     }
@@ -250,6 +250,23 @@ impl Talk {
             sleep(LOOK_EVERY).await;
         }
         Ok(())
+    }
+}
+
+/// A command for the log. What a key is set to may be a secret.
+fn described(action: &Action) -> String {
+    match action {
+        Action::Set { key, .. } => format!("Set({key:?})"),
+        Action::Pause(_)
+        | Action::Resume(_)
+        | Action::Disable(_)
+        | Action::Enable(_)
+        | Action::Reconnect(_)
+        | Action::Kill(_)
+        | Action::KillClient(_)
+        | Action::WaitClose(_)
+        | Action::Reload
+        | Action::Shutdown(_) => format!("{action:?}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use afterwrite_backend::{Login, PoolSettings, Pools, Quotas};
+use afterwrite_core::Keys;
 use afterwrite_types::Sequence;
 use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::password::Secret;
@@ -59,7 +60,12 @@ impl Directory {
             let site = kept.map_or_else(
                 || {
                     let reads = metrics.node_reads(name, cluster.nodes.len());
-                    Site::new(name, cluster, settings.keys_max, &self.sequence, reads)
+                    let before = known.sites.get(name).map(|site| Arc::clone(&site.keys));
+                    let keys = before.unwrap_or_else(|| {
+                        let keys = Keys::new(settings.keys_max, self.sequence.now());
+                        Arc::new(Mutex::new(keys))
+                    });
+                    Site::new(name, cluster, keys, &self.sequence, reads)
                 },
                 Arc::clone,
             );

@@ -322,7 +322,7 @@ impl Client {
             return Err(End::Left);
         };
         debug!(detail, node = %link.node().address(), "server connection lost");
-        let (pid, primary) = (link.pid, leads_to(link));
+        let (pid, primary) = (link.backend, leads_to(link));
         let held_back = self.session.may_hold_back();
         if held_back {
             self.outbox.clear();
@@ -352,7 +352,7 @@ impl Client {
     /// The client is gone or must go, in the middle of an exchange: the server
     /// connection is closed, and what it may still do is watched.
     fn abandon(&mut self, mark: Option<WriteMark>) {
-        let lost = self.link.as_ref().map(|link| (link.pid, leads_to(link)));
+        let lost = self.link.as_ref().map(|link| (link.backend, leads_to(link)));
         if self.link.is_some() {
             // The server would otherwise work on for nobody.
             let slot = Arc::clone(&self.registered.card);

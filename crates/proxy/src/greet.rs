@@ -26,6 +26,8 @@ use crate::tenant::{Parameters, Tenant};
 /// Since protocol 3.2 the keys of cancel requests may be long.
 const LONG_KEYS: u16 = 2;
 
+const APPLICATION_NAME: &str = "application_name";
+
 /// Startup parameters that are not settings of the session.
 const NOT_SETTINGS: [&str; 4] = ["user", "database", "options", "replication"];
 
@@ -40,7 +42,7 @@ pub(crate) async fn greet(
         Ok(admitted) => admitted,
         Err(report) => return Err((arrived.stream, report)),
     };
-    let fingerprint = admitted.session.settings().fingerprint();
+    let kind = admitted.kind;
     let mut client = Box::new(Client {
         stream: arrived.stream,
         session: admitted.session,
@@ -65,7 +67,7 @@ pub(crate) async fn greet(
         idle_since: Instant::now(),
         restless: false,
     });
-    client.welcome(fingerprint).await;
+    client.welcome(kind).await;
     Ok(client)
 }
 
@@ -76,6 +78,34 @@ struct Admitted {
     registered: Registered,
     places: (Counted, Counted),
     generation: u64,
+    kind: Kind,
+}
+
+/// What decides over the greeting of a client. Clients of one kind are told the same,
+/// but for their names.
+struct Kind {
+    fingerprint: Fingerprint,
+    /// Its `application_name`, where servers would take any and change nothing of it:
+    /// then a new name is no reason to ask one.
+    application: Option<String>,
+}
+
+impl Kind {
+    fn of(settings: &[(String, String)]) -> Self {
+        let is_name = |name: &str| name.eq_ignore_ascii_case(APPLICATION_NAME);
+        let plain = |value: &str| value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let mut application = None;
+        let named = settings.iter().map(|(name, value)| {
+            if is_name(name) && plain(value) {
+                application = Some(value.clone());
+                (name.clone(), String::new())
+            } else {
+                (name.clone(), value.clone())
+            }
+        });
+        let fingerprint = Theirs::at_login(named).fingerprint();
+        Self { fingerprint, application }
+    }
 }
 
 /// Finds the client's database and a place in it.
@@ -84,6 +114,8 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let generation = shared.generation();
     let settings = shared.settings();
     let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
+    let kind = Kind::of(&theirs);
+    let theirs = Theirs::at_login(theirs);
     let tenant = shared.directory.tenant(database, user)?;
     tenant.note_login(credentials);
     tenant.database.stats.note_login();
@@ -104,8 +136,11 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
         .roster
         .enter(who, startup.spoken_minor() >= LONG_KEYS)
         .map_err(|error| Report::fatal("58000", format!("no random numbers: {error}")))?;
-    Ok(Admitted { session, tenant, registered, places, generation })
+    Ok(Admitted { session, tenant, registered, places, generation, kind })
 }
+
+/// Names and values.
+type Pairs = Vec<(String, String)>;
 
 /// A place among the clients of its database, and of its user.
 fn take_places(
@@ -130,10 +165,7 @@ fn take_places(
 }
 
 /// The client's settings for servers, and those for us.
-fn prepare(
-    startup: &Startup,
-    ignored: &[String],
-) -> Result<(Theirs, Vec<(String, String)>), Report> {
+fn prepare(startup: &Startup, ignored: &[String]) -> Result<(Pairs, Pairs), Report> {
     let options = startup
         .options()
         .map_err(|malformed| Report::fatal(malformed.sqlstate(), malformed.to_string()))?;
@@ -156,7 +188,7 @@ fn prepare(
     let is_ignored = |name: &str| ignored.iter().any(|it| it.eq_ignore_ascii_case(name));
     let passed_on = |it: &(String, String)| !neutral(it) && !is_ignored(&it.0);
     let theirs: Vec<_> = theirs.into_iter().filter(passed_on).collect();
-    Ok((Theirs::at_login(theirs), ours))
+    Ok((theirs, ours))
 }
 
 /// Takes up `afterwrite.…` parameters given at login.
@@ -192,16 +224,18 @@ fn refusal(error: &ClaimError) -> Option<Report> {
 
 impl Client {
     /// Tells the client what a server would tell it, or why it cannot come in.
-    async fn welcome(&mut self, fingerprint: Fingerprint) {
-        let parameters = match self.tenant.greeting(fingerprint) {
+    async fn welcome(&mut self, kind: Kind) {
+        let parameters = match self.tenant.greeting(kind.fingerprint) {
             Some(known) => Ok(known),
-            None => self.learn_parameters(fingerprint).await,
+            None => self.learn_parameters(kind.fingerprint).await,
         };
         match parameters {
             Ok(parameters) => {
                 let out = self.outbox.end();
                 server::authentication_ok(out);
                 for (name, value) in parameters.iter() {
+                    let own = kind.application.as_ref().filter(|_| name == APPLICATION_NAME);
+                    let value = own.unwrap_or(value);
                     self.session.parameter(name, value);
                     server::parameter_status(out, name, value);
                 }

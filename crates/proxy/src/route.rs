@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use crate::client::Client;
+use crate::roster::Life;
 
 /// Between looks at replicas that are there and may not be used.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -75,7 +76,10 @@ impl Client {
                 }
                 Decision::Wait { need, at_most } => {
                     let start = Instant::now();
+                    let card = &self.registered.card;
+                    card.lives(Life::AwaitingReplay);
                     self.tenant.cluster().wait_for_replay(need, at_most).await;
+                    card.lives(Life::Waiting);
                     self.shared.metrics.waited(start.elapsed());
                     self.tally.replay_waits += u64::from(!waited);
                     if waited && start.elapsed() < PAUSE {

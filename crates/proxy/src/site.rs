@@ -19,7 +19,9 @@ use crate::settings::ClusterSettings;
 pub(crate) struct Site {
     pub(crate) name: String,
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) keys: Mutex<Keys>,
+    /// Shared with the site that was there before other nodes were configured: some
+    /// of its clients may still be writing.
+    pub(crate) keys: Arc<Mutex<Keys>>,
     pub(crate) library: SharedLibrary,
     pub(crate) reads: NodeReads,
     tls: Arc<Connector>,
@@ -31,7 +33,7 @@ impl Site {
     pub(crate) fn new(
         name: &str,
         settings: &ClusterSettings,
-        keys_max: usize,
+        keys: Arc<Mutex<Keys>>,
         sequence: &Arc<Sequence>,
         reads: NodeReads,
     ) -> Arc<Self> {
@@ -44,7 +46,7 @@ impl Site {
             Cluster::new(&settings.nodes, &tls, login, Arc::clone(sequence), settings.watch);
         Arc::new(Self {
             name: name.to_owned(),
-            keys: Mutex::new(Keys::new(keys_max, sequence.now())),
+            keys,
             library: SharedLibrary::new(Arc::clone(&cluster)),
             cluster,
             tls,

@@ -324,6 +324,7 @@ mod tests {
             address: format!("h:{port}"),
             role: None,
             up: error.is_none(),
+            pooled: false,
             line: None,
             position: None,
             lag_bytes: None,

@@ -63,16 +63,7 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         log_decisions: config.log.decisions,
         log_connections: config.log.connections,
         log_disconnections: config.log.disconnections,
-        entries: config
-            .entries()
-            .into_iter()
-            .map(|entry| Entry {
-                key: entry.key,
-                value: entry.value,
-                default: entry.default,
-                changeable: entry.changeable,
-            })
-            .collect(),
+        entries: entries(config),
         stats_period: config.log.stats_interval.unwrap_or(STATS_PERIOD),
         park_after: park_after(),
         drain_timeout: config.shutdown.drain_timeout,
@@ -84,6 +75,28 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
 fn park_after() -> Duration {
     let millis = std::env::var("AFTERWRITE_TEST_PARK_MS").ok().and_then(|it| it.parse().ok());
     millis.map_or(PARK_AFTER, Duration::from_millis)
+}
+
+/// What `SHOW CONFIG` shows: every key, and by PgBouncer's names those that its
+/// exporters look for.
+fn entries(config: &Config) -> Vec<Entry> {
+    let alias = |name: &str, value: usize, default: &str| Entry {
+        key: name.to_owned(),
+        value: value.to_string(),
+        default: default.to_owned(),
+        changeable: true,
+    };
+    let own = config.entries().into_iter().map(|entry| Entry {
+        key: entry.key,
+        value: entry.value,
+        default: entry.default,
+        changeable: entry.changeable,
+    });
+    own.chain([
+        alias("max_client_conn", config.clients.connections_max, "10000"),
+        alias("max_user_connections", config.user_connections_max("").unwrap_or(0), "0"),
+    ])
+    .collect()
 }
 
 fn endpoint(address: &ListenAddress) -> Endpoint {

@@ -1,7 +1,14 @@
-//! The proxy in production: stopped, started anew, told other settings, under load.
+//! The proxy in production: looked at, paused, stopped, started anew, told other
+//! settings, between other poolers, under load.
 
+mod console;
+mod desk;
 mod many;
 mod notify;
+mod pgbouncer;
+mod pools;
 mod reload;
+mod renewal;
 mod restart;
 mod stop;
+mod users;

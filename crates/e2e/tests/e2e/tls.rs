@@ -10,7 +10,7 @@ use afterwrite_cluster::Plan;
 use crate::support::{Bed, Checks, Ran, run};
 
 /// A certificate that vouches for itself, and its key.
-fn certify(folder: &Path, name: &str) -> [String; 2] {
+pub(crate) fn certify(folder: &Path, name: &str) -> [String; 2] {
     let [certificate, key] =
         ["crt", "key"].map(|end| folder.join(format!("{name}.{end}")).display().to_string());
     run(
@@ -106,8 +106,8 @@ async fn both_sides_are_encrypted_as_they_are_told() {
     equal(&mut checks, "the read's server", psql(port, &full, ssl).out.trim(), "t");
     let written = psql(port, &full, &format!("CREATE TABLE t AS {ssl}; TABLE t"));
     equal(&mut checks, "the write's server", written.out.trim(), "t");
-    let plain = psql(bed.proxy.port(), "sslmode=disable", ssl);
-    equal(&mut checks, "a proxy that was told otherwise", plain.out.trim(), "f");
+    let clear = psql(bed.proxy.port(), "sslmode=disable", ssl);
+    equal(&mut checks, "a proxy that was told otherwise", clear.out.trim(), "f");
 
     // Far more than any buffer, in both directions.
     let rows = psql(port, &full, "SELECT repeat('x', 100) FROM generate_series(1, 200000)");

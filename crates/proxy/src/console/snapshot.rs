@@ -78,7 +78,7 @@ fn databases(shared: &Shared) -> Vec<Database> {
             paused: database.is_paused(),
             disabled: database.is_disabled(),
             replicas: number(status.iter().filter(is_replica).count()),
-            replicas_eligible: number(status.iter().filter(|it| is_replica(it) && it.up).count()),
+            replicas_eligible: number(status.iter().filter(|it| it.takes_reads()).count()),
         }
     };
     shared.directory.databases().into_iter().map(describe).collect()
@@ -98,6 +98,7 @@ fn split(address: &str) -> (String, u16) {
 fn pool(tenant: &Arc<Tenant>, cards: &[Arc<Card>]) -> Pool {
     let theirs = cards.iter().filter(|card| is_of(card, tenant));
     let count = |life: Life| number(theirs.clone().filter(|card| card.life() == life).count());
+    let awaiting_replay = count(Life::AwaitingReplay);
     let cancelled = theirs.clone().filter(|card| card.is_being_cancelled()).count();
     let status = tenant.pools.status();
     let in_role = |wanted: Role| {
@@ -109,7 +110,7 @@ fn pool(tenant: &Arc<Tenant>, cards: &[Arc<Card>]) -> Pool {
         user: tenant.user.clone(),
         // As there: whoever is connected and does not wait is active.
         clients_active: count(Life::Active) + count(Life::Idle),
-        clients_waiting: count(Life::Waiting),
+        clients_waiting: count(Life::Waiting) + awaiting_replay,
         cancels_active: number(cancelled),
         cancels_waiting: 0,
         servers_active: number(status.active),
@@ -125,7 +126,7 @@ fn pool(tenant: &Arc<Tenant>, cards: &[Arc<Card>]) -> Pool {
         servers_primary: in_role(Role::Primary),
         servers_replica: in_role(Role::Replica),
         clients_pinned: number(theirs.clone().filter(|card| card.pin().is_some()).count()),
-        clients_awaiting_replay: 0,
+        clients_awaiting_replay: awaiting_replay,
     }
 }
 
@@ -143,9 +144,9 @@ fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
     let life = card.life();
     let state = match (life, card.is_being_cancelled()) {
         (Life::Active, true) => ClientState::ActiveCancel,
-        (Life::Waiting, true) => ClientState::WaitingCancel,
+        (Life::Waiting | Life::AwaitingReplay, true) => ClientState::WaitingCancel,
         (Life::Active, false) => ClientState::Active,
-        (Life::Waiting, false) => ClientState::Waiting,
+        (Life::Waiting | Life::AwaitingReplay, false) => ClientState::Waiting,
         (Life::Idle, _) => ClientState::Idle,
     };
     let waited = SystemTime::now().duration_since(card.asked()).unwrap_or_default();
@@ -160,7 +161,10 @@ fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
         local_port: card.who.local().map_or(0, |it| it.port()),
         connected_at: card.connected(),
         requested_at: card.asked(),
-        wait: if life == Life::Waiting { waited } else { Duration::ZERO },
+        wait: match life {
+            Life::Waiting | Life::AwaitingReplay => waited,
+            Life::Active | Life::Idle => Duration::ZERO,
+        },
         pointer: card.id,
         link: card.link(),
         remote_pid: held.as_ref().map_or(0, |(card, _)| card.pid.cast_unsigned()),
@@ -302,7 +306,9 @@ fn lists(
 fn nodes(site: &Site) -> Vec<Node> {
     let describe = |it: NodeStatus| {
         let (host, port) = split(&it.address);
+        let pooled = it.role == Some(Role::Replica) && it.pooled;
         let state = match (it.up, it.role) {
+            (true, _) if pooled => "pooled",
             (true, _) => "up",
             (false, Some(_)) => "down",
             (false, None) => "unknown",
@@ -317,7 +323,7 @@ fn nodes(site: &Site) -> Vec<Node> {
             position: it.line.zip(it.position).map(|(line, lsn)| Position { line, lsn }),
             lag_bytes: it.lag_bytes,
             lag: Some(it.lag).filter(|_| it.role == Some(Role::Replica)),
-            eligible: it.up && it.role == Some(Role::Replica),
+            eligible: it.takes_reads(),
             servers_active: number(it.pool.active),
             servers_idle: number(it.pool.idle),
             clients_waiting: number(it.pool.waiting),

@@ -27,16 +27,18 @@ pub(crate) enum Life {
     Waiting,
     /// Its statement runs, or it holds a server connection.
     Active,
+    /// Its read waits for a replica, without a server connection.
+    AwaitingReplay,
 }
 
 /// What is noted in the place of [`Life::Idle`]: it was idle already the last time.
-const DROWSY: u8 = 3;
+const DROWSY: u8 = 4;
 /// And the time before: it may be parked.
-const DISMISSED: u8 = 4;
+const DISMISSED: u8 = 5;
 /// It cannot be.
-const SLEEPLESS: u8 = 5;
+const SLEEPLESS: u8 = 6;
 /// It is.
-const PARKED: u8 = 6;
+const PARKED: u8 = 7;
 
 /// What a client must do besides what it asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +139,7 @@ impl Card {
         match self.life.load(Ordering::Relaxed) {
             1 => Life::Waiting,
             2 => Life::Active,
+            3 => Life::AwaitingReplay,
             // However deep it sleeps.
             _ => Life::Idle,
         }
@@ -317,7 +320,8 @@ impl Card {
         };
         let Some(target) = target else {
             // Its statement may be waiting for a server connection.
-            self.cancelled.store(self.life() == Life::Waiting, Ordering::SeqCst);
+            let waits = matches!(self.life(), Life::Waiting | Life::AwaitingReplay);
+            self.cancelled.store(waits, Ordering::SeqCst);
             self.wake();
             return;
         };

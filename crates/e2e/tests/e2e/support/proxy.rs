@@ -105,6 +105,11 @@ impl Proxy {
         format!("postgres://app:{password}@127.0.0.1:{}/app", self.port)
     }
 
+    /// Where its metrics are.
+    pub(crate) fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
+    }
+
     pub(crate) async fn metrics(&self) -> Metrics {
         Metrics::scrape(self.metrics_port).await
     }
