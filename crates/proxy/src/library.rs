@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterwrite_backend::Cluster;
 use afterwrite_session::{Library, Prepared, StatementId};
@@ -15,9 +16,13 @@ const TEXTS_MAX: usize = 20_000;
 /// Longer texts are not shared: they are hardly ever the same.
 const TEXT_MAX: usize = 64 * 1024;
 
+/// Statements that have been numbered. One count for the whole process: a client keeps
+/// its statements when its cluster's nodes are replaced, and there they must not be
+/// taken for others.
+static NUMBERED: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Debug, Default)]
 struct Texts {
-    next: u64,
     known: HashMap<Box<[u8]>, Arc<Prepared>>,
 }
 
@@ -40,8 +45,8 @@ impl Library for SharedLibrary {
         if let Some(known) = texts.known.get(rest) {
             return Arc::clone(known);
         }
-        texts.next += 1;
-        let prepared = Arc::new(Prepared::new(StatementId(texts.next), rest));
+        let number = NUMBERED.fetch_add(1, Ordering::Relaxed) + 1;
+        let prepared = Arc::new(Prepared::new(StatementId(number), rest));
         if rest.len() <= TEXT_MAX {
             if texts.known.len() >= TEXTS_MAX {
                 texts.known.retain(|_, prepared| Arc::strong_count(prepared) > 1);

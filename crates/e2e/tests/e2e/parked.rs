@@ -23,6 +23,11 @@ async fn proxy(bed: &Bed, more: &[&str]) -> Proxy {
     Proxy::start_with(&args, &[("AFTERWRITE_TEST_PARK_MS", PARK_MS)]).await
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count, far below what a float can tell"
+)]
 async fn parked(proxy: &Proxy) -> usize {
     proxy.metrics().await.sum("afterwrite_clients_parked", &[]).round() as usize
 }
@@ -173,7 +178,7 @@ async fn console(proxy: &Proxy) {
         }
         _ => None,
     });
-    let (pointer, state) = sleeper.expect("it is listed");
+    let (pointer, state) = sleeper.unwrap();
     assert_eq!((state.as_str(), parked(proxy).await), ("idle", 1));
     within("KILL_CLIENT", admin.simple_query(&format!("KILL_CLIENT {pointer}"))).await.unwrap();
     let last = raw.until_end().await;

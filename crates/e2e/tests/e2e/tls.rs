@@ -43,6 +43,7 @@ fn psql(port: u16, more: &str, sql: &str) -> Ran {
     run("psql", &["-XAtq", "-d", &to, "-c", sql], "")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is compared is made on the spot")]
 fn equal<T: PartialEq + std::fmt::Debug>(checks: &mut Checks, name: &str, found: T, expected: T) {
     checks.that(name, found == expected, &format!("{found:?}, not {expected:?}"));
 }

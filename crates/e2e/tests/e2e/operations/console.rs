@@ -35,7 +35,7 @@ async fn the_console_of_a_proxy_at_work() {
     checks.run("RECONNECT and WAIT_CLOSE", reconnected(&desk)).await;
     checks.run("KILL, KILL_CLIENT, DISABLE", killed(&desk)).await;
     checks.run("SET and a broken RELOAD", reloaded(&desk, &configuration(&cluster, 2))).await;
-    checks.run("psql", by_psql(&desk)).await;
+    checks.run("psql", async { by_psql(&desk) }).await;
     checks.run("the exporter that Debian has", exported(&desk)).await;
     checks.run("SHUTDOWN", stopped(&desk, &cluster)).await;
 }
@@ -316,7 +316,7 @@ async fn reloaded(desk: &Desk, good: &str) {
     console.run("RELOAD").await;
 }
 
-async fn by_psql(desk: &Desk) {
+fn by_psql(desk: &Desk) {
     let url = desk.url("admin", "pgbouncer");
     let out =
         psql(&url, "\\pset format unaligned\nSHOW DATABASES;\nSHOW POOLS \\gx\nRELOAD;\n").ok();
