@@ -350,11 +350,15 @@ fn listen(mut poll: Poll, tell: &mpsc::Sender<usize>) {
 
 /// Has the allocator give back what was freed a while ago.
 ///
-/// It does so a second later at the earliest, and only when it is asked for memory: once
-/// all are parked, nobody asks. What is asked for here is never touched.
+/// It does so a second later at the earliest, and only when it has something else to do:
+/// once all are parked there is nothing. A thread that ends is such an occasion, and
+/// takes up no memory itself.
 fn nudge_allocator() {
-    const LARGE: usize = 1 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE)));
+    let allocate = || drop(std::hint::black_box(Box::new(0_u64)));
+    let thread = thread::Builder::new().name("tidy".to_owned()).stack_size(STACK);
+    if let Err(error) = thread.spawn(allocate) {
+        debug!(%error, "what was freed is given back later");
+    }
 }
 
 async fn until(moment: Option<Instant>) {
