@@ -292,7 +292,9 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             }
             pass(out, *span, Some(Await::DescribeStatement(None)), link);
         }
-        Op::DescribePortal(span) => pass(out, *span, Some(Await::DescribePortal), link),
+        Op::DescribePortal { of, span } => {
+            pass(out, *span, Some(Await::DescribePortal(*of)), link);
+        }
         Op::ClosePortal(span) | Op::CloseStatement(span) => {
             pass(out, *span, Some(Await::Close), link);
         }

@@ -49,7 +49,11 @@ pub(crate) enum Op {
         named: bool,
         span: Span,
     },
-    DescribePortal(Span),
+    /// Of a portal; `of` is the named statement that it is bound to.
+    DescribePortal {
+        of: Option<StatementId>,
+        span: Span,
+    },
     ClosePortal(Span),
     CloseStatement(Span),
     Execute(Span),

@@ -408,8 +408,8 @@ impl Session {
                 if self.local_portal(bind.portal).is_some() {
                     self.exchange.portal = None;
                 }
-                self.note_bound(bind.portal, prepared.as_ref());
                 let named = !bind.statement.is_empty();
+                self.note_bound(bind.portal, prepared.as_ref(), named);
                 self.push(Op::Bind { prepared, named, span });
             }
         }
@@ -437,9 +437,11 @@ impl Session {
     fn take_describe(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
         let target = Target::decode(body)?;
         if target.kind == b'P' {
-            match self.local_portal(target.name) {
-                Some(prepared) => self.say_described(&prepared, false),
-                None => self.push(Op::DescribePortal(span)),
+            if let Some(prepared) = self.local_portal(target.name) {
+                self.say_described(&prepared, false);
+            } else {
+                let of = self.portals.named(target.name);
+                self.push(Op::DescribePortal { of, span });
             }
             return Ok(None);
         }
@@ -595,7 +597,7 @@ impl Session {
                 let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
                 let bind = Bind::decode(names)?;
                 let prepared = self.statements.find(bind.statement).cloned();
-                self.note_bound(bind.portal, prepared.as_ref());
+                self.note_bound(bind.portal, prepared.as_ref(), !bind.statement.is_empty());
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
             }
@@ -664,7 +666,7 @@ fn is_known_everywhere(op: &Op) -> bool {
         | Op::ParseUnread(_)
         | Op::Bind { .. }
         | Op::DescribeStatement { prepared: None, .. }
-        | Op::DescribePortal(_)
+        | Op::DescribePortal { .. }
         | Op::ClosePortal(_)
         | Op::CloseStatement(_)
         | Op::Execute(_)

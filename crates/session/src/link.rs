@@ -89,7 +89,8 @@ pub(crate) enum Await {
     Bind,
     /// Describe of a statement: parameters first, then rows.
     DescribeStatement(Option<StatementId>),
-    DescribePortal,
+    /// Describe of a portal, and which statement it is bound to.
+    DescribePortal(Option<StatementId>),
     Execute,
     Close,
     /// Ends with "ready".
@@ -287,7 +288,7 @@ impl Link {
     /// Notes what the server tells of `id`.
     pub(crate) fn describe(&mut self, id: StatementId, shape: Shape) {
         if let Some(plan) = self.prepared.get_mut(&id) {
-            plan.shape = Some(shape);
+            plan.shape = Some(shape.or_parameters_of(plan.shape));
         }
     }
 
@@ -332,7 +333,7 @@ impl Link {
                 Await::Parse(None) => self.unnamed = Unnamed::Unknown,
                 Await::Bind
                 | Await::DescribeStatement(_)
-                | Await::DescribePortal
+                | Await::DescribePortal(_)
                 | Await::Execute
                 | Await::Close
                 | Await::Query

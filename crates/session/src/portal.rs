@@ -6,13 +6,13 @@ use smallvec::SmallVec;
 
 use crate::intent::Intent;
 use crate::session::Session;
-use crate::statement::Prepared;
+use crate::statement::{Prepared, StatementId};
 
 /// Portals that are bound and not yet executed, at most.
 const BOUND_MAX: usize = 256;
 
-/// A portal's name and what it is bound to.
-type Bound = (Box<[u8]>, Arc<Prepared>);
+/// A portal's name, what it is bound to, and whether that has a name on servers.
+type Bound = (Box<[u8]>, Arc<Prepared>, bool);
 
 /// The portals of a transaction that were bound and not yet executed.
 #[derive(Debug, Default)]
@@ -23,23 +23,29 @@ pub(crate) struct Portals {
 }
 
 impl Portals {
-    fn bind(&mut self, portal: &[u8], prepared: &Arc<Prepared>) {
-        self.bound.retain(|(name, _)| **name != *portal);
+    fn bind(&mut self, portal: &[u8], prepared: &Arc<Prepared>, named: bool) {
+        self.bound.retain(|(name, ..)| **name != *portal);
         if self.bound.len() < BOUND_MAX {
-            self.bound.push((portal.into(), Arc::clone(prepared)));
+            self.bound.push((portal.into(), Arc::clone(prepared), named));
         } else {
             self.lost = true;
         }
     }
 
     fn take(&mut self, portal: &[u8]) -> Option<Arc<Prepared>> {
-        let found = self.bound.iter().position(|(name, _)| **name == *portal)?;
+        let found = self.bound.iter().position(|(name, ..)| **name == *portal)?;
         Some(self.bound.swap_remove(found).1)
+    }
+
+    /// The statement that a portal is bound to, if it has a name on servers.
+    pub(crate) fn named(&self, portal: &[u8]) -> Option<StatementId> {
+        let bound = self.bound.iter().find(|(name, _, named)| *named && **name == *portal);
+        bound.map(|(_, prepared, _)| prepared.id)
     }
 
     /// Whether executing the portal does what was not looked at when it was bound.
     pub(crate) fn holds(&self, portal: &[u8]) -> bool {
-        self.lost || self.bound.iter().any(|(name, _)| **name == *portal)
+        self.lost || self.bound.iter().any(|(name, ..)| **name == *portal)
     }
 
     /// The transaction is over, and they with it.
@@ -51,7 +57,12 @@ impl Portals {
 
 impl Session {
     /// Notes what a portal is bound to.
-    pub(crate) fn note_bound(&mut self, portal: &[u8], prepared: Option<&Arc<Prepared>>) {
+    pub(crate) fn note_bound(
+        &mut self,
+        portal: &[u8],
+        prepared: Option<&Arc<Prepared>>,
+        named: bool,
+    ) {
         // A statement that nobody prepared through us was prepared by SQL.
         let Some(prepared) = prepared else {
             self.exchange.intent.add(&Intent::unread());
@@ -61,7 +72,7 @@ impl Session {
             self.exchange.intent.add(&Intent::unread());
         }
         self.exchange.intent.add(&prepared.intent.described());
-        self.portals.bind(portal, prepared);
+        self.portals.bind(portal, prepared, named);
     }
 
     /// The portal is executed: now it counts. (One that was executed before goes on with

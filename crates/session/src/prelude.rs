@@ -13,6 +13,7 @@ use crate::link::{Await, Link, Owner, Unnamed};
 use crate::relay::{Progress, Step, is_replicas_own};
 use crate::session::{Phase, Session};
 use crate::settings::{Fingerprint, is_role};
+use crate::shape::Shape;
 use crate::statement::{Prepared, StatementId};
 
 /// What must be done on a connection before the client's own is sent there.
@@ -59,7 +60,9 @@ impl Session {
             return statements;
         }
         for Use { prepared, told, .. } in &self.exchange.uses {
-            let differs = told.is_some() && link.shape(prepared.id, prepared.generation()) != *told;
+            let shape = link.shape(prepared.id, prepared.generation());
+            let agrees = |told: Shape| shape.is_some_and(|shape| told.agrees(shape));
+            let differs = told.is_some_and(|told| !agrees(told));
             if differs && !statements.iter().any(|known| known.id == prepared.id) {
                 statements.push(Arc::clone(prepared));
             }

@@ -148,7 +148,7 @@ impl Session {
         let Some(front) = link.expects.front() else { return Err(out_of_turn()) };
         let client = front.owner == Owner::Client;
         let described = match front.what {
-            Await::DescribeStatement(id) => id,
+            Await::DescribeStatement(id) | Await::DescribePortal(id) => id,
             _ => None,
         };
         let owner = front.owner;
@@ -573,7 +573,7 @@ fn fits(message: u8, awaited: &Await) -> (bool, bool) {
         tag::CLOSE_COMPLETE => (*awaited == Await::Close, true),
         tag::PARAMETER_DESCRIPTION => (matches!(awaited, Await::DescribeStatement(_)), false),
         tag::ROW_DESCRIPTION | tag::NO_DATA => match awaited {
-            Await::DescribeStatement(_) | Await::DescribePortal => (true, true),
+            Await::DescribeStatement(_) | Await::DescribePortal(_) => (true, true),
             Await::Query => (message == tag::ROW_DESCRIPTION, false),
             Await::Parse(_)
             | Await::Bind

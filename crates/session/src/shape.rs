@@ -17,37 +17,62 @@ use crate::relay::LOOK_MAX;
 use crate::session::Session;
 use crate::statement::StatementId;
 
-/// What Describe told of a statement: equal shapes have equal parameters and columns.
+/// What Describe told of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape(u64);
+pub(crate) struct Shape {
+    /// Of its parameters: a portal's description does not tell them.
+    parameters: Option<u64>,
+    columns: u64,
+}
+
+impl Shape {
+    /// Whether it may be the same statement's as `other`, as far as both tell.
+    pub(crate) fn agrees(self, other: Self) -> bool {
+        let parameters = match (self.parameters, other.parameters) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => true,
+        };
+        parameters && self.columns == other.columns
+    }
+
+    /// With what was told of its parameters before, if nothing was told of them now.
+    pub(crate) fn or_parameters_of(self, before: Option<Self>) -> Self {
+        Self { parameters: self.parameters.or(before.and_then(|it| it.parameters)), ..self }
+    }
+}
 
 /// A description that is being told. Of a long one only the beginning and the length are
 /// looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Describing(DefaultHasher);
+pub(crate) struct Describing {
+    parameters: Option<u64>,
+}
 
 impl Describing {
     pub(crate) fn parameters(&mut self, body: &[u8], len: usize) {
-        self.0.write_usize(len);
-        self.0.write(body);
+        let mut hasher = DefaultHasher::new();
+        hasher.write_usize(len);
+        hasher.write(body);
+        self.parameters = Some(hasher.finish());
     }
 
     /// `body` may be the beginning only; `head` is that of the whole.
-    pub(crate) fn columns(mut self, head: Head, body: &[u8]) -> Shape {
-        self.0.write_u8(head.tag);
-        self.0.write_usize(head.body_len);
+    pub(crate) fn columns(self, head: Head, body: &[u8]) -> Shape {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u8(head.tag);
+        hasher.write_usize(head.body_len);
         let mut rest = body.get(2..).unwrap_or_default();
         while let Some(end) = rest.iter().position(|byte| *byte == 0)
             && let Some((name, behind)) = rest.split_at_checked(end + 1)
             && let Some((column, next)) = behind.split_first_chunk::<18>()
         {
-            self.0.write(name);
+            hasher.write(name);
             // Which table it is of may differ; type, size and modifier may not.
             let [_, _, _, _, _, _, kind @ .., _, _] = column;
-            self.0.write(kind);
+            hasher.write(kind);
             rest = next;
         }
-        Shape(self.0.finish())
+        Shape { parameters: self.parameters, columns: hasher.finish() }
     }
 }
 
@@ -83,7 +108,7 @@ impl Session {
             return;
         }
         let told = self.exchange.uses.iter().filter(|it| it.prepared.id == id);
-        if told.filter_map(|it| it.told).any(|told| told != shape) {
+        if told.filter_map(|it| it.told).any(|told| !told.agrees(shape)) {
             let mut error = Vec::new();
             server::error(&mut error, &outgrown());
             self.exchange.refused.push((id, error.into()));

@@ -1568,6 +1568,25 @@ fn columns_that_the_client_was_not_told_of_are_refused() {
 }
 
 #[test]
+fn columns_are_also_told_of_portals() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Replica));
+    let mut first = Vec::new();
+    client::parse(&mut first, "s", "SELECT * FROM t", &[]);
+    client::bind(&mut first, "", "s", &[], &[], &[]);
+    client::describe(&mut first, b'P', "");
+    client::execute(&mut first, "", 0);
+    client::sync(&mut first);
+    rig.run(&mut one, REPLICA, &first, "1 2 T D C:SELECT Z:I");
+    rig.request(&bound("s"));
+    assert!(rig.session.prelude(&one).is_none(), "it has just told them");
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, " 1 t TT Z:I");
+    assert_eq!(rig.send(&mut two, REPLICA), "P(_afterwrite_refused) E S");
+    assert_eq!(rig.answer(&mut two, "E:42601 Z:I").0, "EZI", "they are others here");
+}
+
+#[test]
 fn what_cannot_be_prepared_elsewhere_fails_where_it_is_used() {
     let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Primary), link(Role::Primary));
     rig.run(&mut one, PRIMARY, &described("s", "INSERT INTO t VALUES (1)"), "1 t n Z:I");
