@@ -93,6 +93,7 @@ impl Directory {
         known.databases = databases;
         known.settings = Some(Arc::clone(settings));
         known.renew_tenants();
+        known.make_ahead();
     }
 
     /// Every cluster.
@@ -171,6 +172,7 @@ impl Directory {
             Arc::strong_count(tenant) > 1
                 || !tenant.pools.is_unused()
                 || tenant.pools.unused_for() < FORGOTTEN_AFTER
+                || tenant.pools.settings().min_size > 0
         });
         let wild = |database: &Arc<Database>| {
             database.wild
@@ -194,32 +196,39 @@ impl Known {
     ) -> Option<Arc<Tenant>> {
         let settings = Arc::clone(self.settings.as_ref()?);
         let database = self.find_or_make(database, &settings)?;
-        let of_user = settings.users.get(user).unwrap_or(&settings.other_users).clone();
+        let of_user = settings.of_user(user);
         let of_database = database.settings();
-        let pool = pool_settings(&of_database, &of_user);
-        let (login_user, password) = server_login(&settings, &of_database, user, &of_user);
-        let server_name = database.server_name();
-        let counts = Arc::clone(self.users.entry(user.to_owned()).or_default());
-        let quotas = counts.quotas_at(&database.site, of_user.connections_max);
-        let reusable = before.map(|tenant| &tenant.pools).filter(|pools| {
-            let login = pools.login();
-            let passes = password.is_none();
-            Arc::ptr_eq(pools.cluster(), &database.site.cluster)
-                && login.user == login_user
-                && login.database == server_name
-                && (passes || login.credentials == Credentials::from(password.clone()))
-        });
-        let pools = if let Some(pools) = reusable {
-            pools.apply(pool);
-            Arc::clone(pools)
-        } else {
-            let login = Login::new(login_user, password.clone(), server_name);
-            let limits = [Arc::clone(&database.quotas), quotas];
-            Pools::new(&database.site.cluster, login, pool, &limits)
-        };
-        let mode = of_user.mode.unwrap_or(of_database.mode);
+        let (login_user, password) = server_login(&settings, &of_database, user, of_user);
+        let (mode, level) = (of_user.mode.unwrap_or(of_database.mode), of_user.level);
         let passes_through = password.is_none() && of_database.user.is_none();
-        Some(Tenant::new(user, database, pools, mode, of_user.level, passes_through))
+        // Whoever the clients are: what counts is who they are on the servers.
+        let on_servers = settings.of_user(&login_user);
+        let pool = pool_settings(&of_database, on_servers);
+        let wanted = Login::new(login_user, password, database.server_name());
+        let shared = self.pools_shared_with(&database, &wanted.user);
+        let reusable = before.map(|tenant| Arc::clone(&tenant.pools));
+        let reusable = reusable.filter(|pools| serve_as_well(pools, &database, &wanted));
+        let pools = if let Some(pools) = shared {
+            pools
+        } else if let Some(pools) = reusable {
+            pools.apply(pool);
+            pools
+        } else {
+            let counts = Arc::clone(self.users.entry(wanted.user.clone()).or_default());
+            let of_login = counts.quotas_at(&database.site, on_servers.connections_max);
+            let limits = [Arc::clone(&database.quotas), of_login];
+            Pools::new(&database.site.cluster, wanted, pool, &limits)
+        };
+        Some(Tenant::new(user, database, pools, mode, level, passes_through))
+    }
+
+    /// The pools of another user's clients who are the same user on the servers.
+    fn pools_shared_with(&self, database: &Arc<Database>, login: &str) -> Option<Arc<Pools>> {
+        database.settings().user.as_ref()?;
+        let same = |tenant: &&Arc<Tenant>| {
+            Arc::ptr_eq(&tenant.database, database) && tenant.pools.login().user == login
+        };
+        self.tenants.values().find(same).map(|tenant| Arc::clone(&tenant.pools))
     }
 
     fn find_or_make(&mut self, name: &str, settings: &Settings) -> Option<Arc<Database>> {
@@ -231,6 +240,22 @@ impl Known {
         let database = Database::new(name, Arc::clone(site), any, true);
         self.databases.insert(name.to_owned(), Arc::clone(&database));
         Some(database)
+    }
+
+    /// Where connections are to be open before the first client comes, and it is known
+    /// as whom, its pools are made now.
+    fn make_ahead(&mut self) {
+        let Some(settings) = self.settings.clone() else { return };
+        let ahead = settings.databases.iter().filter(|(name, it)| *name != ANY && !it.disabled);
+        for (name, database) in ahead.filter(|(_, database)| database.pool.min_size > 0) {
+            let Some(user) = &database.user else { continue };
+            let key = (name.clone(), user.clone());
+            if !self.tenants.contains_key(&key)
+                && let Some(tenant) = self.make_tenant(name, user, None)
+            {
+                self.tenants.insert(key, tenant);
+            }
+        }
     }
 
     /// After other settings: who is there goes on with what has changed.
@@ -261,6 +286,16 @@ impl UserCounts {
     pub(crate) fn server_connections(&self) -> usize {
         self.quotas.lock().values().map(|quotas| quotas.open()).sum()
     }
+}
+
+/// Whether pools of before the settings changed can go on.
+fn serve_as_well(pools: &Pools, database: &Database, wanted: &Login) -> bool {
+    let login = pools.login();
+    let same = |wanted: &Credentials| login.credentials == *wanted;
+    Arc::ptr_eq(pools.cluster(), &database.site.cluster)
+        && login.user == wanted.user
+        && login.database == wanted.database
+        && (wanted.credentials == Credentials::Nothing || same(&wanted.credentials))
 }
 
 fn pool_settings(database: &DatabaseSettings, user: &UserSettings) -> PoolSettings {

@@ -113,7 +113,10 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let frontend::Client { stream, startup, user, database, credentials, .. } = arrived;
     let generation = shared.generation();
     let settings = shared.settings();
-    let (theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
+    let (mut theirs, ours) = prepare(startup, &settings.clients.ignore_startup_parameters)?;
+    if settings.clients.application_name_add_host {
+        add_host(&mut theirs, stream);
+    }
     let kind = Kind::of(&theirs);
     let theirs = Theirs::at_login(theirs);
     let tenant = shared.directory.tenant(database, user)?;
@@ -162,6 +165,17 @@ fn take_places(
             .detail(format!("There may be {max}."))
     })?;
     Ok((in_database, of_user))
+}
+
+/// Has servers see where the client comes from, behind the name it gives itself.
+fn add_host(theirs: &mut Pairs, stream: &Stream) {
+    const NAME: &str = "application_name";
+    let Some(from) = stream.peer().ok() else { return };
+    let host = from.tcp().map_or("unix".to_owned(), |it| format!("{}:{}", it.ip(), it.port()));
+    let given = theirs.iter().rposition(|(name, _)| name.eq_ignore_ascii_case(NAME));
+    let name = given.map(|place| theirs.remove(place).1).unwrap_or_default();
+    let name = if name.is_empty() { "app".to_owned() } else { name };
+    theirs.push((NAME.to_owned(), format!("{name} - {host}")));
 }
 
 /// The client's settings for servers, and those for us.

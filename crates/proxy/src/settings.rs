@@ -65,6 +65,13 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+impl Settings {
+    /// What holds for a user.
+    pub(crate) fn of_user(&self, name: &str) -> &UserSettings {
+        self.users.get(name).unwrap_or(&self.other_users)
+    }
+}
+
 /// One key of the configuration, to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -101,6 +108,8 @@ pub struct ClientSettings {
     pub query_timeout: Duration,
     /// What one client may use.
     pub limits: Limits,
+    /// Whether servers see the client's address behind its `application_name`.
+    pub application_name_add_host: bool,
     /// Startup parameters that are not passed on to servers.
     pub ignore_startup_parameters: Vec<String>,
 }

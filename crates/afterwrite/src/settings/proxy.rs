@@ -124,6 +124,7 @@ fn clients(config: &Config) -> Result<ClientSettings, String> {
             held_max: clients.statement_buffer_max,
             prepared_max: clients.prepared_max,
         },
+        application_name_add_host: clients.application_name_add_host,
         ignore_startup_parameters: clients.ignore_startup_parameters.clone(),
     })
 }

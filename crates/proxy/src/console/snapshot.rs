@@ -23,14 +23,19 @@ pub(super) fn take(shared: &Shared) -> Snapshot {
     let cards = shared.roster.all();
     let tenants = shared.directory.tenants();
     let sites = shared.directory.sites();
-    let servers: Vec<_> = tenants.iter().flat_map(servers_of).collect();
+    // Users of a database who are one user on the servers share their pools.
+    let mut sharing = tenants.clone();
+    sharing.sort_by_key(|tenant| Arc::as_ptr(&tenant.pools));
+    sharing.dedup_by(|one, other| Arc::ptr_eq(&one.pools, &other.pools));
+    sharing.sort_by(|a, b| (&a.database.name, &a.user).cmp(&(&b.database.name, &b.user)));
+    let servers: Vec<_> = sharing.iter().flat_map(servers_of).collect();
     let databases = databases(shared);
     let pins: Vec<_> = cards.iter().filter_map(|card| pin(card, &tenants)).collect();
     let paused = !databases.is_empty() && databases.iter().all(|database| database.paused);
     Snapshot {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         state: if paused { ProxyState::Paused } else { ProxyState::Active },
-        pools: tenants.iter().map(|tenant| pool(tenant, &cards)).collect(),
+        pools: sharing.iter().map(|tenant| pool(tenant, &cards)).collect(),
         clients: cards.iter().map(|card| client(card, &tenants)).collect(),
         users: users(shared),
         stats: stats(shared),
@@ -107,7 +112,7 @@ fn pool(tenant: &Arc<Tenant>, cards: &[Arc<Card>]) -> Pool {
     };
     Pool {
         database: tenant.database.name.clone(),
-        user: tenant.user.clone(),
+        user: tenant.pools.login().user.clone(),
         // As there: whoever is connected and does not wait is active.
         clients_active: count(Life::Active) + count(Life::Idle),
         clients_waiting: count(Life::Waiting) + awaiting_replay,
@@ -132,7 +137,8 @@ fn pool(tenant: &Arc<Tenant>, cards: &[Arc<Card>]) -> Pool {
 
 fn is_of(card: &Card, tenant: &Tenant) -> bool {
     let theirs = &card.who.tenant;
-    theirs.user == tenant.user && theirs.database.name == tenant.database.name
+    let same_name = theirs.user == tenant.user && theirs.database.name == tenant.database.name;
+    same_name || Arc::ptr_eq(&theirs.pools, &tenant.pools)
 }
 
 fn client(card: &Arc<Card>, tenants: &[Arc<Tenant>]) -> Socket {
