@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use crate::door::{self, Certificate, Door};
 use crate::program;
 use crate::proxy::Ground;
 
@@ -16,14 +17,21 @@ pub(crate) fn find() -> Option<PathBuf> {
 }
 
 /// The contents of its configuration file; `replicas` by their ports.
-pub(crate) fn toml(ground: &Ground, port: u16, metrics_port: u16, replicas: &[u16]) -> String {
+pub(crate) fn toml(
+    ground: &Ground,
+    door: Door,
+    port: u16,
+    metrics_port: u16,
+    replicas: &[u16],
+) -> String {
     let Ground { primary, user, database, pool_size, .. } = ground;
     let mut nodes = format!("\"127.0.0.1:{primary}\"");
     for replica in replicas {
-        // Writing to a string cannot fail.
+        // Writing to a string cannot fail, here and below.
         let _ = write!(nodes, ", \"127.0.0.1:{replica}\"");
     }
-    format!(
+    let auth = if door == Door::Scram { "scram-sha-256" } else { "trust" };
+    let mut toml = format!(
         "listen = \"127.0.0.1:{port}\"\n\
          metrics_listen = \"127.0.0.1:{metrics_port}\"\n\
          [cluster]\n\
@@ -31,13 +39,26 @@ pub(crate) fn toml(ground: &Ground, port: u16, metrics_port: u16, replicas: &[u1
          user = \"{user}\"\n\
          database = \"{database}\"\n\
          [clients]\n\
-         auth = \"trust\"\n\
+         auth = \"{auth}\"\n\
          connections_max = 20000\n\
          [pool]\n\
          size = {pool_size}\n\
          [log]\n\
          level = \"warn\"\n"
-    )
+    );
+    let _ = match (door, &ground.certificate) {
+        (Door::Scram, _) => {
+            write!(toml, "[users.\"{user}\"]\npassword = \"{}\"\n", door::secret())
+        }
+        (Door::Tls, Some(Certificate { certificate, key })) => write!(
+            toml,
+            "[clients.tls]\nmode = \"allow\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            certificate.display(),
+            key.display()
+        ),
+        (Door::Tls, None) | (Door::Trust, _) => Ok(()),
+    };
+    toml
 }
 
 /// Its arguments.
@@ -50,19 +71,21 @@ mod tests {
     use super::*;
     use afterwrite_config::{ClientAuth, Overlay, load};
 
-    fn check(replicas: &[u16]) {
-        let text = toml(&Ground::example(), 6432, 6433, replicas);
+    fn check(door: Door, replicas: &[u16], auth: ClientAuth) {
+        let text = toml(&Ground::example(), door, 6432, 6433, replicas);
         let unread = |_: &Path| Err(std::io::Error::other("no file is named"));
         let config = load(Some(("bench.toml", &text)), [], &Overlay::default(), &unread).unwrap();
         assert_eq!(config.cluster.nodes.len(), 1 + replicas.len());
         assert_eq!(config.pool.size, 20);
-        assert_eq!(config.clients.auth, ClientAuth::Trust);
+        assert_eq!(config.clients.auth, auth);
         assert_eq!(config.listen[0].tcp().unwrap().port(), 6432);
     }
 
     #[test]
     fn afterwrite_accepts_what_we_write() {
-        check(&[]);
-        check(&[5433, 5434]);
+        check(Door::Trust, &[], ClientAuth::Trust);
+        check(Door::Trust, &[5433, 5434], ClientAuth::Trust);
+        check(Door::Scram, &[], ClientAuth::Scram);
+        check(Door::Tls, &[], ClientAuth::Trust);
     }
 }

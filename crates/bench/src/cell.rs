@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::door::Door;
 use crate::glob;
 
 /// What the clients do.
@@ -69,23 +70,63 @@ impl Protocol {
     }
 }
 
+/// What a cell is there to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What a query costs.
+    Queries,
+    /// What it costs more over TLS.
+    Tls,
+    /// What a connection costs.
+    Connections,
+}
+
 /// One place in the tables: what every target does in each round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Cell {
     pub(crate) workload: Workload,
     pub(crate) protocol: Protocol,
     pub(crate) clients: u16,
+    /// How the clients get into the proxy.
+    pub(crate) door: Door,
+    /// Whether they come anew for each transaction: pgbench's `-C`.
+    pub(crate) connects: bool,
 }
 
 impl Cell {
-    /// `select/simple/8`: what `--only` is held against.
-    pub(crate) fn name(self) -> String {
-        format!("{}/{}/{}", self.workload.name(), self.protocol.name(), self.clients)
+    /// Clients that stay, and get in without TLS and password.
+    pub(crate) const fn queries(workload: Workload, protocol: Protocol, clients: u16) -> Self {
+        Self { workload, protocol, clients, door: Door::Trust, connects: false }
     }
 
-    /// `-S simple`.
+    /// `select/simple/8`, `tls/simple/8`, `connect/scram/8`: what `--only` is held
+    /// against.
+    pub(crate) fn name(self) -> String {
+        let (protocol, door, clients) = (self.protocol.name(), self.door.name(), self.clients);
+        match self.kind() {
+            Kind::Queries => format!("{}/{protocol}/{clients}", self.workload.name()),
+            Kind::Tls => format!("tls/{protocol}/{clients}"),
+            Kind::Connections => format!("connect/{door}/{clients}"),
+        }
+    }
+
+    /// `-S simple`, `-S simple, TLS`, `-C -S, SCRAM-SHA-256`.
     pub(crate) fn title(self) -> String {
-        format!("{} {}", self.workload.title(), self.protocol.name())
+        let (workload, protocol) = (self.workload.title(), self.protocol.name());
+        match self.kind() {
+            Kind::Queries => format!("{workload} {protocol}"),
+            Kind::Tls => format!("{workload} {protocol}, TLS"),
+            Kind::Connections => format!("-C {workload}, {}", self.door.title()),
+        }
+    }
+
+    /// Which tables it belongs to.
+    pub(crate) fn kind(self) -> Kind {
+        match (self.connects, self.door) {
+            (true, _) => Kind::Connections,
+            (false, Door::Tls) => Kind::Tls,
+            (false, Door::Trust | Door::Scram) => Kind::Queries,
+        }
     }
 }
 
@@ -107,9 +148,20 @@ pub(crate) fn all(quick: bool) -> Vec<Cell> {
         (Workload::Mix, Prepared, writes),
     ];
     let cells = groups.into_iter().flat_map(|(workload, protocol, counts)| {
-        counts.iter().map(move |&clients| Cell { workload, protocol, clients })
+        counts.iter().map(move |&clients| Cell::queries(workload, protocol, clients))
     });
-    cells.collect()
+    let tls = [Simple, Prepared].into_iter().flat_map(|protocol| {
+        [8, 32].map(|clients| Cell {
+            door: Door::Tls,
+            ..Cell::queries(Workload::Select, protocol, clients)
+        })
+    });
+    let connections = [Door::Trust, Door::Scram, Door::Tls].map(|door| Cell {
+        door,
+        connects: true,
+        ..Cell::queries(Workload::Select, Simple, 8)
+    });
+    cells.chain(tls).chain(connections).collect()
 }
 
 /// Whether `name` was asked for: by one of the patterns, or by there being none.
@@ -124,11 +176,16 @@ mod tests {
     #[test]
     fn every_cell_has_its_own_name() {
         let mut names: Vec<String> = all(false).into_iter().map(Cell::name).collect();
-        assert_eq!(names.len(), 20);
+        assert_eq!(names.len(), 20 + 4 + 3);
         assert_eq!(names[0], "select/simple/1");
+        assert!(
+            ["tls/prepared/32", "connect/scram/8"]
+                .iter()
+                .all(|name| names.iter().any(|n| n == name))
+        );
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), 20);
+        assert_eq!(names.len(), 27);
         assert!(all(true).iter().all(|cell| all(false).contains(cell)));
     }
 

@@ -83,7 +83,7 @@ fn is_last(message: frame::Frame<'_>) -> Result<bool, BenchError> {
         }
         tags::AUTHENTICATION => match Authentication::decode(message.body) {
             Ok(Authentication::Ok) => Ok(false),
-            Ok(_) => Err(refused("asks for a password")),
+            Ok(_) => Err(BenchError::PasswordWanted),
             Err(malformed) => Err(BenchError::Malformed(malformed)),
         },
         _ => Ok(false),

@@ -24,6 +24,8 @@ pub(crate) enum BenchError {
     Timeout { waiting_for: String, limit: Duration },
     /// A server hung up, or answered with an error.
     Refused { by: String, why: String },
+    /// A server wants a password where we have none to give.
+    PasswordWanted,
     /// A server sent something that is not the protocol.
     Malformed(Malformed),
     /// `/proc` does not show a process that should be there.
@@ -60,6 +62,7 @@ impl fmt::Display for BenchError {
                 write!(f, "gave up after {limit:?} waiting for {waiting_for}")
             }
             Self::Refused { by, why } => write!(f, "{by}: {why}"),
+            Self::PasswordWanted => f.write_str("the server asks for a password"),
             Self::Malformed(malformed) => write!(f, "not the PostgreSQL protocol: {malformed}"),
             Self::NoProcess { pid } => write!(f, "process {pid} is gone or hidden from us"),
             Self::NoCells => f.write_str("no cell matches --only; a name is like select/simple/8"),

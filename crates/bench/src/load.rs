@@ -8,6 +8,7 @@ mod table;
 use afterwrite_cluster::{Cluster, Plan, Server};
 
 use crate::args::LoadArgs;
+use crate::door::Door;
 use crate::error::BenchError;
 use crate::load::active::Active;
 use crate::load::flood::Flood;
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: &LoadArgs, progress: &Progress) -> Result<String, 
     let mut figures = Vec::new();
     for target in TARGETS {
         let program = if target.is_afterwrite() { &ours } else { &theirs };
-        let mut proxy = Proxy::start(target, program, &ground).await?;
+        let mut proxy = Proxy::start(target, program, &ground, Door::Trust).await?;
         let measured = measure(&mut proxy, &ground, args, progress).await?;
         progress.line(&table::in_short(&measured));
         proxy.stop().await;
@@ -99,5 +100,6 @@ fn ground(cluster: &Cluster) -> Ground {
         database,
         pool_size: POOL_SIZE,
         sessions_max: 1,
+        certificate: None,
     }
 }

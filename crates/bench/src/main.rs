@@ -10,6 +10,7 @@ mod afterwrite;
 mod args;
 mod cell;
 mod client;
+mod door;
 mod error;
 mod glob;
 mod idle;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cell::{Cell, Workload};
+use crate::door::{self, Door};
 use crate::error::{BenchError, last_lines};
 use crate::program;
 
@@ -32,7 +33,7 @@ pub(crate) struct Pgbench {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Figures {
     pub(crate) transactions: u64,
-    /// By the clock from the first query on: logins are not in it.
+    /// By the clock from the first query on: logins are not in it, but for `-C`.
     pub(crate) tps: f64,
     /// The mean.
     pub(crate) latency_ms: f64,
@@ -75,6 +76,13 @@ impl Pgbench {
         command.args(["-T", &seconds.to_string()]);
         command.args(["-c", &cell.clients.to_string()]);
         command.args(["-j", &cell.clients.min(self.threads_max).to_string()]);
+        command.env("PGSSLMODE", if cell.door == Door::Tls { "require" } else { "disable" });
+        if cell.door == Door::Scram {
+            command.env("PGPASSWORD", door::PASSWORD);
+        }
+        if cell.connects {
+            command.arg("-C");
+        }
         match cell.workload {
             Workload::Select => command.arg("-S"),
             Workload::Tpcb => &mut command,
@@ -97,7 +105,8 @@ impl Pgbench {
     }
 }
 
-/// pgbench 13 prints the tps with and without logins, newer ones only without.
+/// pgbench 13 prints the tps with and without logins, newer ones only without, or only
+/// with them for `-C`.
 /// The reports of single scripts, which are indented, are not wanted.
 fn parse(printed: &str) -> Option<Figures> {
     let after =
@@ -107,7 +116,7 @@ fn parse(printed: &str) -> Option<Figures> {
     let transactions = after("number of transactions actually processed: ").next()?;
     Some(Figures {
         transactions: transactions.split('/').next()?.trim().parse().ok()?,
-        tps: number(after("tps = ").find(|rest| !rest.contains("(including"))?)?,
+        tps: number(after("tps = ").find(|rest| !rest.contains("(including connections"))?)?,
         latency_ms: number(after("latency average = ").next()?)?,
     })
 }
@@ -135,6 +144,11 @@ mod tests {
              tps = 600.5 (including connections establishing)\n\
              tps = 666.6 (excluding connections establishing)\n",
             Some((10, 666.6, 1.5)),
+        );
+        check(
+            "number of transactions actually processed: 80\nlatency average = 4.0 ms\n\
+             average connection time = 0.5 ms\ntps = 40.5 (including reconnection times)\n",
+            Some((80, 40.5, 4.0)),
         );
         check(
             "number of transactions actually processed: 900\nlatency average = 2.000 ms\n\

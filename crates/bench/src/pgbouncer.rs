@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use crate::door::{self, Certificate, Door};
 use crate::program;
 use crate::proxy::Ground;
 
@@ -50,8 +51,15 @@ pub(crate) fn account() -> Option<&'static str> {
     ["postgres", "nobody"].into_iter().find(exists)
 }
 
-/// The contents of its configuration file, but for the account.
-pub(crate) fn ini(ground: &Ground, port: u16, version: &str, account: Option<&str>) -> String {
+/// The contents of its configuration file; `users` is where [`users`] lie.
+pub(crate) fn ini(
+    ground: &Ground,
+    door: Door,
+    port: u16,
+    version: &str,
+    account: Option<&str>,
+    users: &Path,
+) -> String {
     let Ground { primary, user, database, pool_size, sessions_max, .. } = ground;
     let server = format!("host=127.0.0.1 port={primary} user={user} dbname={database}");
     let mut ini = format!(
@@ -63,21 +71,38 @@ pub(crate) fn ini(ground: &Ground, port: u16, version: &str, account: Option<&st
          listen_addr = 127.0.0.1\n\
          listen_port = {port}\n\
          unix_socket_dir =\n\
-         auth_type = any\n\
          pool_mode = transaction\n\
          max_client_conn = 20000\n\
          default_pool_size = {pool_size}\n\
          log_connections = 0\n\
          log_disconnections = 0\n"
     );
+    // Writing to a string cannot fail, here and below.
+    let _ = match (door, &ground.certificate) {
+        (Door::Scram, _) => {
+            writeln!(ini, "auth_type = scram-sha-256\nauth_file = {}", users.display())
+        }
+        (Door::Tls, Some(Certificate { certificate, key })) => writeln!(
+            ini,
+            "auth_type = any\nclient_tls_sslmode = allow\nclient_tls_cert_file = {}\n\
+             client_tls_key_file = {}",
+            certificate.display(),
+            key.display()
+        ),
+        (Door::Tls, None) | (Door::Trust, _) => writeln!(ini, "auth_type = any"),
+    };
     if tracks_prepared(version) {
-        // Writing to a string cannot fail.
         let _ = writeln!(ini, "max_prepared_statements = {PREPARED_MAX}");
     }
     if let Some(account) = account {
         let _ = writeln!(ini, "user = {account}");
     }
     ini
+}
+
+/// The users it lets in by their password, one per line.
+pub(crate) fn users(ground: &Ground) -> String {
+    format!("\"{}\" \"{}\"\n", ground.user, door::secret())
 }
 
 /// Its arguments.
@@ -100,11 +125,13 @@ mod tests {
     #[test]
     fn an_old_one_is_not_given_what_it_does_not_know() {
         let ground = Ground::example();
-        let old = ini(&ground, 6432, "PgBouncer 1.18.0", Some("nobody"));
+        let users = Path::new("/t/users");
+        let old = ini(&ground, Door::Trust, 6432, "PgBouncer 1.18.0", Some("nobody"), users);
         assert!(old.contains("app = host=127.0.0.1 port=5432 user=app dbname=app\n"), "{old}");
         assert!(old.contains("default_pool_size = 20\n") && old.ends_with("user = nobody\n"));
         assert!(!old.contains("max_prepared_statements"), "{old}");
-        let new = ini(&ground, 6432, "PgBouncer 1.25.0", None);
+        let new = ini(&ground, Door::Scram, 6432, "PgBouncer 1.25.0", None, users);
+        assert!(new.contains("auth_type = scram-sha-256\nauth_file = /t/users\n"), "{new}");
         assert!(new.ends_with("max_prepared_statements = 200\n"), "{new}");
     }
 }

@@ -6,7 +6,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Kind};
 use crate::error::BenchError;
 use crate::report::{CellReport, Report};
 use crate::stats::Summary;
@@ -27,8 +27,9 @@ pub(crate) fn svg(report: &Report) -> Result<Option<String>, BenchError> {
     let panels = panels(&report.cells);
     let proxies: Vec<Target> =
         report.settings.targets.iter().copied().filter(|target| target.is_proxy()).collect();
-    let ceiling = report.cells.iter().flat_map(|cell| bars(cell, &proxies)).map(|bar| bar.cpu.max);
-    let ceiling = ceiling.fold(0.0, f64::max) * 1.15;
+    let ceiling =
+        panels.iter().flat_map(|panel| &panel.cells).flat_map(|cell| bars(cell, &proxies));
+    let ceiling = ceiling.map(|bar| bar.cpu.max).fold(0.0, f64::max) * 1.15;
     if panels.is_empty() || ceiling <= 0.0 {
         return Ok(None);
     }
@@ -47,7 +48,7 @@ struct Panel<'a> {
 /// In the report's order.
 fn panels(cells: &[CellReport]) -> Vec<Panel<'_>> {
     let mut panels: Vec<Panel<'_>> = Vec::new();
-    for cell in cells {
+    for cell in cells.iter().filter(|cell| cell.cell.kind() == Kind::Queries) {
         let title = Cell::title(cell.cell);
         match panels.iter_mut().find(|panel| panel.title == title) {
             Some(panel) => panel.cells.push(cell),

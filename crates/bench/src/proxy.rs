@@ -12,6 +12,7 @@ use tokio::process::Child;
 
 use crate::afterwrite;
 use crate::client::Client;
+use crate::door::{self, Certificate, Door};
 use crate::error::{BenchError, last_lines};
 use crate::pgbouncer;
 use crate::proc::{self, Memory, Pid, Usage};
@@ -34,6 +35,8 @@ pub(crate) struct Ground {
     pub(crate) pool_size: u16,
     /// The most clients of any cell: what a pool per session needs.
     pub(crate) sessions_max: u16,
+    /// There is one if any door speaks TLS.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Ground {
@@ -46,6 +49,10 @@ impl Ground {
             database: "app".to_owned(),
             pool_size: 20,
             sessions_max: 64,
+            certificate: Some(Certificate {
+                certificate: "/t/server.crt".into(),
+                key: "/t/server.key".into(),
+            }),
         }
     }
 }
@@ -61,12 +68,14 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts `target` with `program`, and waits until it answers a query. If
+    /// Starts `target` with `program`, and waits until it answers a query, or asks for
+    /// the password if it is to. If
     /// dropped meanwhile, nothing is left behind.
     pub(crate) async fn start(
         target: Target,
         program: &Program,
         ground: &Ground,
+        door: Door,
     ) -> Result<Self, BenchError> {
         let folder = tempfile::Builder::new()
             .prefix("afterwrite-bench-proxy-")
@@ -74,7 +83,7 @@ impl Proxy {
             .map_err(BenchError::io("making a folder for a proxy"))?;
         let port = free_port()?;
         let config = folder.path().join("config");
-        let arguments = configure(target, program, ground, port, &config)?;
+        let arguments = configure(target, program, ground, door, port, &config)?;
         let log = File::create(log_path(folder.path())).map_err(BenchError::io("making a log"))?;
         let second = log.try_clone().map_err(BenchError::io("making a log"))?;
         let child = program::command(&program.path)
@@ -88,16 +97,17 @@ impl Proxy {
             .map_err(BenchError::io(format!("starting {}", target.title())))?;
         let pid = child.id().and_then(|pid| Pid::try_from(pid).ok()).unwrap_or_default();
         let mut proxy = Self { target, port, child, pid, folder };
-        proxy.ready(ground).await?;
+        proxy.ready(ground, door).await?;
         Ok(proxy)
     }
 
-    async fn ready(&mut self, ground: &Ground) -> Result<(), BenchError> {
+    async fn ready(&mut self, ground: &Ground, door: Door) -> Result<(), BenchError> {
         let end = Instant::now() + READY_MAX;
         loop {
             self.check()?;
             match first_query(self.port, ground).await {
                 Ok(()) => return Ok(()),
+                Err(BenchError::PasswordWanted) if door == Door::Scram => return Ok(()),
                 Err(_) if Instant::now() < end => tokio::time::sleep(POLL).await,
                 Err(error) => {
                     let why = format!("no answer within {READY_MAX:?}: {error}; {}", self.log());
@@ -149,6 +159,7 @@ fn configure(
     target: Target,
     program: &Program,
     ground: &Ground,
+    door: Door,
     port: u16,
     config: &Path,
 ) -> Result<Vec<PathBuf>, BenchError> {
@@ -157,10 +168,19 @@ fn configure(
             Target::Afterwrite => ground.replicas.as_slice(),
             Target::Direct | Target::Pgbouncer | Target::AfterwritePrimary => &[],
         };
-        (afterwrite::toml(ground, port, free_port()?, replicas), afterwrite::arguments(config))
+        (
+            afterwrite::toml(ground, door, port, free_port()?, replicas),
+            afterwrite::arguments(config),
+        )
     } else {
         let account = pgbouncer::account();
-        let ini = pgbouncer::ini(ground, port, &program.version, account);
+        let users = config.with_extension("users");
+        let ini = pgbouncer::ini(ground, door, port, &program.version, account, &users);
+        if door == Door::Scram {
+            fs::write(&users, pgbouncer::users(ground))
+                .map_err(BenchError::io("writing a proxy's users"))?;
+            config.parent().map_or(Ok(()), door::readable)?;
+        }
         (ini, pgbouncer::arguments(config))
     };
     fs::write(config, text).map_err(BenchError::io("writing a proxy's configuration"))?;

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_transaction_of_tpcb_is_seven_queries() {
-        let cell = Cell { workload: Workload::Tpcb, protocol: Protocol::Simple, clients: 8 };
+        let cell = Cell::queries(Workload::Tpcb, Protocol::Simple, 8);
         let figures = Figures { transactions: 100, tps: 50.0, latency_ms: 2.0 };
         let used = Usage { user_us: 2_000, system_us: 5_000, ..Usage::default() };
         let run = Run::new(figures, cell, Some(used)).unwrap();

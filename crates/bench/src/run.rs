@@ -8,6 +8,7 @@ use afterwrite_cluster::{Cluster, Plan, Server};
 use crate::afterwrite;
 use crate::args::{Args, Profile};
 use crate::cell::{Cell, Protocol, Workload};
+use crate::door::{Certificate, Door};
 use crate::error::BenchError;
 use crate::idle;
 use crate::machine::{self, Machine};
@@ -25,7 +26,7 @@ const REPLICAS: usize = 2;
 /// For the replay of all that was written.
 const CATCH_UP_MAX: Duration = Duration::from_mins(5);
 /// Before anything is measured, every target runs this for a second.
-const WARM_UP: Cell = Cell { workload: Workload::Select, protocol: Protocol::Simple, clients: 32 };
+const WARM_UP: Cell = Cell::queries(Workload::Select, Protocol::Simple, 32);
 
 /// The programs that the targets need.
 struct Programs {
@@ -46,8 +47,11 @@ pub(crate) async fn run(args: &Args, progress: &Progress) -> Result<Report, Benc
 
     let cluster = Cluster::start(plan(), &|step| progress.step(step)).await?;
     report.versions.postgresql = server_version(&cluster).await?;
-    let ground = ground(&cluster, &profile);
     let folder = tempfile::tempdir().map_err(BenchError::io("making a temporary folder"))?;
+    let mut ground = ground(&cluster, &profile);
+    if profile.doors().contains(&Door::Tls) {
+        ground.certificate = Some(Certificate::make(folder.path()).await?);
+    }
     let threads = u16::try_from(report.machine.cores).unwrap_or(u16::MAX);
     let program = find_pgbench(&cluster)?;
     let pgbench = Pgbench::new(program, &ground.user, profile.scale, threads, folder.path())?;
@@ -75,8 +79,8 @@ struct Bench {
     programs: Programs,
     ground: Ground,
     pgbench: Pgbench,
-    /// By their place among the targets.
-    proxies: BTreeMap<usize, Proxy>,
+    /// By their place among the targets, one for each door.
+    proxies: BTreeMap<(usize, Door), Proxy>,
     // Last, so that the proxies end before their servers.
     cluster: Cluster,
 }
@@ -86,8 +90,13 @@ impl Bench {
     async fn cells(&mut self, report: &mut Report, progress: &Progress) -> Result<(), BenchError> {
         self.start_proxies(progress).await?;
         progress.step("warming up");
-        for place in 0..self.profile.targets.len() {
-            self.once(place, WARM_UP, 1).await?;
+        for (place, target) in self.profile.targets.clone().into_iter().enumerate() {
+            for door in self.profile.doors() {
+                let cell = Cell { door, ..WARM_UP };
+                if target.takes(cell) {
+                    self.once(place, cell, 1).await?;
+                }
+            }
         }
         progress.count(self.profile.runs());
         report.cells = self.profile.cells.iter().map(|cell| self.blank_cell(*cell)).collect();
@@ -106,10 +115,11 @@ impl Bench {
 
     async fn start_proxies(&mut self, progress: &Progress) -> Result<(), BenchError> {
         for (place, target) in self.profile.targets.iter().enumerate() {
-            if let Some(program) = self.programs.of(*target) {
-                progress.step(&format!("starting {}", target.title()));
-                let proxy = Proxy::start(*target, program, &self.ground).await?;
-                self.proxies.insert(place, proxy);
+            let Some(program) = self.programs.of(*target) else { continue };
+            progress.step(&format!("starting {}", target.title()));
+            for door in self.profile.doors() {
+                let proxy = Proxy::start(*target, program, &self.ground, door).await?;
+                self.proxies.insert((place, door), proxy);
             }
         }
         Ok(())
@@ -153,7 +163,7 @@ impl Bench {
     /// One run of pgbench, with what the proxy used meanwhile.
     async fn once(&mut self, place: usize, cell: Cell, seconds: u32) -> Result<Run, BenchError> {
         let (pgbench, ground) = (&self.pgbench, &self.ground);
-        let (figures, used) = match self.proxies.get_mut(&place) {
+        let (figures, used) = match self.proxies.get_mut(&(place, cell.door)) {
             None => (pgbench.run(cell, ground.primary, &ground.database, seconds).await?, None),
             Some(proxy) => {
                 proxy.check()?;
@@ -181,7 +191,7 @@ impl Bench {
         for target in self.profile.targets.clone() {
             let Some(program) = self.programs.of(target) else { continue };
             progress.step(&format!("{clients} idle clients of {}", target.title()));
-            let mut proxy = Proxy::start(target, program, &self.ground).await?;
+            let mut proxy = Proxy::start(target, program, &self.ground, Door::Trust).await?;
             let outcome =
                 idle::measure(&mut proxy, &self.ground, clients).await.map(|(figures, _)| figures);
             let outcome = outcome.map_err(|error| error.to_string());
@@ -261,6 +271,7 @@ fn ground(cluster: &Cluster, profile: &Profile) -> Ground {
         database,
         pool_size: profile.pool_size,
         sessions_max: profile.cells.iter().map(|cell| cell.clients).max().unwrap_or(1),
+        certificate: None,
     }
 }
 

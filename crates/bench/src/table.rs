@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::cell::{Cell, Kind};
+use crate::door::Door;
 use crate::report::{CellReport, IdleReport, Report, Summaries, TargetReport};
 use crate::stats::{Summary, float};
 use crate::target::Target;
@@ -19,24 +21,26 @@ pub(crate) fn markdown(report: &Report, plot: Option<&str>) -> String {
     }
     let proxies: Vec<Target> =
         report.settings.targets.iter().copied().filter(|target| target.is_proxy()).collect();
-    if !report.cells.is_empty() {
-        let mut section = |title: &str, targets: &[Target], shown: &Shown<'_>| {
-            if !targets.is_empty() {
-                let _ = writeln!(out, "## {title}\n\n{}", cells(&report.cells, targets, shown));
-            }
-        };
-        let all = &report.settings.targets;
-        section("CPU µs per query of the proxy process", &proxies, &|summaries| {
-            range(summaries.cpu_us_per_query, 1)
-        });
-        section("Transactions per second", all, &|summaries| range(Some(summaries.tps), 0));
-        section("Mean latency of a transaction, ms", all, &|summaries| {
-            range(Some(summaries.latency_ms), 2)
-        });
-        section("Voluntary context switches per query of the proxy process", &proxies, &|s| {
-            range(s.voluntary_switches_per_query, 2)
-        });
-    }
+    let all = &report.settings.targets;
+    let mut section = |title: &str, rows: &[&CellReport], targets: &[Target], shown: &Shown<'_>| {
+        if !rows.is_empty() && !targets.is_empty() {
+            let _ = writeln!(out, "## {title}\n\n{}", cells(rows, targets, shown));
+        }
+    };
+    let queries = of_kind(report, Kind::Queries);
+    section("CPU µs per query of the proxy process", &queries, &proxies, &|its, _| {
+        range(its.cpu_us_per_query, 1)
+    });
+    section("Transactions per second", &queries, all, &|its, _| range(Some(its.tps), 0));
+    section("Mean latency of a transaction, ms", &queries, all, &|its, _| {
+        range(Some(its.latency_ms), 2)
+    });
+    let title = "Voluntary context switches per query of the proxy process";
+    section(title, &queries, &proxies, &|its, _| range(its.voluntary_switches_per_query, 2));
+    section("TLS to clients: CPU µs per query", &with_and_without_tls(report), &proxies, &ratio);
+    let connections = of_kind(report, Kind::Connections);
+    section("CPU µs per connection with one query", &connections, &proxies, &ratio);
+    section("Connections per second", &connections, all, &|its, _| range(Some(its.tps), 0));
     if !report.idle.is_empty() {
         let _ = writeln!(out, "## Memory per idle client, bytes\n\n{}", idle(&report.idle));
     }
@@ -49,8 +53,33 @@ pub(crate) fn markdown(report: &Report, plot: Option<&str>) -> String {
     out
 }
 
-/// How a target's figures are shown in one kind of table.
-type Shown<'a> = dyn Fn(&Summaries) -> Option<String> + 'a;
+fn of_kind(report: &Report, kind: Kind) -> Vec<&CellReport> {
+    report.cells.iter().filter(|cell| cell.cell.kind() == kind).collect()
+}
+
+/// Each cell over TLS, after the one that is the same but for that.
+fn with_and_without_tls(report: &Report) -> Vec<&CellReport> {
+    let rows = of_kind(report, Kind::Tls).into_iter().flat_map(|over_tls| {
+        let same = Cell { door: Door::Trust, ..over_tls.cell };
+        let without = report.cells.iter().find(|cell| cell.cell == same);
+        without.into_iter().chain([over_tls])
+    });
+    rows.collect()
+}
+
+/// How a target's figures are shown in one kind of table; beside them are PgBouncer's
+/// in the same cell, if there are any.
+type Shown<'a> = dyn Fn(&Summaries, Option<&Summaries>) -> Option<String> + 'a;
+
+/// CPU time, and how many times PgBouncer's it is.
+fn ratio(its: &Summaries, pgbouncer: Option<&Summaries>) -> Option<String> {
+    let text = range(its.cpu_us_per_query, 1)?;
+    let of_both = its.cpu_us_per_query.zip(pgbouncer.and_then(|it| it.cpu_us_per_query));
+    Some(match of_both.filter(|(_, base)| base.median > 0.0) {
+        Some((own, base)) => format!("{text}, {}×", number(own.median / base.median, 2)),
+        None => text,
+    })
+}
 
 fn conditions(report: &Report) -> String {
     let (machine, settings, versions) = (&report.machine, &report.settings, &report.versions);
@@ -84,7 +113,7 @@ fn conditions(report: &Report) -> String {
     list
 }
 
-fn cells(cells: &[CellReport], targets: &[Target], shown: &Shown<'_>) -> String {
+fn cells(cells: &[&CellReport], targets: &[Target], shown: &Shown<'_>) -> String {
     let mut rows = vec![vec!["workload".to_owned(), "clients".to_owned()]];
     if let Some(head) = rows.first_mut() {
         head.extend(targets.iter().map(|target| target.title().to_owned()));
@@ -92,19 +121,23 @@ fn cells(cells: &[CellReport], targets: &[Target], shown: &Shown<'_>) -> String 
     for cell in cells {
         let mut row = vec![cell.cell.title(), cell.cell.clients.to_string()];
         for target in targets {
-            let report = cell.targets.iter().find(|report| report.target == *target);
-            row.push(report.map_or_else(|| "–".to_owned(), |report| entry(report, shown)));
+            let of = |target| cell.targets.iter().find(|report| report.target == target);
+            let base = of(Target::Pgbouncer)
+                .filter(|_| target.is_afterwrite())
+                .and_then(|report| report.summary.as_ref());
+            let text = of(*target).map(|report| entry(report, base, shown));
+            row.push(text.unwrap_or_else(|| "–".to_owned()));
         }
         rows.push(row);
     }
     aligned(&rows)
 }
 
-fn entry(report: &TargetReport, shown: &Shown<'_>) -> String {
+fn entry(report: &TargetReport, base: Option<&Summaries>, shown: &Shown<'_>) -> String {
     if report.error.is_some() {
         return "failed".to_owned();
     }
-    let Some(mut text) = report.summary.as_ref().and_then(shown) else {
+    let Some(mut text) = report.summary.as_ref().and_then(|its| shown(its, base)) else {
         return "–".to_owned();
     };
     if report.session_pooling {
@@ -214,6 +247,12 @@ mod tests {
         check("| -S simple | 8 | 12.2 (12.0–12.5) | 10.2 (10.0–10.5) | 11.2 (11.0–11.5) |");
         check("| -S prepared | 64 | 12.2 (12.0–12.5)† | 10.2 (10.0–10.5) | 11.2 (11.0–11.5) |");
         check("| TPC-B simple | 8 | 12.2 (12.0–12.5) | 10.2 (10.0–10.5) | failed |");
+        let ours = "10.2 (10.0–10.5), 0.84× | 11.2 (11.0–11.5), 0.92× |";
+        check(&format!("| -S prepared, TLS | 8 | 12.2 (12.0–12.5)† | {ours}"));
+        check(&format!("| -C -S, SCRAM-SHA-256 | 8 | 12.2 (12.0–12.5) | {ours}"));
+        check(
+            "| -C -S, trust over TLS | 8 | – | 20,025 (20,000–20,050) | 20,025 (20,000–20,050) | 20,025 (20,000–20,050) |",
+        );
         check("| 90/10 mix simple | 32 | 12.2 (12.0–12.5) | – | 11.2 (11.0–11.5) |");
         check("| PgBouncer | 5,000 | 5,000 KiB | 1,024 | 1,000 | 1,229 | 1,200 |");
         check("| Afterwrite, splitting | 5,000 | failed | | | | |");

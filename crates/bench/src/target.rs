@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cell::{Cell, Workload};
+use crate::door::Door;
 
 /// Where the clients connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -44,11 +45,13 @@ impl Target {
         }
     }
 
-    /// The mix is there to be split, so the form that cannot split sits it out.
+    /// The mix is there to be split, so the form that cannot split sits it out; the
+    /// servers themselves have no other door.
     pub(crate) fn takes(self, cell: Cell) -> bool {
         match self {
             Self::AfterwritePrimary => cell.workload != Workload::Mix,
-            Self::Direct | Self::Pgbouncer | Self::Afterwrite => true,
+            Self::Direct => cell.door == Door::Trust,
+            Self::Pgbouncer | Self::Afterwrite => true,
         }
     }
 }
