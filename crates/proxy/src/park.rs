@@ -154,6 +154,7 @@ mod tests {
     fn what_thousands_have_is_small() {
         // Beside these a client costs its places in the roster and in the lot.
         let (parked, card) = (size_of::<Parked>(), size_of::<Card>());
+        println!("Parked: {parked} bytes, Card: {card} bytes");
         assert!(parked <= 192, "{parked}");
         assert!(card <= 144, "{card}");
     }
