@@ -85,7 +85,7 @@ mod tests {
     fn afterwrite_accepts_what_we_write() {
         check(Door::Trust, &[], ClientAuth::Trust);
         check(Door::Trust, &[5433, 5434], ClientAuth::Trust);
-        check(Door::Scram, &[], ClientAuth::Scram);
+        check(Door::Scram, &[], ClientAuth::ScramSha256);
         check(Door::Tls, &[], ClientAuth::Trust);
     }
 }
