@@ -73,7 +73,8 @@ mod tests {
 
     fn check(door: Door, replicas: &[u16], auth: ClientAuth) {
         let text = toml(&Ground::example(), door, 6432, 6433, replicas);
-        let unread = |_: &Path| Err(std::io::Error::other("no file is named"));
+        // The certificate is made only when it is measured.
+        let unread = |_: &Path| Ok(String::new());
         let config = load(Some(("bench.toml", &text)), [], &Overlay::default(), &unread).unwrap();
         assert_eq!(config.cluster.nodes.len(), 1 + replicas.len());
         assert_eq!(config.pool.size, 20);

@@ -107,8 +107,11 @@ impl Session {
             self.statements.tell(id, shape);
             return;
         }
-        let told = self.exchange.uses.iter().filter(|it| it.prepared.id == id);
-        if told.filter_map(|it| it.told).any(|told| !told.agrees(shape)) {
+        let differs = |told: Shape| !told.agrees(shape);
+        let mut uses = self.exchange.uses.iter().filter(|it| it.prepared.id == id);
+        if let Some(used) = uses.find(|it| it.told.is_some_and(differs)) {
+            // When the client prepares it again, no server's older plan must do for it.
+            used.prepared.outdate(None);
             let mut error = Vec::new();
             server::error(&mut error, &outgrown());
             self.exchange.refused.push((id, error.into()));

@@ -1546,25 +1546,32 @@ fn columns_that_the_client_was_not_told_of_are_refused() {
     rig.request(&bound("s"));
     assert!(rig.session.prelude(&one).is_none(), "it has just told them");
     let again = "P(_afterwrite_1) D S";
-    for (told, expected) in [("TT", "EZI"), ("T", "2DCZI")] {
-        let prelude = rig.session.prelude(&two).unwrap();
+    let mut three = link(Role::Replica);
+    for (server, told, expected) in [(&mut two, "T", "2DCZI"), (&mut three, "TT", "EZI")] {
+        let prelude = rig.session.prelude(server).unwrap();
         let mut out = Vec::new();
-        rig.session.send_prelude(prelude, &mut two, &mut out);
+        rig.session.send_prelude(prelude, server, &mut out);
         assert!(sent(&out).ends_with(again), "{}", sent(&out));
-        let closed = if told == "T" { "3" } else { "" };
-        let (seen, progress) = rig.answer(&mut two, &format!("{closed} 1 t {told} Z:I"));
+        let (seen, progress) = rig.answer(server, &format!(" 1 t {told} Z:I"));
         assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
-        let sent = rig.send(&mut two, REPLICA);
+        let sent = rig.send(server, REPLICA);
         let (replies, refused) = if told == "TT" {
             ("E:42601 Z:I", "P(_afterwrite_refused) E S")
         } else {
             ("2 D C:SELECT Z:I", "B(_afterwrite_1) E S")
         };
         assert_eq!(sent, refused);
-        assert_eq!(rig.answer(&mut two, replies).0, expected, "{told}");
-        rig.request(&bound("s"));
+        assert_eq!(rig.answer(server, replies).0, expected, "{told}");
+        if told == "T" {
+            rig.request(&bound("s"));
+            assert!(rig.session.prelude(server).is_none(), "both servers tell the same");
+        }
     }
-    assert!(rig.session.prelude(&two).is_none(), "both servers tell the same");
+    assert_eq!(
+        rig.request(&bound("s")).route,
+        Route::Local,
+        "as on a server, until it prepares anew"
+    );
 }
 
 #[test]
@@ -1584,6 +1591,14 @@ fn columns_are_also_told_of_portals() {
     rig.answer(&mut two, " 1 t TT Z:I");
     assert_eq!(rig.send(&mut two, REPLICA), "P(_afterwrite_refused) E S");
     assert_eq!(rig.answer(&mut two, "E:42601 Z:I").0, "EZI", "they are others here");
+    // Whoever prepares it again must not be given the plan that the first server has.
+    let mut again = Vec::new();
+    client::parse(&mut again, "again", "SELECT * FROM t", &[]);
+    client::describe(&mut again, b'S', "again");
+    client::flush(&mut again);
+    rig.request(&again);
+    let sent = rig.send(&mut one, REPLICA);
+    assert!(sent.contains("P(_afterwrite_1) D H"), "{sent}");
 }
 
 #[test]
