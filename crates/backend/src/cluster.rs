@@ -83,9 +83,6 @@ impl NodeStatus {
     }
 }
 
-/// Parameters a server reports, by name.
-type Parameters = Arc<Vec<(String, String)>>;
-
 /// All nodes together.
 #[derive(Debug)]
 pub struct Cluster {
@@ -100,7 +97,6 @@ pub struct Cluster {
     highest: Mutex<BTreeMap<SystemId, Timeline>>,
     track: Mutex<PrimaryTrack>,
     fence: Mutex<Option<Fence>>,
-    parameters: Mutex<Option<Parameters>>,
     settled: tokio::sync::Notify,
 }
 
@@ -131,7 +127,6 @@ impl Cluster {
             highest: Mutex::new(BTreeMap::new()),
             track: Mutex::new(PrimaryTrack::default()),
             fence: Mutex::new(None),
-            parameters: Mutex::new(None),
             settled: tokio::sync::Notify::new(),
         })
     }
@@ -215,11 +210,6 @@ impl Cluster {
     pub fn known_position(&self) -> Option<Position> {
         let line = self.primary()?.line;
         self.track.lock().latest().map(|lsn| Position { line, lsn })
-    }
-
-    /// Parameters as a server reports them at login.
-    pub fn parameters(&self) -> Option<Arc<Vec<(String, String)>>> {
-        self.parameters.lock().clone()
     }
 
     /// How it is watched.
@@ -392,13 +382,6 @@ impl Cluster {
 
     fn is_outdated(&self, line: Line) -> bool {
         self.highest.lock().get(&line.system).is_some_and(|highest| line.timeline < *highest)
-    }
-
-    pub(crate) fn note_parameters(&self, parameters: Vec<(String, String)>) {
-        let mut known = self.parameters.lock();
-        if known.is_none() {
-            *known = Some(Arc::new(parameters));
-        }
     }
 
     /// Chooses the primary anew, after a node came or went or changed its role.

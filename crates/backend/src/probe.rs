@@ -60,12 +60,11 @@ async fn watch(
     answered: &mut Instant,
 ) -> Result<std::convert::Infallible, ConnectError> {
     let limit = cluster.settings().probe_timeout;
-    let (mut messages, mut greeting) = within_limit(
+    let (mut messages, greeting) = within_limit(
         cluster.settings().connect_timeout,
         connect::enter(&node.server, &cluster.login, None),
     )
     .await?;
-    cluster.note_parameters(std::mem::take(&mut greeting.parameters));
     // Another connection: another process, whatever is between.
     node.state.lock().pooled = None;
     let introduce = async |messages: &mut Messages| {

@@ -66,46 +66,6 @@ impl Command {
         statements.iter().map(|statement| read(statement).map(Self)).collect()
     }
 
-    /// The table that it asks for, if it is one of [`Show`].
-    pub fn show(&self) -> Option<Show> {
-        match &self.0 {
-            Meaning::Show(show) => Some(*show),
-            Meaning::Help
-            | Meaning::Do(_)
-            | Meaning::Setting(_)
-            | Meaning::ShownColumns
-            | Meaning::Set(..)
-            | Meaning::Reset(_)
-            | Meaning::SetColumns(_)
-            | Meaning::ResetColumns
-            | Meaning::ResetAll(_)
-            | Meaning::Select(_)
-            | Meaning::Begin(_)
-            | Meaning::End(_)
-            | Meaning::Habit(_) => None,
-        }
-    }
-
-    /// What it would have done, if anything.
-    pub fn action(&self) -> Option<&Action> {
-        match &self.0 {
-            Meaning::Do(action) => Some(action),
-            Meaning::Show(_)
-            | Meaning::Help
-            | Meaning::Setting(_)
-            | Meaning::ShownColumns
-            | Meaning::Set(..)
-            | Meaning::Reset(_)
-            | Meaning::SetColumns(_)
-            | Meaning::ResetColumns
-            | Meaning::ResetAll(_)
-            | Meaning::Select(_)
-            | Meaning::Begin(_)
-            | Meaning::End(_)
-            | Meaning::Habit(_) => None,
-        }
-    }
-
     /// What the client is told behind so many rows.
     pub(crate) fn tag_of_rows(&self, rows: usize) -> String {
         match &self.0 {

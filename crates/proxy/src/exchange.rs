@@ -17,22 +17,19 @@ use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
 use crate::roster::Life;
-use crate::shared::Counted;
 
 impl Client {
     /// Carries out the exchange that was gathered.
     pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
         let asked = Instant::now();
         self.registered.card.asks(asked.saturating_duration_since(self.connected));
-        let busy = Counted::new(&self.shared.busy);
-        let ended = self.carry_out_asked(request, asked).await;
-        drop(busy);
+        let ended = self.carry_out_asked(request).await;
         self.registered.card.pinned(self.session.pinned().map(|pinned| pinned.causes));
         self.add_up(asked);
         ended
     }
 
-    async fn carry_out_asked(&mut self, request: Request, asked: Instant) -> Result<(), End> {
+    async fn carry_out_asked(&mut self, request: Request) -> Result<(), End> {
         // What is already for the client goes first: what follows may be held back.
         self.flush().await?;
         if let Some(report) = self.owed.take() {
@@ -55,7 +52,6 @@ impl Client {
                     return Ok(());
                 }
             };
-            self.tally.wait_time += asked.elapsed();
             self.registered.card.lives(Life::Active);
             match self.run(request, place).await? {
                 Ran::Done => return Ok(()),
@@ -82,11 +78,14 @@ impl Client {
         let registered = Arc::clone(&self.registered.card);
         registered.begin_waiting();
         registered.lives(Life::Waiting);
-        tokio::select! {
+        let began = Instant::now();
+        let obtained = tokio::select! {
             biased;
             obtained = self.obtain(route, forced) => obtained.map_err(|error| refusal(&error)),
             () = registered.interrupted() => Err(cancelled()),
-        }
+        };
+        self.tally.wait_time += began.elapsed();
+        obtained
     }
 
     /// Adds up what the exchange took, for the statistics of its database.

@@ -48,8 +48,6 @@ pub(crate) struct Shared {
     pub(crate) clients: Arc<AtomicUsize>,
     /// Connections that have not logged in yet.
     pub(crate) arriving: Arc<AtomicUsize>,
-    /// Exchanges under way.
-    pub(crate) busy: Arc<AtomicUsize>,
     turns: AtomicU32,
 }
 
@@ -76,7 +74,6 @@ impl Shared {
             started: SystemTime::now(),
             clients: Arc::default(),
             arriving: Arc::default(),
-            busy: Arc::default(),
             turns: AtomicU32::new(0),
         })
     }

@@ -67,6 +67,22 @@ pub(super) struct Target {
     pub(super) zero: Zero,
 }
 
+/// Milliseconds, which all times of the importer are in.
+pub(super) const MINUTE: u64 = 60_000;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+pub(super) const DAY: u64 = 24 * HOUR;
+
+/// A row of the importer's tables.
+pub(super) const fn target(
+    section: &'static str,
+    key: &'static str,
+    least: u64,
+    most: u64,
+    zero: Zero,
+) -> Target {
+    Target { section, key, least, most, zero }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     /// By path, as in `[clusters.a]`; empty at the top.

@@ -2,23 +2,9 @@
 //! and why.
 
 use super::super::Asks;
-use super::super::draft::{At, Draft, Target, Zero};
+use super::super::draft::{At, DAY, Draft, HOUR, MINUTE, Target, Zero, target};
 use super::super::ini::{list, ms_of_seconds};
 use super::{Setting, Source};
-
-const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-
-const fn target(
-    section: &'static str,
-    key: &'static str,
-    least: u64,
-    most: u64,
-    zero: Zero,
-) -> Target {
-    Target { section, key, least, most, zero }
-}
 
 pub(super) const POOL_SIZE: Target = target("pool", "size", 1, 10_000, Zero::Most);
 

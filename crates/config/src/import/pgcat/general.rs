@@ -3,23 +3,9 @@
 use std::net::IpAddr;
 
 use super::super::Asks;
-use super::super::draft::{At, Draft, Target, Zero, named};
+use super::super::draft::{At, DAY, Draft, MINUTE, Target, Zero, named, target};
 use super::tree::Node;
 use super::unknown;
-
-const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
-
-const fn target(
-    section: &'static str,
-    key: &'static str,
-    least: u64,
-    most: u64,
-    zero: Zero,
-) -> Target {
-    Target { section, key, least, most, zero }
-}
 
 /// Their time in milliseconds, ours, and their default where ours is another.
 const TIMES: &[(&str, Target, Option<u64>)] = &[
