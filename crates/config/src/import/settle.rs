@@ -1,6 +1,7 @@
 //! What was made is loaded before it is given out.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::draft::{Draft, comment};
 use super::{Asks, ImportError, Imported};
@@ -40,12 +41,40 @@ fn without_refused(toml: &str, problems: &Problems) -> (String, usize) {
             refused.entry(line).or_insert(problem);
         }
     }
+    // A user who lacks a password is left out whole: there is no line to blame.
+    let is_missing = |problem: &&Problem| {
+        let is_written = match problem.place {
+            Some(Place::File { line, .. }) => toml
+                .lines()
+                .nth(line.saturating_sub(1))
+                .is_some_and(|it| it.starts_with("password")),
+            _ => false,
+        };
+        problem.key.starts_with("users.") && !is_written
+    };
+    let nobodies: BTreeMap<String, &Problem> = problems
+        .into_iter()
+        .filter(is_missing)
+        .filter_map(|it| Some((format!("[{}]", it.key.strip_suffix(".password")?), it)))
+        .collect();
     let mut less = String::with_capacity(toml.len());
     let mut count = 0;
+    let mut is_nobody = false;
     for (index, line) in toml.lines().enumerate() {
-        // Neither a section nor a comment can be taken out.
+        if line.starts_with('[') {
+            let nobody = nobodies.get(line);
+            is_nobody = nobody.is_some();
+            if let Some(Problem { found, expected, .. }) = nobody {
+                let note = format!("DECIDE: left out. Found: {found}; expected: {expected}.");
+                less.push_str(&comment(&note));
+                count += 1;
+            }
+        }
         let key = line.split_once(" = ").filter(|(key, _)| !key.starts_with(['#', '[']));
-        if let (Some((key, _)), Some(problem)) = (key, refused.get(&(index + 1))) {
+        if is_nobody && !line.is_empty() {
+            let mark = if line.starts_with('#') { "" } else { "# " };
+            let _ = writeln!(less, "{mark}{line}");
+        } else if let (Some((key, _)), Some(problem)) = (key, refused.get(&(index + 1))) {
             let Problem { found, expected, .. } = problem;
             let note = format!("DECIDE: {key} was left out. Found: {found}; expected: {expected}.");
             less.push_str(&comment(&note));

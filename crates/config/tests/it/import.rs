@@ -329,6 +329,19 @@ fn toml() -> impl Strategy<Value = String> {
     })
 }
 
+/// Nobody could log in as such a user, and our loader refuses it: it is left for a decision.
+#[test]
+fn a_user_of_pgcat_without_a_password_is_left_out() {
+    let text = "[pools.a.users.0]\nusername = \"app\"\npassword = \"x\"\n\
+                [pools.a.users.1]\nusername = \"nobody\"\npool_size = 7\n\
+                [pools.a.shards.0]\nservers = [[\"h1\", 5432, \"primary\"]]";
+    let imported = import(Format::PgCat, "a.toml", text, &read_file).unwrap();
+    load_made(&imported);
+    assert!(imported.toml.contains("# [users.nobody]"), "{}", imported.toml);
+    assert!(imported.toml.contains("# pool_size = 7"), "{}", imported.toml);
+    assert!(imported.toml.contains("[users.app]"), "{}", imported.toml);
+}
+
 proptest! {
     /// Whatever stands in it: what is made loads.
     #[test]
