@@ -101,7 +101,7 @@ pub enum Access {
 }
 
 /// Why a statement was called a read or a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// Every token was understood and none of them can write.
     ProvenRead,
@@ -137,6 +137,18 @@ pub enum Reason {
     SessionState,
     /// `SET`, `SHOW` or `RESET` of the proxy's own settings: no server ever sees it.
     ProxySetting,
+    /// It reads a table that a standby does not have: unlogged or temporary.
+    NotOnStandby,
+    /// It reads a foreign table: another server, whose state no position of ours describes.
+    ForeignTable,
+    /// A view, policy, operator, cast or type behind it calls a function that may write.
+    HiddenCall,
+    /// It names a relation that is not in the catalog.
+    UnknownRelation,
+    /// The schema has just been changed and was not read again yet.
+    SchemaChanged,
+    /// There was no time to look at it: too many new texts at once.
+    NotAnalysed,
     /// Not UTF-8, a NUL byte, or something that begins and does not end.
     Unreadable,
     /// Syntax we do not know, or too much of it.
@@ -164,6 +176,12 @@ impl Reason {
             Self::TransactionControl => "transaction_control",
             Self::SessionState => "session_state",
             Self::ProxySetting => "proxy_setting",
+            Self::NotOnStandby => "not_on_standby",
+            Self::ForeignTable => "foreign_table",
+            Self::HiddenCall => "hidden_call",
+            Self::UnknownRelation => "unknown_relation",
+            Self::SchemaChanged => "schema_changed",
+            Self::NotAnalysed => "not_analysed",
             Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }

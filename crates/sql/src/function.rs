@@ -10,8 +10,8 @@ mod builtin;
 use builtin::{STABLE, VOLATILE};
 
 /// What a call of a known function means for the statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
     /// Writes nothing and runs on a standby.
     Harmless,
     /// May write, or reach outside of the database.
@@ -156,7 +156,7 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
 
 /// Looks a function of `pg_catalog` up by its name; letters match in any case, since an unquoted
 /// name was written in any case. `None`: there is no such function.
-pub(crate) fn built_in(name: &[u8]) -> Option<Kind> {
+pub fn built_in(name: &[u8]) -> Option<Kind> {
     let mut slot = hash(name);
     loop {
         let (known, kind) = entry(usize::from((*SLOTS.get(slot)?).checked_sub(1)?))?;
@@ -169,7 +169,7 @@ pub(crate) fn built_in(name: &[u8]) -> Option<Kind> {
 
 /// What a dotted name means if the server takes it for a call; `None`: nothing harmful. Columns are
 /// many, and most of them are shorter than any function to fear.
-pub(crate) fn harmful(name: &[u8]) -> Option<Kind> {
+pub fn harmful(name: &[u8]) -> Option<Kind> {
     if name.len() < HARMFUL_LENGTH_MIN {
         return None;
     }
@@ -180,7 +180,7 @@ pub(crate) fn harmful(name: &[u8]) -> Option<Kind> {
 const HARMFUL_LENGTH_MIN: usize = 6;
 
 /// The helpers of the `information_schema` views, all of them immutable or stable.
-pub(crate) fn is_information_schema_helper(name: &[u8]) -> bool {
+pub fn is_information_schema_helper(name: &[u8]) -> bool {
     name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"_pg_"))
 }
 

@@ -16,10 +16,15 @@ mod effect;
 mod function;
 mod keyword;
 mod lexer;
+mod normal;
 mod reader;
 mod scan;
 mod setting;
 mod statement;
+
+pub use function::{Kind as Function, built_in, harmful, is_information_schema_helper};
+pub use normal::{normal_text, normalise};
+pub use scan::is_of_the_primary;
 
 pub use effect::{
     Access, Analysis, Command, Effect, Name, Pin, Reason, SessionUse, Set, Statement,

@@ -319,15 +319,7 @@ impl<'a> Scan<'a> {
     /// transactions, its slots, senders and archiver; and where sequences stand, which a
     /// standby knows in steps of 32 only.
     fn system_view(&mut self, part: &[u8]) {
-        const VIEWS: [&str; 6] = [
-            "pg_prepared_xacts",
-            "pg_replication_slots",
-            "pg_sequences",
-            "pg_stat_archiver",
-            "pg_stat_replication",
-            "pg_stat_replication_slots",
-        ];
-        if VIEWS.iter().any(|name| part.eq_ignore_ascii_case(name.as_bytes())) {
+        if is_of_the_primary(part) {
             self.may_write(Reason::StandbyUnsafeFunction);
         }
     }
@@ -457,6 +449,19 @@ impl<'a> Scan<'a> {
             }
         }
     }
+}
+
+/// Whether this is a system view whose rows a standby does not have, or has of its own.
+pub fn is_of_the_primary(view: &[u8]) -> bool {
+    const VIEWS: [&str; 6] = [
+        "pg_prepared_xacts",
+        "pg_replication_slots",
+        "pg_sequences",
+        "pg_stat_archiver",
+        "pg_stat_replication",
+        "pg_stat_replication_slots",
+    ];
+    VIEWS.iter().any(|name| view.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// Whether `pg_catalog.<operator>)` follows.

@@ -1,0 +1,290 @@
+//! What the catalog of one database says of its functions, operators, types and relations.
+//!
+//! A [`Catalog`] is a snapshot and never changes. It is made from rows by [`Builder`]; a change
+//! of the schema makes another one.
+
+mod load;
+mod relation;
+
+use std::collections::HashMap;
+
+use afterwrite_sql::{Function as BuiltIn, Reason};
+
+use crate::because::Because;
+use crate::mention::{Call, Name};
+use crate::path::Path;
+use crate::rules::{Rules, Verdict};
+pub use load::{Builder, Part, PathRow};
+pub(crate) use relation::{Oid, Relation};
+
+/// How often a function may answer differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Volatility {
+    /// Always the same for the same arguments.
+    Immutable,
+    /// The same within one statement; it must not write.
+    Stable,
+    /// Anything.
+    Volatile,
+}
+
+/// A function that was made after the database was.
+#[derive(Clone, Debug)]
+pub(crate) struct Function {
+    schema: Box<str>,
+    volatility: Volatility,
+    /// The least number of arguments.
+    least: u16,
+    /// The largest; `None` if there is no limit.
+    most: Option<u16>,
+    /// It takes one row, so `x.name` may call it.
+    takes_row: bool,
+}
+
+impl Function {
+    fn takes(&self, arguments: Option<u16>) -> bool {
+        arguments
+            .is_none_or(|count| count >= self.least && self.most.is_none_or(|most| count <= most))
+    }
+}
+
+/// An operator or a type that calls a volatile function.
+#[derive(Clone, Debug)]
+pub(crate) struct Hidden {
+    schema: Box<str>,
+    /// The function.
+    calls: Box<str>,
+}
+
+/// A snapshot of a database's catalog.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    functions: HashMap<Box<str>, Vec<Function>>,
+    /// Those of `pg_catalog`: the most volatile one of each name.
+    built_in: HashMap<Box<str>, Volatility>,
+    operators: HashMap<Box<str>, Vec<Hidden>>,
+    types: HashMap<Box<str>, Vec<Hidden>>,
+    relations: HashMap<Oid, Relation>,
+    by_name: HashMap<Box<str>, Vec<Oid>>,
+    paths: Vec<PathRow>,
+}
+
+/// What a call does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// Why it needs the primary.
+    pub(crate) because: Option<Because>,
+    /// It may answer differently for the same arguments and the same rows.
+    pub(crate) varies: bool,
+    /// It is no built-in function: what it reads is not known.
+    pub(crate) reads_unknown: bool,
+    /// What it writes is not known.
+    pub(crate) writes_unknown: bool,
+    /// It runs code that was not read, and that the user does not answer for.
+    pub(crate) opaque: bool,
+}
+
+impl Catalog {
+    /// The search path that a role begins with.
+    pub fn path_of(&self, role: &str) -> Path {
+        // The database's setting for the role, the role's, the database's, the server's.
+        let best = self.paths.iter().filter(|row| row.role.as_deref().is_none_or(|it| it == role));
+        let best = best.max_by_key(|row| (row.role.is_some(), row.of_database));
+        best.map_or(Path::Unknown, |row| Path::of_setting(&row.value, role))
+    }
+
+    /// How many functions and relations are known that are no built-in ones.
+    pub fn size(&self) -> (usize, usize) {
+        (self.functions.values().map(Vec::len).sum(), self.relations.len())
+    }
+
+    /// What a call does, wherever on the path its function may stand.
+    pub(crate) fn call(&self, call: &Call, path: &Path, rules: &Rules) -> Called {
+        let own = self.candidates(call, path);
+        let built_in = match call.name.schema.as_deref() {
+            None | Some("pg_catalog") => {
+                self.built_in_call(&call.name)
+            }
+            Some("information_schema")
+                if afterwrite_sql::is_information_schema_helper(call.name.name.as_bytes()) =>
+            {
+                Some(Called::default())
+            }
+            Some(_) => None,
+        };
+        let mut called = match (built_in, own.is_empty()) {
+            (Some(built_in), _) => built_in,
+            (None, true) => return rules.judged(&call.name, None, unknown(&call.name)),
+            (None, false) => Called::default(),
+        };
+        for function in own {
+            called = called.and(rules.judged(
+                &call.name,
+                Some(&function.schema),
+                function.called(&call.name),
+            ));
+        }
+        called
+    }
+
+    /// Functions of the database that a call may mean.
+    fn candidates(&self, call: &Call, path: &Path) -> Vec<&Function> {
+        let Some(all) = self.functions.get(&call.name.name) else { return Vec::new() };
+        let reachable = |function: &&Function| match (&call.name.schema, path.schemas()) {
+            (Some(schema), _) => **schema == *function.schema,
+            (None, Some(schemas)) => schemas.contains(&function.schema),
+            (None, None) => true,
+        };
+        let reachable: Vec<_> = all.iter().filter(reachable).collect();
+        let fitting: Vec<_> =
+            reachable.iter().copied().filter(|it| it.takes(call.arguments)).collect();
+        // Where none fits, the server says so; or we count otherwise than it does.
+        if fitting.is_empty() { reachable } else { fitting }
+    }
+
+    fn built_in_call(&self, shown: &Name) -> Option<Called> {
+        let known = self.built_in.get(&shown.name).copied();
+        match (afterwrite_sql::built_in(shown.name.as_bytes()), known) {
+            (Some(BuiltIn::Harmless), known) => Some(Called {
+                varies: known.is_none_or(|it| it != Volatility::Immutable),
+                ..Called::default()
+            }),
+            (Some(kind), _) => Some(Called::of_built_in(kind, shown)),
+            // A newer server's.
+            (None, Some(Volatility::Immutable)) => Some(Called::default()),
+            (None, Some(Volatility::Stable)) => {
+                Some(Called { varies: true, ..Called::default() })
+            }
+            (None, Some(Volatility::Volatile)) => {
+                Some(Called::of_built_in(BuiltIn::Volatile, shown))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The function of a row that `x.name` may call, if it is volatile.
+    pub(crate) fn attribute(&self, name: &str) -> Option<Because> {
+        let functions = self.functions.get(name)?;
+        let feared = functions
+            .iter()
+            .find(|function| function.takes_row && function.volatility == Volatility::Volatile)?;
+        Some(Because::of(Reason::HiddenCall, &Name::within(&feared.schema, name)))
+    }
+
+    /// The volatile function behind an operator.
+    pub(crate) fn operator(&self, name: &Name) -> Option<Because> {
+        hidden(&self.operators, name)
+    }
+
+    /// The volatile function behind a type.
+    pub(crate) fn type_(&self, name: &Name) -> Option<Because> {
+        hidden(&self.types, name)
+    }
+
+    /// The relations that a name may mean: none, the one on the path, or one of several.
+    pub(crate) fn relations<'a>(
+        &'a self,
+        name: &'a Name,
+        path: &'a Path,
+    ) -> Vec<(Oid, &'a Relation)> {
+        let Some(oids) = self.by_name.get(&name.name) else { return Vec::new() };
+        let all = oids.iter().filter_map(|oid| Some((*oid, self.relations.get(oid)?)));
+        let within = |schema: &str| {
+            all.clone().filter(|(_, it)| *it.name.schema_text() == *schema).collect::<Vec<_>>()
+        };
+        match (&name.schema, path.schemas()) {
+            (Some(schema), _) => within(schema),
+            (None, Some(schemas)) => schemas
+                .iter()
+                .map(|schema| within(schema))
+                .find(|found| !found.is_empty())
+                .unwrap_or_default(),
+            (None, None) => all.collect(),
+        }
+    }
+
+    pub(crate) fn relation(&self, oid: Oid) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+}
+
+fn hidden(all: &HashMap<Box<str>, Vec<Hidden>>, name: &Name) -> Option<Because> {
+    let known = all.get(&name.name)?;
+    let meant = |it: &&Hidden| name.schema.as_deref().is_none_or(|schema| *schema == *it.schema);
+    let found = known.iter().find(meant)?;
+    Some(Because { reason: Reason::HiddenCall, what: Some(found.calls.clone()) })
+}
+
+/// A call of a function that is nowhere to be found.
+pub(crate) fn unknown(name: &Name) -> Called {
+    Called {
+        because: Some(Because::of(Reason::UnknownFunction, name)),
+        varies: true,
+        reads_unknown: true,
+        writes_unknown: true,
+        opaque: true,
+    }
+}
+
+impl Function {
+    fn called(&self, name: &Name) -> Called {
+        let shown = Name::within(&self.schema, &name.name);
+        let writes = self.volatility == Volatility::Volatile;
+        Called {
+            because: writes.then(|| Because::of(Reason::VolatileFunction, &shown)),
+            varies: self.volatility != Volatility::Immutable,
+            // An immutable one may read tables, too, whatever it promises.
+            reads_unknown: true,
+            writes_unknown: writes,
+            opaque: true,
+        }
+    }
+}
+
+impl Called {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            because: self.because.or(other.because),
+            varies: self.varies || other.varies,
+            reads_unknown: self.reads_unknown || other.reads_unknown,
+            writes_unknown: self.writes_unknown || other.writes_unknown,
+            opaque: self.opaque || other.opaque,
+        }
+    }
+
+    pub(crate) fn of_built_in(kind: BuiltIn, name: &Name) -> Self {
+        let reason = match kind {
+            BuiltIn::Harmless => return Self { varies: true, ..Self::default() },
+            BuiltIn::Volatile => Reason::VolatileFunction,
+            BuiltIn::StandbyUnsafe => Reason::StandbyUnsafeFunction,
+            BuiltIn::Sequence | BuiltIn::SequenceState => Reason::SequenceFunction,
+            BuiltIn::AdvisorySession
+            | BuiltIn::AdvisoryRelease
+            | BuiltIn::AdvisoryTransaction => Reason::AdvisoryLock,
+            BuiltIn::SetConfig | BuiltIn::Session | BuiltIn::Lasting => Reason::SessionState,
+        };
+        let writes = kind == BuiltIn::Volatile;
+        Self {
+            because: Some(Because::of(reason, name)),
+            varies: true,
+            reads_unknown: writes,
+            writes_unknown: writes,
+            opaque: writes,
+        }
+    }
+
+    /// What the user says of it takes the place of what we think.
+    pub(crate) fn by(self, verdict: Verdict, name: &Name) -> Self {
+        match verdict {
+            Verdict::Reads => {
+                Self { because: None, writes_unknown: false, opaque: false, ..self }
+            }
+            Verdict::Writes => Self {
+                because: Some(Because::of(Reason::VolatileFunction, name)),
+                writes_unknown: true,
+                opaque: true,
+                ..self
+            },
+        }
+    }
+}

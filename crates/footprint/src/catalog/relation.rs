@@ -1,0 +1,193 @@
+//! Relations: what reading or changing one really touches.
+
+use std::collections::{BTreeSet, HashMap};
+
+use afterwrite_sql::Reason;
+
+use crate::because::Because;
+use crate::judge;
+use crate::mention::{Change, Mentions, Name};
+use crate::rules::Rules;
+
+use super::Catalog;
+
+/// The number of a relation in the server's catalog.
+pub(crate) type Oid = u32;
+
+/// Views over views, policies and keys are followed so far.
+const STEPS_MAX: usize = 10_000;
+
+/// What a relation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RelationKind {
+    /// A table, partitioned or not, or a materialized view.
+    Table,
+    View,
+    Foreign,
+    Sequence,
+}
+
+/// A relation, and what stands around it in the catalog.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    pub(crate) name: Full,
+    pub(super) kind: RelationKind,
+    pub(super) unlogged: bool,
+    /// Its partitions, and tables that inherit from it.
+    pub(super) children: Vec<Oid>,
+    /// Expressions that reading it runs: a view's query, policies, virtual columns.
+    pub(super) runs: Vec<Mentions>,
+    /// One of them could not be read.
+    pub(super) unread: bool,
+    /// Changes that run code nobody has read: user triggers, rules, volatile defaults.
+    pub(super) unknown: Vec<Change>,
+    /// What keys do to other tables: on this change, that one.
+    pub(super) cascades: Vec<(Change, Oid, Change)>,
+}
+
+/// A name with its schema.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Full(Box<str>, Box<str>);
+
+impl Full {
+    pub(super) fn new(schema: &str, name: &str) -> Self {
+        Self(schema.into(), name.into())
+    }
+
+    pub(super) fn schema_text(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn name(&self) -> Name {
+        Name::within(&self.0, &self.1)
+    }
+}
+
+/// What reading or changing something touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reach {
+    pub(crate) relations: BTreeSet<Oid>,
+    /// Others, too, that are not known.
+    pub(crate) unknown: bool,
+    pub(crate) because: Vec<Because>,
+    pub(crate) varies: bool,
+    pub(crate) opaque: bool,
+}
+
+impl Catalog {
+    /// What reading a relation touches: the tables behind views, partitions, policies.
+    pub(crate) fn reading(&self, oid: Oid, rules: &Rules) -> Reach {
+        let mut reach = Reach::default();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![oid];
+        while let Some(oid) = open.pop() {
+            if !seen.insert(oid) {
+                continue;
+            }
+            if seen.len() > STEPS_MAX {
+                reach.unknown = true;
+                reach.because.push(Because::only(Reason::Unknown));
+                break;
+            }
+            let Some(relation) = self.relation(oid) else {
+                reach.unknown = true;
+                continue;
+            };
+            self.look_at(relation, oid, &mut reach);
+            open.extend(&relation.children);
+            for mentions in &relation.runs {
+                let within = judge::of_text_in_catalog(mentions, self, rules);
+                reach.because.extend(within.because.iter().map(|it| it.hidden_in(relation)));
+                reach.unknown |= within.reads_unknown;
+                reach.varies |= within.varies;
+                reach.opaque |= within.opaque;
+                open.extend(within.reads);
+            }
+        }
+        reach
+    }
+
+    fn look_at(&self, relation: &Relation, oid: Oid, reach: &mut Reach) {
+        let name = relation.name.name();
+        match relation.kind {
+            RelationKind::Table => {
+                reach.relations.insert(oid);
+            }
+            RelationKind::Foreign => {
+                reach.relations.insert(oid);
+                reach.because.push(Because::of(Reason::ForeignTable, &name));
+            }
+            RelationKind::Sequence => {
+                reach.relations.insert(oid);
+                reach.because.push(Because::of(Reason::SequenceFunction, &name));
+            }
+            RelationKind::View => {}
+        }
+        if relation.unlogged {
+            reach.because.push(Because::of(Reason::NotOnStandby, &name));
+        }
+        if relation.unread {
+            reach.unknown = true;
+            reach.because.push(Because::of(Reason::HiddenCall, &name));
+        }
+    }
+
+    /// What changing a relation touches: partitions, what keys cascade to, tables behind a view.
+    pub(crate) fn changing(&self, oid: Oid, change: Change, rules: &Rules) -> Reach {
+        let mut reach = Reach::default();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![(oid, change)];
+        while let Some((oid, change)) = open.pop() {
+            if !seen.insert((oid, change)) {
+                continue;
+            }
+            let Some(relation) = self.relation(oid).filter(|_| seen.len() <= STEPS_MAX) else {
+                reach.unknown = true;
+                continue;
+            };
+            reach.unknown |= relation.unknown.contains(&change) || relation.unread;
+            match relation.kind {
+                RelationKind::View => {
+                    for mentions in &relation.runs {
+                        let within = judge::of_text_in_catalog(mentions, self, rules);
+                        reach.unknown |= within.reads_unknown;
+                        open.extend(within.reads.into_iter().map(|oid| (oid, change)));
+                    }
+                }
+                RelationKind::Table | RelationKind::Foreign | RelationKind::Sequence => {
+                    reach.relations.insert(oid);
+                }
+            }
+            open.extend(relation.children.iter().map(|child| (*child, change)));
+            let cascades = relation.cascades.iter().filter(|(on, ..)| *on == change);
+            open.extend(cascades.map(|(_, oid, change)| (*oid, *change)));
+            // A changed row of a partition may move to another.
+            if change == Change::Update && !relation.children.is_empty() {
+                for child in &relation.children {
+                    open.extend([(*child, Change::Insert), (*child, Change::Delete)]);
+                }
+            }
+        }
+        reach
+    }
+
+    pub(super) fn index(&mut self) {
+        let mut by_name: HashMap<Box<str>, Vec<Oid>> = HashMap::new();
+        for (oid, relation) in &self.relations {
+            by_name.entry(relation.name.1.clone()).or_default().push(*oid);
+        }
+        self.by_name = by_name;
+    }
+}
+
+impl Because {
+    /// The reason of an expression behind a relation.
+    fn hidden_in(&self, relation: &Relation) -> Self {
+        let what = self.what.as_deref().unwrap_or_else(|| self.reason.name());
+        let reason = match self.reason {
+            Reason::UnknownFunction | Reason::VolatileFunction => Reason::HiddenCall,
+            other => other,
+        };
+        Self { reason, what: Some(format!("{what} in {}", relation.name.name()).into()) }
+    }
+}

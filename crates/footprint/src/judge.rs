@@ -1,0 +1,291 @@
+//! What a statement's mentions amount to, by what is known of the database.
+
+use std::collections::BTreeSet;
+
+use afterwrite_sql::Reason;
+
+use crate::because::Because;
+use crate::catalog::{Called, Catalog, Oid, unknown};
+use crate::mention::{Call, Class, Mentions, Name, Use};
+use crate::path::Path;
+use crate::rules::Rules;
+
+/// What is known of the database.
+#[derive(Clone, Copy, Debug)]
+pub enum Knowledge<'a> {
+    /// Nothing: only PostgreSQL's own functions are known, and a name may be anything.
+    Nothing,
+    /// The schema has just been changed, and what was known of it does not hold.
+    Changed,
+    /// This.
+    Known(&'a Catalog),
+}
+
+/// Relations that a statement touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Tables and materialized views, with their schema where it is known; partitions and what
+    /// keys cascade to among them, views not.
+    pub relations: BTreeSet<Name>,
+    /// Others, too, that are not known.
+    pub unknown: bool,
+}
+
+/// What a statement's mentions amount to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Judged {
+    /// Why it needs the primary; nothing if it does not.
+    pub(crate) because: Vec<Because>,
+    pub(crate) reads: Touched,
+    pub(crate) writes: Touched,
+    /// Its answer depends on more than the rows it reads.
+    pub(crate) varies: bool,
+    /// It runs code that was not read.
+    pub(crate) opaque: bool,
+}
+
+/// Judges a statement.
+pub(crate) fn of(
+    mentions: &Mentions,
+    knowledge: Knowledge<'_>,
+    path: &Path,
+    rules: &Rules,
+) -> Judged {
+    let mut judge = Judge { knowledge, path, rules, found: Judged::default() };
+    judge.mentions(mentions);
+    judge.found.because.sort();
+    judge.found.because.dedup();
+    judge.found
+}
+
+/// What an expression of the catalog touches.
+#[derive(Debug, Default)]
+pub(crate) struct Within {
+    pub(crate) because: Vec<Because>,
+    pub(crate) reads: Vec<Oid>,
+    pub(crate) reads_unknown: bool,
+    pub(crate) varies: bool,
+    pub(crate) opaque: bool,
+}
+
+/// Judges an expression of the catalog: names in it have their schema, unless it is
+/// `pg_catalog`. Its relations are not followed: who asks does.
+pub(crate) fn of_text_in_catalog(mentions: &Mentions, catalog: &Catalog, rules: &Rules) -> Within {
+    let path = Path::of_names(["pg_catalog"].into_iter());
+    let mut judge =
+        Judge { knowledge: Knowledge::Known(catalog), path: &path, rules, found: Judged::default() };
+    judge.calls_and_such(mentions);
+    let Judged { because, reads, varies, opaque, .. } = judge.found;
+    let mut within =
+        Within { because, varies, opaque, reads_unknown: reads.unknown, reads: Vec::new() };
+    for (name, _) in &mentions.relations {
+        let found = catalog.relations(name, &path);
+        within.reads_unknown |= found.is_empty() && !is_system(name);
+        within.reads.extend(found.iter().map(|(oid, _)| *oid));
+    }
+    within
+}
+
+struct Judge<'a> {
+    knowledge: Knowledge<'a>,
+    path: &'a Path,
+    rules: &'a Rules,
+    found: Judged,
+}
+
+impl Judge<'_> {
+    fn mentions(&mut self, mentions: &Mentions) {
+        let writes = match mentions.class {
+            Class::Query | Class::Explain | Class::CopyOut | Class::Cursor => None,
+            Class::Dml | Class::Truncate | Class::CopyIn => Some(Reason::Dml),
+            Class::Schema => Some(Reason::Ddl),
+            Class::CopyFile => Some(Reason::CopyFrom),
+            Class::Procedure | Class::Utility | Class::Notify | Class::Lock => {
+                Some(Reason::Utility)
+            }
+            Class::ExplainAnalyze | Class::Transaction | Class::Session | Class::Prepare => None,
+        };
+        self.found.because.extend(writes.map(Because::only));
+        let opaque = matches!(
+            mentions.class,
+            Class::Schema | Class::Procedure | Class::CopyFile | Class::Prepare
+        );
+        self.found.writes.unknown |= opaque;
+        self.found.reads.unknown |= opaque;
+        self.calls_and_such(mentions);
+        for (name, use_) in &mentions.relations {
+            self.relation(name, *use_);
+        }
+    }
+
+    /// Everything but the relations.
+    fn calls_and_such(&mut self, mentions: &Mentions) {
+        let Mentions { locks_rows, into, writes_inside, incomplete, .. } = *mentions;
+        for (is_so, reason) in [
+            (locks_rows, Reason::LockingClause),
+            (into, Reason::SelectInto),
+            (writes_inside, Reason::WritingCte),
+            (incomplete, Reason::Unknown),
+        ] {
+            if is_so {
+                self.found.because.push(Because::only(reason));
+            }
+        }
+        self.found.reads.unknown |= incomplete;
+        self.found.writes.unknown |= incomplete;
+        self.found.varies |= mentions.varies;
+        for call in &mentions.calls {
+            self.call(call);
+        }
+        for name in &mentions.attributes {
+            self.attribute(name);
+        }
+        if let Knowledge::Known(catalog) = self.knowledge {
+            let operators = mentions.operators.iter().filter_map(|it| catalog.operator(it));
+            let types = mentions.types.iter().filter_map(|it| catalog.type_(it));
+            let hidden: Vec<_> = operators.chain(types).collect();
+            self.found.writes.unknown |= !hidden.is_empty();
+            self.found.because.extend(hidden);
+        }
+    }
+
+    fn call(&mut self, call: &Call) {
+        let called = match self.knowledge {
+            Knowledge::Known(catalog) => catalog.call(call, self.path, self.rules),
+            Knowledge::Nothing => self.call_of_unknown(call, Reason::UnknownFunction),
+            Knowledge::Changed => self.call_of_unknown(call, Reason::SchemaChanged),
+        };
+        self.found.because.extend(called.because);
+        self.found.varies |= called.varies;
+        self.found.reads.unknown |= called.reads_unknown;
+        self.found.writes.unknown |= called.writes_unknown;
+        self.found.opaque |= called.opaque;
+    }
+
+    /// A call where no catalog tells of the database's own functions.
+    fn call_of_unknown(&self, call: &Call, reason: Reason) -> Called {
+        let name = &call.name;
+        let built_in = match name.schema.as_deref() {
+            None | Some("pg_catalog") => afterwrite_sql::built_in(name.name.as_bytes()),
+            Some(_) => None,
+        };
+        let helper = name.is_in("information_schema")
+            && afterwrite_sql::is_information_schema_helper(name.name.as_bytes());
+        match built_in {
+            Some(kind) => Called::of_built_in(kind, name),
+            None if helper => Called::default(),
+            None => {
+                let called = Called {
+                    because: Some(Because::of(reason, name)),
+                    ..unknown(name)
+                };
+                self.rules.judged(name, None, called)
+            }
+        }
+    }
+
+    /// `x.name`: where no such column is, the server tries the function.
+    fn attribute(&mut self, name: &str) {
+        let of_catalog = match self.knowledge {
+            Knowledge::Known(catalog) => catalog.attribute(name),
+            Knowledge::Nothing | Knowledge::Changed => None,
+        };
+        // It takes several values.
+        let built_in = afterwrite_sql::harmful(name.as_bytes())
+            .filter(|kind| *kind != afterwrite_sql::Function::SetConfig);
+        let built_in =
+            built_in.and_then(|kind| Called::of_built_in(kind, &Name::bare(name)).because);
+        if of_catalog.is_some() || built_in.is_some() {
+            self.found.writes.unknown = true;
+            self.found.reads.unknown = true;
+        }
+        self.found.because.extend(of_catalog);
+        self.found.because.extend(built_in);
+    }
+
+    fn relation(&mut self, name: &Name, use_: Use) {
+        if name.schema.as_deref().is_some_and(|schema| schema.starts_with("pg_temp")) {
+            self.found.because.push(Because::of(Reason::NotOnStandby, name));
+            self.found.varies = true;
+        }
+        match use_ {
+            Use::Reads => self.reads(name),
+            Use::Changes(change) => {
+                self.found.because.push(Because::of(Reason::Dml, name));
+                self.touch(name, |judge, catalog, oid| {
+                    let reach = catalog.changing(oid, change, judge.rules);
+                    judge.add(catalog, &reach.relations, reach.unknown, false);
+                });
+            }
+            Use::Locks => self.found.because.push(Because::of(Reason::LockingClause, name)),
+            Use::Defines => {
+                self.found.writes.relations.insert(name.clone());
+                self.found.writes.unknown = true;
+            }
+        }
+    }
+
+    fn reads(&mut self, name: &Name) {
+        if is_system(name) {
+            // Others see what they do at once, and no position tells of it.
+            self.found.varies = true;
+            if afterwrite_sql::is_of_the_primary(name.name.as_bytes()) {
+                self.found.because.push(Because::of(Reason::StandbyUnsafeFunction, name));
+            }
+            return;
+        }
+        self.touch(name, |judge, catalog, oid| {
+            let reach = catalog.reading(oid, judge.rules);
+            judge.found.because.extend(reach.because);
+            judge.found.varies |= reach.varies;
+            judge.found.opaque |= reach.opaque;
+            judge.add(catalog, &reach.relations, reach.unknown, true);
+        });
+        let reads_nothing_known = matches!(self.knowledge, Knowledge::Nothing);
+        if reads_nothing_known {
+            self.found.reads.relations.insert(name.clone());
+            // It may be a view.
+            self.found.reads.unknown = true;
+        }
+    }
+
+    /// Does something with each relation that a name may mean.
+    fn touch(&mut self, name: &Name, then: impl Fn(&mut Self, &Catalog, Oid)) {
+        match self.knowledge {
+            Knowledge::Known(catalog) => {
+                let found = catalog.relations(name, self.path);
+                if found.is_empty() && !is_system(name) {
+                    self.found.because.push(Because::of(Reason::UnknownRelation, name));
+                    self.found.reads.unknown = true;
+                    self.found.writes.unknown = true;
+                }
+                let found: Vec<_> = found.iter().map(|(oid, _)| *oid).collect();
+                for oid in found {
+                    then(self, catalog, oid);
+                }
+            }
+            Knowledge::Changed => {
+                self.found.because.push(Because::of(Reason::SchemaChanged, name));
+                self.found.reads.unknown = true;
+                self.found.writes.unknown = true;
+            }
+            Knowledge::Nothing => self.found.writes.unknown = true,
+        }
+    }
+
+    fn add(&mut self, catalog: &Catalog, oids: &BTreeSet<Oid>, unknown: bool, reads: bool) {
+        let names = oids.iter().filter_map(|oid| Some(catalog.relation(*oid)?.name.name()));
+        let touched = if reads { &mut self.found.reads } else { &mut self.found.writes };
+        touched.relations.extend(names);
+        touched.unknown |= unknown;
+    }
+}
+
+/// Whether it is one of the server's own catalogs and views. Unqualified names that begin with
+/// `pg_` are found in `pg_catalog` first, unless the path puts it behind others.
+fn is_system(name: &Name) -> bool {
+    match name.schema.as_deref() {
+        Some(schema) => matches!(schema, "pg_catalog" | "information_schema"),
+        None => name.name.starts_with("pg_"),
+    }
+}
