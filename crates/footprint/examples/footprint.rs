@@ -20,12 +20,16 @@ fn read(sql: &str) -> Reading {
 fn main() -> std::io::Result<()> {
     if std::env::args().any(|argument| argument == "--time") {
         time("pgbench's point read", "SELECT abalance FROM pgbench_accounts WHERE aid = 12345;");
-        time("pgbench's update", "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = 1;");
+        time(
+            "pgbench's update",
+            "UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = 1;",
+        );
         let columns = "SELECT t.id, t.name, lower(t.email) AS email, o.total FROM users t \
             JOIN orders o ON (o.user_id = t.id AND o.state IN ('open', 'paid')) WHERE t.id = $1 AND ";
         let long = format!(
             "SELECT x.* FROM ({}TRUE) x ORDER BY 1 LIMIT 10",
-            columns.repeat(4).replace("AND SELECT", "AND EXISTS (SELECT") + "TRUE)))".get(3..).unwrap_or("")
+            columns.repeat(4).replace("AND SELECT", "AND EXISTS (SELECT")
+                + "TRUE)))".get(3..).unwrap_or("")
         );
         time(&format!("a query of {} bytes", long.len()), &long);
         let ids: Vec<_> = (0..400).map(|n| n.to_string()).collect();

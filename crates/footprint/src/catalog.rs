@@ -39,6 +39,8 @@ pub(crate) struct Function {
     most: Option<u16>,
     /// It takes one row, so `x.name` may call it.
     takes_row: bool,
+    /// It may leave something in the session although it claims not to write.
+    opaque: bool,
 }
 
 impl Function {
@@ -102,9 +104,7 @@ impl Catalog {
     pub(crate) fn call(&self, call: &Call, path: &Path, rules: &Rules) -> Called {
         let own = self.candidates(call, path);
         let built_in = match call.name.schema.as_deref() {
-            None | Some("pg_catalog") => {
-                self.built_in_call(&call.name)
-            }
+            None | Some("pg_catalog") => self.built_in_call(&call.name),
             Some("information_schema")
                 if afterwrite_sql::is_information_schema_helper(call.name.name.as_bytes()) =>
             {
@@ -152,9 +152,7 @@ impl Catalog {
             (Some(kind), _) => Some(Called::of_built_in(kind, shown)),
             // A newer server's.
             (None, Some(Volatility::Immutable)) => Some(Called::default()),
-            (None, Some(Volatility::Stable)) => {
-                Some(Called { varies: true, ..Called::default() })
-            }
+            (None, Some(Volatility::Stable)) => Some(Called { varies: true, ..Called::default() }),
             (None, Some(Volatility::Volatile)) => {
                 Some(Called::of_built_in(BuiltIn::Volatile, shown))
             }
@@ -230,13 +228,18 @@ impl Function {
     fn called(&self, name: &Name) -> Called {
         let shown = Name::within(&self.schema, &name.name);
         let writes = self.volatility == Volatility::Volatile;
+        let reason = match (writes, self.opaque) {
+            (true, _) => Some(Reason::VolatileFunction),
+            (false, true) => Some(Reason::OpaqueFunction),
+            (false, false) => None,
+        };
         Called {
-            because: writes.then(|| Because::of(Reason::VolatileFunction, &shown)),
+            because: reason.map(|reason| Because::of(reason, &shown)),
             varies: self.volatility != Volatility::Immutable,
             // An immutable one may read tables, too, whatever it promises.
             reads_unknown: true,
             writes_unknown: writes,
-            opaque: true,
+            opaque: writes || self.opaque,
         }
     }
 }
@@ -258,9 +261,9 @@ impl Called {
             BuiltIn::Volatile => Reason::VolatileFunction,
             BuiltIn::StandbyUnsafe => Reason::StandbyUnsafeFunction,
             BuiltIn::Sequence | BuiltIn::SequenceState => Reason::SequenceFunction,
-            BuiltIn::AdvisorySession
-            | BuiltIn::AdvisoryRelease
-            | BuiltIn::AdvisoryTransaction => Reason::AdvisoryLock,
+            BuiltIn::AdvisorySession | BuiltIn::AdvisoryRelease | BuiltIn::AdvisoryTransaction => {
+                Reason::AdvisoryLock
+            }
             BuiltIn::SetConfig | BuiltIn::Session | BuiltIn::Lasting => Reason::SessionState,
         };
         let writes = kind == BuiltIn::Volatile;
@@ -276,9 +279,7 @@ impl Called {
     /// What the user says of it takes the place of what we think.
     pub(crate) fn by(self, verdict: Verdict, name: &Name) -> Self {
         match verdict {
-            Verdict::Reads => {
-                Self { because: None, writes_unknown: false, opaque: false, ..self }
-            }
+            Verdict::Reads => Self { because: None, writes_unknown: false, opaque: false, ..self },
             Verdict::Writes => Self {
                 because: Some(Because::of(Reason::VolatileFunction, name)),
                 writes_unknown: true,

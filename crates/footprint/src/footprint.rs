@@ -268,10 +268,9 @@ fn kind(statement: &Statement, mentions: Option<&Mentions>) -> Kind {
         Class::Schema => Kind::Schema,
         Class::Utility => Kind::Utility,
         Class::Query | Class::Explain | Class::ExplainAnalyze => {
-            let writes = mentions
-                .relations
-                .iter()
-                .any(|(_, use_)| matches!(use_, Use::Changes(_)) && mentions.class != Class::Explain);
+            let writes = mentions.relations.iter().any(|(_, use_)| {
+                matches!(use_, Use::Changes(_)) && mentions.class != Class::Explain
+            });
             if writes {
                 return Kind::Write;
             }
@@ -351,6 +350,13 @@ impl Footprint {
     /// Why it runs where it does, in a few words.
     pub fn why(&self) -> impl fmt::Display + '_ {
         Reasons(&self.because)
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, why) = (self.kind.name(), self.why());
+        write!(f, "{kind}: {why}; reads {}; writes {}", self.reads, self.writes)
     }
 }
 

@@ -72,8 +72,12 @@ pub(crate) struct Within {
 /// `pg_catalog`. Its relations are not followed: who asks does.
 pub(crate) fn of_text_in_catalog(mentions: &Mentions, catalog: &Catalog, rules: &Rules) -> Within {
     let path = Path::of_names(["pg_catalog"].into_iter());
-    let mut judge =
-        Judge { knowledge: Knowledge::Known(catalog), path: &path, rules, found: Judged::default() };
+    let mut judge = Judge {
+        knowledge: Knowledge::Known(catalog),
+        path: &path,
+        rules,
+        found: Judged::default(),
+    };
     judge.calls_and_such(mentions);
     let Judged { because, reads, varies, opaque, .. } = judge.found;
     let mut within =
@@ -175,10 +179,7 @@ impl Judge<'_> {
             Some(kind) => Called::of_built_in(kind, name),
             None if helper => Called::default(),
             None => {
-                let called = Called {
-                    because: Some(Because::of(reason, name)),
-                    ..unknown(name)
-                };
+                let called = Called { because: Some(Because::of(reason, name)), ..unknown(name) };
                 self.rules.judged(name, None, called)
             }
         }

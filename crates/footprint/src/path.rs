@@ -1,5 +1,7 @@
 //! The search path: where names without a schema are looked for.
 
+use crate::grammar::{self, SetTo};
+
 /// The schemas in which names without one are looked for, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Path {
@@ -21,6 +23,18 @@ impl Path {
             return Self::Unknown;
         }
         Self::of_names(names.iter().map(|name| if name == "$user" { role } else { name }))
+    }
+
+    /// Reads the statement that sets it: `SET search_path …`, or a call of `set_config`.
+    pub fn of_statement(statement: &str, role: &str) -> Self {
+        match grammar::search_path(statement) {
+            Some(SetTo::Names(names)) if names.len() <= SCHEMAS_MAX => {
+                let names = names.iter().map(|name| if name == "$user" { role } else { name });
+                Self::of_names(names)
+            }
+            Some(SetTo::Value(value)) => Self::of_setting(&value, role),
+            Some(SetTo::Names(_)) | None => Self::Unknown,
+        }
     }
 
     /// These schemas, and `pg_catalog` in front of them unless it is among them.
@@ -109,5 +123,22 @@ mod tests {
         check("", &["pg_catalog"]);
         check("\"\"", &["pg_catalog"]);
         assert_eq!(Path::of_setting("\"open", "me"), Path::Unknown);
+    }
+
+    #[test]
+    fn statements_that_set_it() {
+        for (statement, expected) in [
+            ("SET search_path = app, \"$user\"", "app, \"$user\""),
+            ("set session search_path to 'App', public;", "\"App\", public"),
+            ("SELECT pg_catalog.set_config('search_path', 'app, public', false)", "app, public"),
+            ("SELECT pg_catalog.set_config('search_path', E'a\\\\b', false)", "\"a\\b\""),
+        ] {
+            let path = Path::of_statement(statement, "me");
+            assert_eq!(path, Path::of_setting(expected, "me"), "{statement}");
+        }
+        for statement in ["SET search_path TO DEFAULT", "SELECT 1", "SET search_path FROM CURRENT"]
+        {
+            assert_eq!(Path::of_statement(statement, "me"), Path::Unknown, "{statement}");
+        }
     }
 }

@@ -198,12 +198,12 @@ impl Client {
     /// Reads on in what the client sent.
     pub(crate) fn gather(&mut self, fence_failed: bool) -> Result<Gathered, Report> {
         let now = self.shared.sequence.now();
-        self.session
-            .gather(self.inbox.bytes(), &self.tenant.site().library, now, fence_failed)
-            .map_err(|fault| {
+        self.session.gather(self.inbox.bytes(), &self.tenant.library(), now, fence_failed).map_err(
+            |fault| {
                 self.shared.metrics.faults.inc();
                 Report::fatal(fault.sqlstate(), fault.to_string())
-            })
+            },
+        )
     }
 
     /// Forgets what is dealt with, and throws away what nobody will read.

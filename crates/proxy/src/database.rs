@@ -10,9 +10,11 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::schema::Schema;
 use crate::settings::DatabaseSettings;
 use crate::site::Site;
 use crate::stats::Stats;
+use crate::watch::watch;
 
 /// A database as clients name it.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(crate) struct Database {
     pub(crate) site: Arc<Site>,
     settings: RwLock<Arc<DatabaseSettings>>,
     pub(crate) stats: Stats,
+    pub(crate) schema: Arc<Schema>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) clients: Arc<AtomicUsize>,
     /// It stands for a name that was not configured.
@@ -29,6 +32,7 @@ pub(crate) struct Database {
     paused: AtomicBool,
     disabled: AtomicBool,
     resumed: Notify,
+    watched: AtomicBool,
 }
 
 impl Database {
@@ -43,6 +47,7 @@ impl Database {
             name: name.to_owned(),
             site,
             stats: Stats::default(),
+            schema: Schema::new(&settings.schema),
             quotas: Arc::new(Quotas::new(nodes, settings.connections_max)),
             clients: Arc::default(),
             wild,
@@ -50,8 +55,16 @@ impl Database {
             paused: AtomicBool::new(false),
             disabled: AtomicBool::new(settings.disabled),
             resumed: Notify::new(),
+            watched: AtomicBool::new(false),
             settings: RwLock::new(Arc::new(settings.clone())),
         })
+    }
+
+    /// Begins to read its catalog, if nobody does yet and something depends on it.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        if self.site.cluster.has_replicas() && !self.watched.swap(true, Ordering::SeqCst) {
+            tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&self.schema)));
+        }
     }
 
     /// What holds for it.
@@ -66,6 +79,7 @@ impl Database {
             self.disabled.store(settings.disabled, Ordering::SeqCst);
         }
         self.quotas.set_max(settings.connections_max);
+        self.schema.apply(&settings.schema);
         *known = Arc::new(settings.clone());
     }
 

@@ -141,12 +141,14 @@ impl Directory {
         let mut known = self.known.lock();
         let key = (database.to_owned(), user.to_owned());
         if let Some(tenant) = known.tenants.get(&key) {
+            tenant.database.watch();
             return Ok(Arc::clone(tenant));
         }
         let tenant = known.make_tenant(database, user, None).ok_or_else(|| {
             Report::fatal("3D000", format!("database \"{database}\" is not served by this proxy"))
                 .hint("SHOW DATABASES in the console lists those that are")
         })?;
+        tenant.database.watch();
         known.tenants.insert(key, Arc::clone(&tenant));
         Ok(tenant)
     }

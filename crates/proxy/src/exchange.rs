@@ -273,6 +273,10 @@ impl Client {
 
     /// Counts what the exchange told about positions.
     fn note(&mut self, outcome: Outcome) {
+        // Before the client hears "ready": its next statement may call what it has just made.
+        if self.session.take_schema_change() {
+            self.tenant.database.schema.changed();
+        }
         // Batches that were sent on together are one exchange here, and several there.
         self.tally.queries += outcome.batches.saturating_sub(1) as u64;
         if outcome.captured {

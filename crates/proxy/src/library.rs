@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterwrite_backend::Cluster;
-use afterwrite_session::{Library, Prepared, StatementId};
+use afterwrite_session::{Library, Prepared, Reading, SearchPath, StatementId};
 use afterwrite_types::Position;
 use parking_lot::Mutex;
+
+use crate::schema::Schema;
 
 /// Texts that are remembered at most; a text that is forgotten is a new
 /// statement when it comes again.
@@ -39,7 +41,7 @@ impl SharedLibrary {
     }
 }
 
-impl Library for SharedLibrary {
+impl SharedLibrary {
     fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
         let mut texts = self.texts.lock();
         if let Some(known) = texts.known.get(rest) {
@@ -58,8 +60,34 @@ impl Library for SharedLibrary {
         }
         prepared
     }
+}
+
+/// The library as a client of one user sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnLibrary<'a> {
+    pub(crate) shared: &'a SharedLibrary,
+    /// What is known of the database; `None` if nothing depends on it.
+    pub(crate) schema: Option<&'a Schema>,
+    pub(crate) role: &'a str,
+}
+
+impl Library for OwnLibrary<'_> {
+    fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
+        self.shared.prepared(rest)
+    }
 
     fn known_position(&self) -> Option<Position> {
-        self.cluster.known_position()
+        self.shared.cluster.known_position()
+    }
+
+    fn reading(&self, text: &[u8], path: SearchPath<'_>) -> Arc<Reading> {
+        match self.schema {
+            Some(schema) => schema.reading(text, self.role, path),
+            None => Arc::new(Reading::of_words(text)),
+        }
+    }
+
+    fn stamp(&self, path: SearchPath<'_>) -> u64 {
+        self.schema.map_or(0, |schema| schema.stamp(self.role, path))
     }
 }

@@ -14,6 +14,8 @@ use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
 
+pub use crate::schema::SchemaSettings;
+
 /// The name of a database's settings that hold for all that are not named.
 pub const ANY: &str = "*";
 
@@ -178,6 +180,8 @@ pub struct DatabaseSettings {
     pub level: Level,
     /// How long a read waits for a replica.
     pub wait_max: Duration,
+    /// How its schema is learned.
+    pub schema: SchemaSettings,
     /// What cleans a server connection that a session had to itself.
     pub reset_query: String,
     /// No client is let in.

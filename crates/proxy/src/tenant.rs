@@ -11,6 +11,7 @@ use afterwrite_wire::credentials::Credentials;
 use parking_lot::Mutex;
 
 use crate::database::Database;
+use crate::library::OwnLibrary;
 use crate::settings::PoolMode;
 use crate::site::Site;
 
@@ -24,6 +25,8 @@ pub(crate) type Parameters = Arc<Vec<(String, String)>>;
 #[derive(Debug)]
 pub(crate) struct Tenant {
     pub(crate) user: String,
+    /// Who it is on the servers.
+    role: String,
     pub(crate) database: Arc<Database>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) mode: PoolMode,
@@ -46,6 +49,7 @@ impl Tenant {
         let settings = database.settings();
         Arc::new(Self {
             user: user.to_owned(),
+            role: pools.login().user.clone(),
             pools,
             mode,
             level: level.unwrap_or(settings.level),
@@ -72,6 +76,17 @@ impl Tenant {
     /// What clients of the same cluster share.
     pub(crate) fn site(&self) -> &Site {
         &self.database.site
+    }
+
+    /// Prepared statements, and what texts may do.
+    pub(crate) fn library(&self) -> OwnLibrary<'_> {
+        let database = &self.database;
+        OwnLibrary {
+            shared: &database.site.library,
+            // Without replicas all goes to the primary.
+            schema: database.site.cluster.has_replicas().then_some(&*database.schema),
+            role: &self.role,
+        }
     }
 
     /// What a client with these settings was told before.

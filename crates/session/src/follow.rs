@@ -15,7 +15,10 @@ use crate::settings::{DATE_STYLE, setting};
 
 impl Session {
     pub(crate) fn follow_transaction(&mut self, exchange: &Exchange, status: u8) {
+        let schema = self.open.schema || exchange.intent.schema && exchange.executes;
         if status == IDLE {
+            // Even if it failed: not every change is undone then.
+            self.schema_changed |= schema;
             self.open = Open { status, ..Open::default() };
             self.portals.clear();
             self.scope.set_transaction_level(None);
@@ -29,6 +32,7 @@ impl Session {
             self.open.read_only = false;
         }
         self.open.status = status;
+        self.open.schema = schema;
     }
 
     /// Takes up settings that the exchange changed, so that they follow the client.

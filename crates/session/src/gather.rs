@@ -114,7 +114,7 @@ impl Session {
         around: &Around<'_>,
     ) -> Result<Option<Gathered>, ClientFault> {
         if !message.whole {
-            return self.take_oversized(message, body).map(Some);
+            return self.take_oversized(message, body, around).map(Some);
         }
         let span = message.span;
         if self.phase == Phase::Copying && matches!(message.head.tag, tag::SYNC | tag::FLUSH) {
@@ -125,14 +125,14 @@ impl Session {
         let done = match message.head.tag {
             tag::QUERY => return self.take_query(span, body, around).map(Some),
             tag::PARSE => self.take_parse(span, body, around)?,
-            tag::BIND => self.take_bind(span, body)?,
-            tag::DESCRIBE => self.take_describe(span, body)?,
+            tag::BIND => self.take_bind(span, body, around)?,
+            tag::DESCRIBE => self.take_describe(span, body, around)?,
             tag::EXECUTE => {
                 let execute = Execute::decode(body)?;
                 if let Some(prepared) = self.local_portal(execute.portal) {
                     return Ok(self.execute_local(&prepared, span, around));
                 }
-                self.note_executed(execute.portal);
+                self.note_executed(execute.portal, around.library);
                 self.push_executing(Op::Execute(span));
                 None
             }
@@ -208,10 +208,11 @@ impl Session {
         around: &Around<'_>,
     ) -> Result<Gathered, ClientFault> {
         let text = query_text(body)?;
-        let analysis = afterwrite_sql::analyse(text);
-        let intent = if self.misreads(text) { Intent::unread() } else { Intent::of(&analysis) };
-        self.allows(&intent)?;
-        if let Some(name) = self.names_reserved(&analysis) {
+        let reading = around.library.reading(text, self.search_path());
+        let (analysis, misread) = (&reading.analysis, self.misreads(text).then(Intent::unread));
+        let intent = misread.as_ref().unwrap_or(&reading.intent);
+        self.allows(intent)?;
+        if let Some(name) = self.names_reserved(analysis) {
             self.fail_unknown(name.as_bytes(), true);
         } else if intent.local {
             let single = analysis.single().map(|statement| &statement.effect);
@@ -228,20 +229,21 @@ impl Session {
                     self.push(Op::Say(Say::Bytes(bytes.into())));
                 }
             } else {
-                self.take_mixed(&analysis, span, around);
-                self.note_settings(&intent, &analysis, text);
+                self.take_mixed(analysis, span, around);
+                self.note_settings(intent, analysis, text);
             }
-        } else if let Some(name) = self.deallocates(&analysis) {
+        } else if let Some(name) = self.deallocates(analysis) {
             self.deallocate(&name);
         } else {
             // As on a server, a simple query ends the unnamed statement.
             self.statements.remove(b"");
-            self.exchange.executed = self.executes(&analysis);
-            self.note_settings(&intent, &analysis, text);
+            self.exchange.executed = self.executes(analysis);
+            self.note_settings(intent, analysis, text);
             self.note_unsynced();
             self.push_executing(Op::Query(span));
         }
-        self.exchange.intent.add(&intent);
+        self.exchange.intent.add(intent);
+        self.note_read(reading);
         self.exchange.scanned = span.end;
         self.exchange.complete = true;
         Ok(Gathered::Request(self.request()))
@@ -325,7 +327,7 @@ impl Session {
     }
 
     fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
-        let last_decision = self.last_decision.map(|it| it.to_string()).unwrap_or_default();
+        let last_decision = self.last_decision();
         let surroundings = Surroundings {
             now: around.now,
             known: around.library.known_position(),
@@ -374,13 +376,18 @@ impl Session {
             if self.misreads(prepared.sql()) {
                 self.exchange.intent.add(&Intent::unread());
             }
-            self.exchange.intent.add(&prepared.intent.described());
+            self.note_described(&prepared, around.library);
             self.push(Op::Parse { prepared, named, span });
         }
         Ok(None)
     }
 
-    fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+    fn take_bind(
+        &mut self,
+        span: Span,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Option<Gathered>, ClientFault> {
         let bind = Bind::decode(body)?;
         if self.exchange.skip || self.refuses_outdated(bind.statement) {
             return Ok(None);
@@ -409,7 +416,7 @@ impl Session {
                     self.exchange.portal = None;
                 }
                 let named = !bind.statement.is_empty();
-                self.note_bound(bind.portal, prepared.as_ref(), named);
+                self.note_bound(bind.portal, prepared.as_ref(), named, around.library);
                 self.push(Op::Bind { prepared, named, span });
             }
         }
@@ -434,7 +441,12 @@ impl Session {
         outdated
     }
 
-    fn take_describe(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+    fn take_describe(
+        &mut self,
+        span: Span,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Option<Gathered>, ClientFault> {
         let target = Target::decode(body)?;
         if target.kind == b'P' {
             if let Some(prepared) = self.local_portal(target.name) {
@@ -457,7 +469,7 @@ impl Session {
             Some(prepared) if self.is_ours(&prepared) => self.say_described(&prepared, true),
             prepared => {
                 match &prepared {
-                    Some(prepared) => self.exchange.intent.add(&prepared.intent.described()),
+                    Some(prepared) => self.note_described(prepared, around.library),
                     None => self.exchange.intent.add(&Intent::unread()),
                 }
                 self.push(Op::DescribeStatement { prepared, named, span });
@@ -567,7 +579,12 @@ impl Session {
 
     /// A message too long to be held: its beginning is looked at, the rest goes
     /// past us.
-    fn take_oversized(&mut self, message: &Message, body: &[u8]) -> Result<Gathered, ClientFault> {
+    fn take_oversized(
+        &mut self,
+        message: &Message,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Gathered, ClientFault> {
         let span = message.span;
         let left = message.head.total() - (span.end - span.start);
         let under_way = self.phase != Phase::Gathering;
@@ -597,9 +614,10 @@ impl Session {
                 let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
                 let bind = Bind::decode(names)?;
                 let prepared = self.statements.find(bind.statement).cloned();
-                self.note_bound(bind.portal, prepared.as_ref(), !bind.statement.is_empty());
+                let named = !bind.statement.is_empty();
+                self.note_bound(bind.portal, prepared.as_ref(), named, around.library);
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
-                self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
+                self.push(Op::Bind { prepared, named, span });
             }
             tag::COPY_DATA if under_way && !discard => self.exchange.ops.push(Op::Copy(span)),
             tag::COPY_DATA => self.upstream.discard = true,

@@ -87,6 +87,8 @@ pub struct Intent {
     pub unread: bool,
     /// It has a statement that is for the proxy.
     pub local: bool,
+    /// It changes the schema, and not just with something temporary.
+    pub schema: bool,
     /// It only shows settings of the server: what the session's primary would say.
     pub only_shows: bool,
 }
@@ -109,6 +111,7 @@ impl Default for Intent {
             changes: SmallVec::new(),
             unread: false,
             local: false,
+            schema: false,
             only_shows: false,
         }
     }
@@ -204,6 +207,7 @@ impl Intent {
         self.changes.extend(other.changes.iter().cloned());
         self.unread |= other.unread;
         self.local |= other.local;
+        self.schema |= other.schema;
     }
 
     fn give_up(&mut self) {
@@ -226,6 +230,7 @@ impl Intent {
         };
         if statement.access == Access::Writes {
             one.writes = Some(statement.reason);
+            one.schema = statement.reason == Reason::Ddl && statement.effect == Effect::Plain;
         }
         match &statement.effect {
             Effect::Show => one.only_shows = true,

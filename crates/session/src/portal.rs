@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::intent::Intent;
 use crate::session::Session;
-use crate::statement::{Prepared, StatementId};
+use crate::statement::{Library, Prepared, StatementId};
 
 /// Portals that are bound and not yet executed, at most.
 const BOUND_MAX: usize = 256;
@@ -62,6 +62,7 @@ impl Session {
         portal: &[u8],
         prepared: Option<&Arc<Prepared>>,
         named: bool,
+        library: &dyn Library,
     ) {
         // A statement that nobody prepared through us was prepared by SQL.
         let Some(prepared) = prepared else {
@@ -71,13 +72,13 @@ impl Session {
         if self.misreads(prepared.sql()) {
             self.exchange.intent.add(&Intent::unread());
         }
-        self.exchange.intent.add(&prepared.intent.described());
+        self.note_described(prepared, library);
         self.portals.bind(portal, prepared, named);
     }
 
     /// The portal is executed: now it counts. (One that was executed before goes on with
     /// what has been counted.)
-    pub(crate) fn note_executed(&mut self, portal: &[u8]) {
+    pub(crate) fn note_executed(&mut self, portal: &[u8], library: &dyn Library) {
         if self.exchange.skip {
             return;
         }
@@ -87,10 +88,15 @@ impl Session {
             }
             return;
         };
-        self.exchange.intent.add(&prepared.intent);
-        if !prepared.intent.changes.is_empty() {
-            let analysis = afterwrite_sql::analyse(prepared.sql());
-            self.note_settings(&prepared.intent, &analysis, prepared.sql());
-        }
+        let reading = prepared.reading(library, self.search_path());
+        self.exchange.intent.add(&reading.intent);
+        self.note_settings(&reading.intent, &reading.analysis, prepared.sql());
+        self.note_read(reading);
+    }
+
+    /// It is prepared or described, best where it will be executed.
+    pub(crate) fn note_described(&mut self, prepared: &Prepared, library: &dyn Library) {
+        let reading = prepared.reading(library, self.search_path());
+        self.exchange.intent.add(&reading.intent.described());
     }
 }

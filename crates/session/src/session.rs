@@ -3,6 +3,7 @@
 use afterwrite_core::{Ask, Key, KeyFloor};
 use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
 use afterwrite_wire::server::{self, Report, Severity};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Op, Place};
@@ -12,6 +13,7 @@ use crate::mode::{Mode, SessionId};
 use crate::pinned::{Causes, Pinned};
 use crate::portal::Portals;
 use crate::prelude::{Complaint, Preluding};
+use crate::reading::Reading;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::shape::Describing;
@@ -60,6 +62,8 @@ pub(crate) struct Open {
     pub(crate) read_only: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
+    /// The schema was changed in it.
+    pub(crate) schema: bool,
 }
 
 /// One client, from its first statement to its goodbye.
@@ -97,6 +101,10 @@ pub struct Session {
     pub(crate) over: bool,
     /// Where its last statement that needed a server ran, and why there.
     pub(crate) last_decision: Option<Place>,
+    /// What the last exchange did that was read; forgotten by who rests.
+    pub(crate) last_reading: Option<Arc<Reading>>,
+    /// A change of the schema has taken effect, and nobody was told yet.
+    pub(crate) schema_changed: bool,
     /// What is being brought to a server, and its complaint.
     pub(crate) prelude: Option<Preluding>,
     /// A statement is being described.
@@ -172,6 +180,8 @@ impl Session {
             fatal: None,
             over: false,
             last_decision: None,
+            last_reading: None,
+            schema_changed: false,
             prelude: None,
             describing: None,
             prelude_error: None,
@@ -309,9 +319,26 @@ impl Session {
         !matches!(self.scope.floor().need(), Need::Fence(_))
     }
 
+    /// Whether a change of the schema has taken effect since this was asked last. Whoever knows
+    /// the schema must hear of it before the client hears "ready".
+    pub fn take_schema_change(&mut self) -> bool {
+        std::mem::take(&mut self.schema_changed)
+    }
+
     /// Remembers a decision for `SHOW afterwrite.last_decision`.
     pub fn remember_decision(&mut self, place: Place) {
         self.last_decision = Some(place);
+    }
+
+    /// The last decision, and what the statement was found to do.
+    pub(crate) fn last_decision(&self) -> String {
+        let place = self.last_decision.map(|it| it.to_string()).unwrap_or_default();
+        match &self.last_reading {
+            Some(reading) if !reading.footprint.is_empty() && !place.is_empty() => {
+                format!("{place}; {}", reading.footprint)
+            }
+            Some(_) | None => place,
+        }
     }
 
     /// The client has been sent some of the answer.

@@ -8,6 +8,7 @@ use afterwrite_sql::{Command, Effect};
 use afterwrite_types::Position;
 
 use crate::intent::Intent;
+use crate::reading::{Kept, Reading, SearchPath};
 use crate::shape::Shape;
 
 /// A statement's number, the same for every client that prepares the same text.
@@ -23,7 +24,7 @@ pub struct Prepared {
     pub name: Box<str>,
     /// The `Parse` message behind the name: text, NUL, parameter types.
     pub rest: Box<[u8]>,
-    /// What it may do.
+    /// What it may do by its words alone; see [`Library::reading`].
     pub intent: Intent,
     /// The proxy's own command, if it is one: never sent to a server.
     pub command: Option<Command>,
@@ -38,6 +39,8 @@ pub struct Prepared {
     /// Those who prepared it before this count may expect columns that the schema
     /// does not give any more.
     outdated: AtomicU64,
+    /// What it may do by all that was known when it was used last.
+    pub(crate) kept: Kept,
 }
 
 impl Prepared {
@@ -69,6 +72,7 @@ impl Prepared {
             sql_len,
             parses: AtomicU64::new(0),
             outdated: AtomicU64::new(0),
+            kept: Kept::default(),
         }
     }
 
@@ -103,6 +107,17 @@ pub trait Library {
 
     /// The primary's latest known position.
     fn known_position(&self) -> Option<Position>;
+
+    /// What an SQL text may do, where names without a schema are looked for on this path.
+    fn reading(&self, text: &[u8], _: SearchPath<'_>) -> Arc<Reading> {
+        Arc::new(Reading::of_words(text))
+    }
+
+    /// Tells apart what [`Self::reading`] may find: as long as this is the same for a path, a
+    /// text has the same reading.
+    fn stamp(&self, _: SearchPath<'_>) -> u64 {
+        0
+    }
 }
 
 /// A statement under a client's name for it.

@@ -137,6 +137,9 @@ pub enum Reason {
     SessionState,
     /// `SET`, `SHOW` or `RESET` of the proxy's own settings: no server ever sees it.
     ProxySetting,
+    /// A call of a function that claims not to write, but may leave something in the session,
+    /// or runs SQL that is made at run time.
+    OpaqueFunction,
     /// It reads a table that a standby does not have: unlogged or temporary.
     NotOnStandby,
     /// It reads a foreign table: another server, whose state no position of ours describes.
@@ -176,6 +179,7 @@ impl Reason {
             Self::TransactionControl => "transaction_control",
             Self::SessionState => "session_state",
             Self::ProxySetting => "proxy_setting",
+            Self::OpaqueFunction => "opaque_function",
             Self::NotOnStandby => "not_on_standby",
             Self::ForeignTable => "foreign_table",
             Self::HiddenCall => "hidden_call",

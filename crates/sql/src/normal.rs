@@ -66,13 +66,7 @@ struct Writer<'w> {
 
 impl<'w> Writer<'w> {
     fn new(out: &'w mut Vec<u8>) -> Self {
-        Self {
-            out,
-            frames: SmallVec::new(),
-            ground: Frame::default(),
-            comma: None,
-            literal: None,
-        }
+        Self { out, frames: SmallVec::new(), ground: Frame::default(), comma: None, literal: None }
     }
 
     /// `None`: it must stay as it is.

@@ -1,6 +1,6 @@
 //! From rows of a server's catalog to a [`Catalog`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::relation::{Full, Oid, Relation, RelationKind};
 use super::{Catalog, Function, Hidden, Volatility};
@@ -133,8 +133,10 @@ impl Part {
                    (p.pronargs - p.pronargdefaults)::text, \
                    CASE WHEN p.provariadic = 0 THEN p.pronargs::text END, \
                    COALESCE((SELECT t.typtype IN ('c', 'p') AND p.pronargs = 1 \
-                      FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0]), false)::text \
-                 FROM pg_catalog.pg_proc p \
+                      FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0]), false)::text, \
+                   l.lanname::text, CASE WHEN p.provolatile <> 'v' AND l.lanname IN ('sql', 'plpgsql') \
+                     AND pg_catalog.length(p.prosrc) < 60000 THEN p.prosrc END \
+                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
                  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
                  LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = p.oid \
                  WHERE p.oid >= 16384 AND n.nspname !~ '^pg_(toast_)?temp'"
@@ -181,7 +183,8 @@ impl Part {
                    AND c.relpersistence <> 't' AND n.nspname !~ '^pg_(toast|temp)'"
             }
             Self::Runs => {
-                "SELECT c.oid::text, pg_catalog.pg_get_viewdef(c.oid) FROM pg_catalog.pg_class c \
+                "SELECT c.oid::text, CASE WHEN pg_catalog.length(pg_catalog.pg_get_viewdef(c.oid)) < 60000 \
+                   THEN pg_catalog.pg_get_viewdef(c.oid) END FROM pg_catalog.pg_class c \
                   WHERE c.oid >= 16384 AND c.relkind = 'v' AND c.relpersistence <> 't' \
                  UNION ALL \
                  SELECT polrelid::text, 'SELECT ' || pg_catalog.pg_get_expr(polqual, polrelid) || \
@@ -215,9 +218,7 @@ impl Part {
                 "SELECT confrelid::text, conrelid::text, confdeltype::text, confupdtype::text \
                  FROM pg_catalog.pg_constraint WHERE contype = 'f'"
             }
-            Self::Children => {
-                "SELECT inhparent::text, inhrelid::text FROM pg_catalog.pg_inherits"
-            }
+            Self::Children => "SELECT inhparent::text, inhrelid::text FROM pg_catalog.pg_inherits",
         }
     }
 }
@@ -230,6 +231,8 @@ pub struct Builder {
     /// Texts that stand in the catalog in several places.
     read: HashMap<Box<str>, Option<Mentions>>,
     too_large: bool,
+    /// The words in the bodies of functions that claim not to write.
+    called: Vec<(Box<str>, Box<str>, BTreeSet<Box<str>>)>,
 }
 
 impl Builder {
@@ -246,7 +249,37 @@ impl Builder {
             return None;
         }
         self.catalog.index();
+        self.spread_opacity();
         Some(self.catalog)
+    }
+
+    /// Whatever calls what is opaque, or volatile, is opaque itself.
+    fn spread_opacity(&mut self) {
+        for _ in 0..CALLS_DEEP_MAX {
+            let feared: BTreeSet<Box<str>> = self
+                .catalog
+                .functions
+                .iter()
+                .filter(|(_, all)| {
+                    all.iter().any(|it| it.opaque || it.volatility == Volatility::Volatile)
+                })
+                .map(|(name, _)| name.clone())
+                .collect();
+            let mut changed = false;
+            for (schema, name, words) in &self.called {
+                if words.is_disjoint(&feared) {
+                    continue;
+                }
+                let all = self.catalog.functions.get_mut(name).into_iter().flatten();
+                for function in all.filter(|it| it.schema == *schema && !it.opaque) {
+                    function.opaque = true;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
     }
 
     fn row<'a>(&mut self, part: Part, text: &impl Fn(usize) -> Option<&'a str>) -> Option<()> {
@@ -314,7 +347,14 @@ impl Builder {
             least: text(3)?.parse().ok()?,
             most: text(4).and_then(|most| most.parse().ok()),
             takes_row: text(5)? == "true",
+            opaque: is_opaque(text(6)?, text(7)),
         };
+        if let (Volatility::Immutable | Volatility::Stable, Some(source)) =
+            (function.volatility, text(7))
+        {
+            let words = words(source).map(str::to_ascii_lowercase);
+            self.called.push((text(0)?.into(), text(1)?.into(), words.map(Into::into).collect()));
+        }
         self.catalog.functions.entry(text(1)?.into()).or_default().push(function);
         Some(())
     }
@@ -356,6 +396,33 @@ impl Builder {
         self.read.insert(sql.into(), mentions.clone());
         mentions
     }
+}
+
+/// How deep calls within calls are followed.
+const CALLS_DEEP_MAX: usize = 64;
+
+/// Whether the body of a function that claims not to write may all the same leave something
+/// behind in the session, or run what cannot be read: SQL made at run time.
+fn is_opaque(language: &str, source: Option<&str>) -> bool {
+    match (language, source) {
+        // Made by who may do anything to the server.
+        ("c" | "internal", _) => false,
+        // An empty one is `BEGIN ATOMIC`, whose text is kept elsewhere.
+        (_, None | Some("")) => true,
+        (_, Some(source)) => words(source).any(|word| {
+            const FEARED: [&str; 8] =
+                ["set", "set_config", "execute", "setseed", "load", "listen", "dblink", "prepare"];
+            FEARED.iter().any(|feared| word.eq_ignore_ascii_case(feared))
+                || word.get(..11).is_some_and(|it| it.eq_ignore_ascii_case("pg_advisory"))
+                || word.get(..15).is_some_and(|it| it.eq_ignore_ascii_case("pg_try_advisory"))
+        }),
+    }
+}
+
+fn words(source: &str) -> impl Iterator<Item = &str> {
+    source
+        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+        .filter(|word| !word.is_empty())
 }
 
 fn volatility(text: &str) -> Volatility {

@@ -1,0 +1,150 @@
+//! Keeps what is known of a database's schema up to date.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use afterwrite_backend::{ConnectError, Questions};
+use afterwrite_footprint::{Builder, Part};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::database::Database;
+use crate::schema::Schema;
+
+/// How long one question may take.
+const QUESTION_MAX: Duration = Duration::from_secs(30);
+
+/// Between two readings of the whole catalog at least.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long after a failure it is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long it is asleep where the catalog is not to be read.
+const OFF: Duration = Duration::from_secs(3600);
+
+/// What was read last.
+#[derive(Default)]
+struct Watch {
+    questions: Option<Questions>,
+    /// The server's own word for the state that was read.
+    state: Option<String>,
+    /// So many changes had been heard of before.
+    changes: Option<u64>,
+    failing: bool,
+}
+
+/// Reads the catalog when it changes, for as long as the database is there.
+pub(crate) async fn watch(database: Weak<Database>, schema: Arc<Schema>) {
+    let mut watch = Watch::default();
+    loop {
+        let Some(database) = database.upgrade() else { return };
+        let interval = schema.settings().interval;
+        let pause = if interval.is_zero() {
+            watch = Watch::default();
+            OFF
+        } else {
+            match watch.refresh(&database, &schema).await {
+                Ok(true) => interval,
+                Ok(false) => PAUSE,
+                Err(error) => {
+                    watch.fails(&database, &error);
+                    AGAIN_AFTER.min(interval)
+                }
+            }
+        };
+        drop(database);
+        if pause != PAUSE {
+            // Woken or not, it is time.
+            let _ = timeout(pause, schema.wake.notified()).await;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+impl Watch {
+    fn fails(&mut self, database: &Database, error: &ConnectError) {
+        self.questions = None;
+        self.state = None;
+        if !std::mem::replace(&mut self.failing, true) {
+            let name = &database.name;
+            warn!(database = name, %error, "the catalog cannot be read: functions of the \
+                database's own go to the primary");
+        }
+    }
+
+    /// `false`: it has changed meanwhile, and must be read again.
+    async fn refresh(
+        &mut self,
+        database: &Database,
+        schema: &Arc<Schema>,
+    ) -> Result<bool, ConnectError> {
+        let changes = schema.changes();
+        let questions = match &mut self.questions {
+            Some(questions) => questions,
+            None => {
+                let name = database.server_name();
+                self.questions.insert(database.site.cluster.questions(&name).await?)
+            }
+        };
+        let mut state = None;
+        questions
+            .ask(Part::STATE, QUESTION_MAX, |row| {
+                state = row.first().copied().flatten().map(str::to_owned);
+            })
+            .await?;
+        if state == self.state && self.changes == Some(changes) && schema.is_known() {
+            return Ok(true);
+        }
+        let rows = read(questions).await?;
+        let counted = rows.len();
+        let built = tokio::task::spawn_blocking(move || {
+            let mut builder = Builder::default();
+            for (part, row) in &rows {
+                let row: Vec<_> = row.iter().map(Option::as_deref).collect();
+                builder.take(*part, &row);
+            }
+            builder.build()
+        });
+        let catalog = built.await.map_err(|error| ConnectError::Protocol(error.to_string()))?;
+        if catalog.is_none() {
+            warn!(database = database.name, "the catalog is too large to be known");
+        }
+        let size = catalog.as_ref().map(afterwrite_footprint::Catalog::size).unwrap_or_default();
+        let learned = schema.learn(catalog, changes);
+        if learned {
+            (self.state, self.changes) = (state, Some(changes));
+        }
+        if std::mem::take(&mut self.failing) {
+            info!(database = database.name, "the catalog can be read again");
+        }
+        debug!(
+            database = database.name,
+            rows = counted,
+            functions = size.0,
+            relations = size.1,
+            learned,
+            "the catalog was read"
+        );
+        Ok(learned)
+    }
+}
+
+type Row = Vec<Option<String>>;
+
+/// Reads the whole catalog, in one snapshot.
+async fn read(questions: &mut Questions) -> Result<Vec<(Part, Row)>, ConnectError> {
+    let mut rows = Vec::new();
+    questions.ask(Part::BEGIN, QUESTION_MAX, |_| {}).await?;
+    for part in Part::ALL {
+        let take = |row: &[Option<&str>]| {
+            rows.push((part, row.iter().map(|value| value.map(str::to_owned)).collect()));
+        };
+        questions.ask(part.sql(), QUESTION_MAX, take).await?;
+        if part == Part::Paths {
+            questions.ask(Part::SET_PATH, QUESTION_MAX, |_| {}).await?;
+        }
+    }
+    questions.ask(Part::END, QUESTION_MAX, |_| {}).await?;
+    Ok(rows)
+}

@@ -1,0 +1,93 @@
+//! What a text may do, and where that is asked: by words alone, or by who knows the database.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use afterwrite_sql::Analysis;
+
+use crate::intent::Intent;
+use crate::session::Session;
+use crate::statement::{Library, Prepared};
+
+/// What an SQL text may do.
+#[derive(Debug)]
+pub struct Reading {
+    /// Statement by statement.
+    pub analysis: Analysis,
+    /// All of them together.
+    pub intent: Intent,
+    /// What they touch and why they run where they do, for people; empty if nobody knows.
+    pub footprint: Box<str>,
+}
+
+impl Reading {
+    /// What is known from the words of a text.
+    pub fn of_words(text: &[u8]) -> Self {
+        Self::new(afterwrite_sql::analyse(text), "")
+    }
+
+    /// What was found out about a text.
+    pub fn new(analysis: Analysis, footprint: &str) -> Self {
+        Self { intent: Intent::of(&analysis), analysis, footprint: footprint.into() }
+    }
+}
+
+/// Where a session looks for names without a schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SearchPath<'a> {
+    /// Where its user's sessions begin.
+    #[default]
+    Initial,
+    /// Where this statement has set it to look.
+    Set(&'a str),
+    /// Perhaps elsewhere.
+    Unknown,
+}
+
+/// The reading of a prepared statement, for as long as it holds.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(RwLock<Option<(u64, Arc<Reading>)>>);
+
+impl Kept {
+    /// The lock is held for a few instructions, and by no one who waits.
+    fn get(&self, stamp: u64) -> Option<Arc<Reading>> {
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, reading) = kept.as_ref().filter(|(known, _)| *known == stamp)?;
+        Some(Arc::clone(reading))
+    }
+
+    fn put(&self, stamp: u64, reading: &Arc<Reading>) {
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((stamp, Arc::clone(reading)));
+    }
+}
+
+impl Prepared {
+    /// What it may do, by what is known now.
+    pub(crate) fn reading(&self, library: &dyn Library, path: SearchPath<'_>) -> Arc<Reading> {
+        let stamp = library.stamp(path);
+        if let Some(known) = self.kept.get(stamp) {
+            return known;
+        }
+        let reading = library.reading(self.sql(), path);
+        self.kept.put(stamp, &reading);
+        reading
+    }
+}
+
+impl Session {
+    /// Where it looks for names without a schema.
+    pub(crate) fn search_path(&self) -> SearchPath<'_> {
+        // "$user" is whoever the role is.
+        if self.settings.have_role() {
+            return SearchPath::Unknown;
+        }
+        self.settings.statement("search_path").map_or(SearchPath::Initial, SearchPath::Set)
+    }
+
+    /// Remembers what a statement was found to do, for `SHOW afterwrite.last_decision`.
+    pub(crate) fn note_read(&mut self, reading: Arc<Reading>) {
+        if !reading.intent.local && !self.exchange.skip {
+            self.last_reading = Some(reading);
+        }
+    }
+}
