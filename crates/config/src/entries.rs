@@ -154,6 +154,7 @@ shown_by_display!(
     crate::Level,
     crate::LogFormat,
     crate::PoolMode,
+    crate::Inventory,
     crate::PoolOrder,
     crate::SslMode,
     crate::TlsNegotiation,
@@ -291,6 +292,7 @@ impl Values {
         self.add_at(at, "level", database.level.shown());
         self.add_at(at, "wait_max", database.wait_max.shown());
         self.add_at(at, "connect_query", database.connect_query.shown());
+        self.add_at(at, "inventory", database.inventory.shown());
         self.add_at(at, "disabled", database.disabled.shown());
     }
 
@@ -359,6 +361,7 @@ impl Values {
         add("check_after", off(pool.check_after.as_ref()));
         add("reset_query", pool.reset_query.shown());
         add("connect_query", pool.connect_query.shown());
+        add("inventory", pool.inventory.shown());
         add("order", pool.order.shown());
         add("prepared_max", pool.prepared_max.shown());
     }

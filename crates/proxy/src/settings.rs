@@ -178,6 +178,8 @@ pub struct DatabaseSettings {
     pub level: Level,
     /// How long a read waits for a replica.
     pub wait_max: Duration,
+    /// Whether the server is asked behind every exchange what it left on the connection.
+    pub wary: bool,
     /// What cleans a server connection that a session had to itself.
     pub reset_query: String,
     /// No client is let in.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
-    Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Level, ListenAddress, PoolOrder,
-    UserConfig,
+    Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
+    PoolOrder, UserConfig,
 };
 use afterwrite_core::Policy;
 use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
@@ -261,6 +261,7 @@ fn database(
         clients_max: config.database_clients_max(name).unwrap_or(0),
         level: level(of_pool.level),
         wait_max: of_pool.wait_max,
+        wary: of_pool.inventory == Inventory::Always,
         reset_query: pool.reset_query.clone().unwrap_or_default(),
         disabled: database.disabled,
     }
