@@ -11,6 +11,7 @@ use std::time::Duration;
 use afterwrite_backend as backend;
 use afterwrite_backend::NodeStatus;
 use afterwrite_config::Overlay;
+use afterwrite_net::Address;
 use afterwrite_proxy::ClusterSettings;
 use afterwrite_types::Sequence;
 use tokio::task::JoinSet;
@@ -69,19 +70,20 @@ async fn as_the_proxy_does(settings: &ClusterSettings) -> Vec<NodeStatus> {
 async fn in_detail(settings: &ClusterSettings) -> Vec<Result<Answers, String>> {
     let mut asking = JoinSet::new();
     for (index, (host, port)) in settings.nodes.iter().enumerate() {
-        let mut server = tokio_postgres::Config::new();
-        server
-            .host(host)
-            .port(*port)
+        let mut login = tokio_postgres::Config::new();
+        login
             .user(&settings.user)
             .dbname(&settings.database)
             .application_name("afterwrite check")
+            // Whether there is TLS is settled before it speaks.
             .ssl_mode(tokio_postgres::config::SslMode::Disable);
         if let Some(password) = &settings.password {
-            server.password(password.expose());
+            login.password(password.expose());
         }
+        let (address, tls) = (Address::new(host, *port), Arc::clone(&settings.tls));
+        let server = backend::Server { address, tls };
         let limit = settings.watch.connect_timeout;
-        asking.spawn(async move { (index, ask::ask(&server, limit).await) });
+        asking.spawn(async move { (index, ask::ask(&server, &login, limit).await) });
     }
     let mut answers = asking.join_all().await;
     answers.sort_by_key(|(index, _)| *index);

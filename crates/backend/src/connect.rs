@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_core::Proof;
-use afterwrite_net::tls::Attempt;
 use afterwrite_net::{Endpoint, Stream};
 use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 use afterwrite_types::{
@@ -204,56 +203,12 @@ pub(crate) async fn enter(
     login: &Login,
     expected: Option<Role>,
 ) -> Result<(Messages, Greeting), ConnectError> {
-    let attempts = server.attempts();
-    let mut last = ConnectError::Protocol("nothing was tried".into());
-    for (index, attempt) in attempts.iter().enumerate() {
-        let failed = match try_to_enter(server, *attempt, login, expected).await {
-            Ok(entered) => return Ok(entered),
-            Err(failed) => failed,
-        };
-        let again = index + 1 < attempts.len() && failed.is_otherwise_with(*attempt);
-        if index == 0 || *attempt == Attempt::Tls {
-            last = failed.error;
-        }
-        if !again {
-            break;
-        }
-    }
-    Err(last)
-}
-
-/// What went wrong, and whether it did over TLS.
-struct Failed {
-    error: ConnectError,
-    tls: bool,
-}
-
-impl Failed {
-    /// Whether it may go better the other way: TLS did not come about, or the server
-    /// has a rule against how we came (`hostssl`, `hostnossl`).
-    fn is_otherwise_with(&self, attempt: Attempt) -> bool {
-        let ruled_out =
-            matches!(&self.error, ConnectError::Refused { code, .. } if code == "28000");
-        match attempt {
-            Attempt::IfOffered => self.tls && ruled_out || self.error.is_of_tls(),
-            Attempt::Plain => ruled_out,
-            Attempt::Tls => false,
-        }
-    }
-}
-
-async fn try_to_enter(
-    server: &Server,
-    attempt: Attempt,
-    login: &Login,
-    expected: Option<Role>,
-) -> Result<(Messages, Greeting), Failed> {
-    let reached = server.reach(attempt).await;
-    let (stream, endpoint) = reached.map_err(|error| Failed { error, tls: false })?;
-    let tls = stream.is_tls();
-    let mut messages = Messages::new(stream);
-    let greeting = log_in(&mut messages, login, endpoint, expected).await;
-    Ok((messages, greeting.map_err(|error| Failed { error, tls })?))
+    let introduced = |stream, endpoint| async move {
+        let mut messages = Messages::new(stream);
+        let greeting = log_in(&mut messages, login, endpoint, expected).await?;
+        Ok((messages, greeting))
+    };
+    server.enter(introduced).await
 }
 
 pub(crate) struct Greeting {

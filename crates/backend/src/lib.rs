@@ -9,6 +9,7 @@ mod cluster;
 mod connect;
 mod error;
 mod node;
+mod permits;
 mod pool;
 mod pools;
 mod probe;

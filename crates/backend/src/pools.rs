@@ -7,13 +7,14 @@ use std::time::Instant;
 use afterwrite_types::{NodeId, Role};
 use afterwrite_wire::credentials::Credentials;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::cluster::Cluster;
 use crate::connect::Login;
 use crate::error::ClaimError;
+use crate::permits::{Permit, Permits};
 use crate::pool::{Claimed, Pool, PoolSettings, PoolStatus};
 use crate::quota::{Limits, Quotas};
 
@@ -24,7 +25,7 @@ pub struct Pools {
     login: Arc<RwLock<Arc<Login>>>,
     writers: Vec<Arc<Pool>>,
     readers: Vec<Arc<Pool>>,
-    fallback: Arc<Semaphore>,
+    fallback: Permits,
     settings: Mutex<Arc<PoolSettings>>,
     /// When anything was claimed last, in seconds after `began`.
     used: AtomicU64,
@@ -40,7 +41,7 @@ impl Pools {
         quotas: &[Arc<Quotas>],
     ) -> Arc<Self> {
         let login = Arc::new(RwLock::new(Arc::new(login)));
-        let fallback = Arc::new(Semaphore::new(fallback_size(cluster, &settings)));
+        let fallback = Permits::new(fallback_size(cluster, &settings));
         let settings = Arc::new(settings);
         let pools = |role| {
             let pool = |node: &Arc<crate::Node>| {
@@ -96,13 +97,7 @@ impl Pools {
     /// Changes how they behave. What is open is closed as far as it is too much.
     pub fn apply(&self, settings: PoolSettings) {
         let mut known = self.settings.lock();
-        let before = fallback_size(&self.cluster, &known);
-        let after = fallback_size(&self.cluster, &settings);
-        if after >= before {
-            self.fallback.add_permits(after - before);
-        } else {
-            let _ = self.fallback.forget_permits(before - after);
-        }
+        self.fallback.resize(fallback_size(&self.cluster, &settings));
         *known = Arc::new(settings);
         for pool in self.all() {
             pool.apply(&known);
@@ -139,15 +134,14 @@ impl Pools {
         Ok(self.claim_primary().await?.with_permit(Some(permit)))
     }
 
-    async fn fallback_permit(&self) -> Result<OwnedSemaphorePermit, ClaimError> {
-        if let Ok(permit) = Arc::clone(&self.fallback).try_acquire_owned() {
+    async fn fallback_permit(&self) -> Result<Permit, ClaimError> {
+        if let Some(permit) = self.fallback.try_take() {
             return Ok(permit);
         }
         let settings = self.settings();
         let busy =
             || ClaimError::Fallback { waited: settings.wait_timeout, size: settings.fallback_size };
-        let permit = Arc::clone(&self.fallback).acquire_owned();
-        timeout(settings.wait_timeout, permit).await.ok().and_then(Result::ok).ok_or_else(busy)
+        timeout(settings.wait_timeout, self.fallback.take()).await.ok().flatten().ok_or_else(busy)
     }
 
     /// A connection to a replica.

@@ -19,8 +19,55 @@ pub struct Server {
 }
 
 impl Server {
+    /// Connects and logs in: over TLS or in clear text, as the mode says. Of the ways that
+    /// it leaves open the next is tried if the one before failed for being that way.
+    ///
+    /// Sets no limit to its time. Cancel-safe, if `log_in` is.
+    ///
+    /// # Errors
+    ///
+    /// If both were tried, what went wrong over TLS.
+    pub async fn enter<T, F>(
+        &self,
+        mut log_in: impl FnMut(Stream, Endpoint) -> F,
+    ) -> Result<T, ConnectError>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
+        let attempts = self.attempts();
+        let mut last = ConnectError::Protocol("nothing was tried".into());
+        for (index, attempt) in attempts.iter().enumerate() {
+            let failed = match self.try_to_enter(*attempt, &mut log_in).await {
+                Ok(entered) => return Ok(entered),
+                Err(failed) => failed,
+            };
+            let again = index + 1 < attempts.len() && failed.is_otherwise_with(*attempt);
+            if index == 0 || *attempt == Attempt::Tls {
+                last = failed.error;
+            }
+            if !again {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    async fn try_to_enter<T, F>(
+        &self,
+        attempt: Attempt,
+        log_in: &mut impl FnMut(Stream, Endpoint) -> F,
+    ) -> Result<T, Failed>
+    where
+        F: Future<Output = Result<T, ConnectError>>,
+    {
+        let reached = self.reach(attempt).await;
+        let (stream, endpoint) = reached.map_err(|error| Failed { error, tls: false })?;
+        let tls = stream.is_tls();
+        log_in(stream, endpoint).await.map_err(|error| Failed { error, tls })
+    }
+
     /// What to try, one after the other.
-    pub(crate) fn attempts(&self) -> &'static [Attempt] {
+    fn attempts(&self) -> &'static [Attempt] {
         match self.address {
             Address::Tcp { .. } => self.tls.attempts(),
             Address::Unix(_) => &[Attempt::Plain],
@@ -28,7 +75,7 @@ impl Server {
     }
 
     /// Connects, in this way.
-    pub(crate) async fn reach(&self, attempt: Attempt) -> Result<(Stream, Endpoint), ConnectError> {
+    async fn reach(&self, attempt: Attempt) -> Result<(Stream, Endpoint), ConnectError> {
         let (stream, endpoint) = connect(&self.address).await?;
         stream.tune(&KeepAlive::SERVERS)?;
         Ok((self.secure(stream, attempt).await?, endpoint))
@@ -51,6 +98,26 @@ impl Server {
             }
         }
         self.tls.connect(stream, host).await.map_err(ConnectError::Tls)
+    }
+}
+
+/// What went wrong, and whether it did over TLS.
+struct Failed {
+    error: ConnectError,
+    tls: bool,
+}
+
+impl Failed {
+    /// Whether it may go better the other way: TLS did not come about, or the server
+    /// has a rule against how we came (`hostssl`, `hostnossl`).
+    fn is_otherwise_with(&self, attempt: Attempt) -> bool {
+        let ruled_out =
+            matches!(&self.error, ConnectError::Refused { code, .. } if code == "28000");
+        match attempt {
+            Attempt::IfOffered => self.tls && ruled_out || self.error.is_of_tls(),
+            Attempt::Plain => ruled_out,
+            Attempt::Tls => false,
+        }
     }
 }
 

@@ -20,6 +20,17 @@ pub(crate) struct Refusal {
     pub(crate) hint: Option<String>,
 }
 
+/// Whether a text names a function, or several by `*`.
+fn is_function(text: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || "_$*".contains(c))
+    };
+    match text.split_once('.') {
+        Some((schema, name)) => is_name(schema) && is_name(name),
+        None => is_name(text),
+    }
+}
+
 impl Refusal {
     pub(crate) fn hint(hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..Self::default() }
@@ -224,6 +235,22 @@ impl Checker<'_> {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// An array of functions: `name` or `schema.name`, with `*` for any letters.
+    pub(crate) fn functions(&mut self, key: &str) -> Vec<String> {
+        let expected = "an array of functions, such as [\"app.total\", \"get_*\"]";
+        let list = self.one(key, expected, |entry| {
+            let list = items(entry).ok_or_else(Refusal::default)?;
+            let is_empty = |item: &Entry| item.is_empty() && !item.is_typed();
+            let names = list.iter().filter(|item| !is_empty(item)).map(name);
+            let names = names.collect::<Result<Vec<_>, _>>()?;
+            match names.iter().find(|name| !is_function(name)) {
+                Some(bad) => Err(Refusal::found(format!("{bad:?}"))),
+                None => Ok(names),
+            }
+        });
+        list.unwrap_or_default()
     }
 
     /// The path of a file that can be read, if it is written at all.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub use clients::{AuthQuery, ClientAuth, ClientTls, ClientTlsMode, ClientsConfig, TlsVersion};
 pub use cluster::{ClusterConfig, NodeAddress, RootCa, ServerTls, SslMode, TlsNegotiation};
 pub use lookup::PoolSettings;
-pub use pool::{DatabaseConfig, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
+pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
 pub use rest::{
     AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
 };

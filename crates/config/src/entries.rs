@@ -154,6 +154,7 @@ shown_by_display!(
     crate::Level,
     crate::LogFormat,
     crate::PoolMode,
+    crate::Inventory,
     crate::PoolOrder,
     crate::SslMode,
     crate::TlsNegotiation,
@@ -291,6 +292,7 @@ impl Values {
         self.add_at(at, "level", database.level.shown());
         self.add_at(at, "wait_max", database.wait_max.shown());
         self.add_at(at, "connect_query", database.connect_query.shown());
+        self.add_at(at, "inventory", database.inventory.shown());
         self.add_at(at, "disabled", database.disabled.shown());
     }
 
@@ -359,6 +361,7 @@ impl Values {
         add("check_after", off(pool.check_after.as_ref()));
         add("reset_query", pool.reset_query.shown());
         add("connect_query", pool.connect_query.shown());
+        add("inventory", pool.inventory.shown());
         add("order", pool.order.shown());
         add("prepared_max", pool.prepared_max.shown());
     }
@@ -370,6 +373,9 @@ impl Values {
         self.add("routing.balance", routing.balance.shown());
         self.add("routing.keys_max", routing.keys_max.shown());
         self.add("routing.replica_lag_max", off(routing.replica_lag_max.as_ref()));
+        self.add("routing.catalog_interval", off(routing.catalog_interval.as_ref()));
+        self.add("routing.functions_read", routing.functions_read.shown());
+        self.add("routing.functions_write", routing.functions_write.shown());
         self.add("probe.idle_interval", probe.idle_interval.shown());
         self.add("probe.busy_interval", probe.busy_interval.shown());
         self.add("probe.waiting_interval", probe.waiting_interval.shown());

@@ -67,6 +67,13 @@ pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
             .unwrap_or(Balance::LeastInFlight),
         keys_max: checker.integer("routing.keys_max", 1..=100_000_000, 1_000_000),
         replica_lag_max: checker.duration_or_off("routing.replica_lag_max", ms(1)..=DAY, None),
+        catalog_interval: checker.duration_or_off(
+            "routing.catalog_interval",
+            ms(100)..=DAY,
+            Some(secs(5)),
+        ),
+        functions_read: checker.functions("routing.functions_read"),
+        functions_write: checker.functions("routing.functions_write"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::{
-    Balance, ClientAuth, ClientTlsMode, Level, LogFormat, PoolMode, PoolOrder, SslMode,
+    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, PoolMode, PoolOrder, SslMode,
     TlsNegotiation, TlsVersion,
 };
 
@@ -39,6 +39,7 @@ words!(ClientTlsMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "requir
 words!(Level: "eventual" Eventual, "read_your_writes" ReadYourWrites, "strong" Strong);
 words!(LogFormat: "text" Text, "json" Json);
 words!(PoolMode: "transaction" Transaction, "session" Session, "statement" Statement);
+words!(Inventory: "opaque" Opaque, "always" Always);
 words!(PoolOrder: "lifo" Lifo, "fifo" Fifo);
 words!(SslMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "require" Require,
     "verify-ca" VerifyCa, "verify-full" VerifyFull);

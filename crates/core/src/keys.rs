@@ -55,6 +55,17 @@ impl Keys {
         }
     }
 
+    /// Remembers at most so many from now on. What is too much is dropped, and raises the
+    /// floor of all keys that are not found; only writes under way are kept beyond that.
+    pub fn set_max(&mut self, entries_max: usize, now: Moment) {
+        self.entries_max = entries_max.max(1);
+        let mut before = usize::MAX;
+        while self.entries.len() > self.entries_max && self.entries.len() < before {
+            before = self.entries.len();
+            self.make_room(now);
+        }
+    }
+
     /// What a read of `key` must see.
     pub fn floor(&self, key: Key) -> KeyFloor {
         match self.entries.get(&key) {
@@ -182,6 +193,40 @@ mod tests {
         for mark in marks {
             keys.end_write(mark, Floor::at(at(99)), Moment(1));
         }
+        assert_eq!(keys.floor(Key(3)).floor.need(), Need::Position(at(99)));
+    }
+
+    #[test]
+    fn what_a_smaller_map_drops_raises_the_floor_of_all_that_are_not_found() {
+        let mut keys = booted(100);
+        for key in 0..50 {
+            write(&mut keys, key, 100 + u64::try_from(key).unwrap());
+        }
+        let under_way = keys.begin_write(Key(200), Moment(1));
+        keys.set_max(2, Moment(2));
+        assert!(keys.len() <= 2, "{}", keys.len());
+        assert!(keys.floor(Key(200)).pending, "a write under way is not dropped");
+        for key in 0..50 {
+            let known = keys.floor(Key(key)).floor.position().map(|at| at.lsn);
+            assert!(known >= Some(Lsn(100 + u64::try_from(key).unwrap())), "key {key}: {known:?}");
+        }
+        keys.end_write(under_way, Floor::at(at(300)), Moment(3));
+        assert_eq!(keys.floor(Key(200)).floor.need(), Need::Position(at(300)));
+    }
+
+    #[test]
+    fn a_larger_map_takes_more_and_one_full_of_writes_under_way_keeps_them() {
+        let mut keys = booted(1);
+        keys.set_max(4, Moment(1));
+        let marks: Vec<_> = (0..4).map(|key| keys.begin_write(Key(key), Moment(1))).collect();
+        assert_eq!(keys.len(), 4);
+        keys.set_max(1, Moment(1));
+        assert_eq!(keys.len(), 4);
+        for mark in marks {
+            keys.end_write(mark, Floor::at(at(99)), Moment(1));
+        }
+        keys.set_max(1, Moment(1));
+        assert!(keys.is_empty());
         assert_eq!(keys.floor(Key(3)).floor.need(), Need::Position(at(99)));
     }
 

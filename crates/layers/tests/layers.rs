@@ -14,7 +14,7 @@ use serde_json::Value;
 const LAYERS: [&[&str]; 7] = [
     &["types"],
     &["wire", "sql", "core"],
-    &["session", "console"],
+    &["session", "console", "footprint"],
     // The I/O line: the layers up to here never wait.
     &["net"],
     &["frontend", "backend"],
@@ -50,8 +50,8 @@ const DECODERS: &[&str] =
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] = &[
-    "types", "wire", "sql", "core", "session", "console", "net", "frontend", "backend", "proxy",
-    "config",
+    "types", "wire", "sql", "core", "session", "console", "footprint", "net", "frontend", "backend",
+    "proxy", "config",
 ];
 
 /// A test above the I/O line may start real servers.

@@ -190,6 +190,7 @@ impl Client {
         self.tenant = self.shared.directory.tenant(database, user).map_err(|report| {
             End::Fatal(report.detail("The configuration was changed while you were connected."))
         })?;
+        self.session.set_wary(self.tenant.database.settings().wary);
         self.settings = self.shared.settings();
         self.generation = generation;
         Ok(())

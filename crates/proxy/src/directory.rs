@@ -69,6 +69,7 @@ impl Directory {
                 },
                 Arc::clone,
             );
+            site.keys.lock().set_max(settings.keys_max, self.sequence.now());
             sites.insert(name.clone(), site);
         }
         let mut databases = HashMap::new();

@@ -37,6 +37,7 @@ pub use control::{Reloaded, Reread, Stop};
 pub use handle::Handle;
 pub use predecessor::ForeignCancel;
 pub use serve::{Proxy, StartError};
+pub use schema::SchemaSettings;
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,

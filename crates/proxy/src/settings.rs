@@ -14,7 +14,7 @@ use afterwrite_session::Limits;
 use afterwrite_types::Level;
 use afterwrite_wire::password::Secret;
 
-pub use crate::schema::SchemaSettings;
+use crate::schema::SchemaSettings;
 
 /// The name of a database's settings that hold for all that are not named.
 pub const ANY: &str = "*";
@@ -182,6 +182,8 @@ pub struct DatabaseSettings {
     pub wait_max: Duration,
     /// How its schema is learned.
     pub schema: SchemaSettings,
+    /// Whether the server is asked behind every exchange what it left on the connection.
+    pub wary: bool,
     /// What cleans a server connection that a session had to itself.
     pub reset_query: String,
     /// No client is let in.

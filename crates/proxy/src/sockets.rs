@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use afterwrite_net::{Endpoint, Listener};
+use tracing::warn;
 
 /// What a proxy listens on, for another process.
 #[derive(Debug)]
@@ -23,9 +24,17 @@ pub struct Sockets {
 pub struct Inherited {
     clients: Vec<Listener>,
     metrics: Option<Listener>,
+    /// The service manager's, which goes on listening on them.
+    managed: bool,
 }
 
 impl Inherited {
+    /// Takes up sockets that the service manager listens on. Must be called within a
+    /// runtime.
+    pub fn managed(sockets: Sockets) -> io::Result<Self> {
+        Ok(Self { managed: true, ..Self::adopt(sockets)? })
+    }
+
     /// Takes over sockets that are listened on. Must be called within a runtime.
     pub fn adopt(sockets: Sockets) -> io::Result<Self> {
         let adopt = |socket| {
@@ -36,6 +45,7 @@ impl Inherited {
         Ok(Self {
             clients: sockets.clients.into_iter().map(adopt).collect::<io::Result<_>>()?,
             metrics: sockets.metrics.map(adopt).transpose()?,
+            managed: false,
         })
     }
 
@@ -45,8 +55,14 @@ impl Inherited {
     }
 
     /// Closes what is not listened on any more, and removes the files of it: the other
-    /// process is told to leave them.
+    /// process is told to leave them. Those of the service manager's sockets stay.
     pub fn close(self) {
+        if self.managed {
+            for address in self.endpoints() {
+                warn!(%address, "not in `listen`: this socket of the service manager is not used");
+            }
+            return;
+        }
         for listener in self.clients.iter().chain(&self.metrics) {
             listener.own_file();
         }

@@ -43,6 +43,9 @@ impl Session {
         if first {
             self.exchange.place = Some(how.place);
             self.exchange.status = None;
+            if let Some(id) = self.exchange.anew {
+                link.doubt(id);
+            }
             if self.wants_guard(how) {
                 self.exchange.guarded = true;
                 client::query(out, "BEGIN READ ONLY");
@@ -116,7 +119,7 @@ impl Session {
                 link.expect(Await::Parse(None), Owner::Capture);
             }
             client::bind(out, "", CAPTURE_NAME, &[], &[], &[1]);
-            link.expect(Await::Bind, Owner::Capture);
+            link.expect(Await::Bind(None), Owner::Capture);
             client::execute(out, "", 0);
             link.expect(Await::Execute, Owner::Capture);
             client::sync(out);
@@ -265,17 +268,16 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
             provide(prepared, *named, link, out);
             if *named {
                 rename_bind(prepared, inbox, *span, out);
-                link.expect(Await::Bind, Owner::Client);
             } else {
                 out.extend_from_slice(bytes(inbox, *span));
-                link.expect(Await::Bind, Owner::Client);
             }
+            link.expect(Await::Bind(named.then_some(prepared.id)), Owner::Client);
         }
         Op::Bind { prepared: None, named, span } => {
             if !named {
                 hide_unnamed(link, who, out);
             }
-            pass(out, *span, Some(Await::Bind), link);
+            pass(out, *span, Some(Await::Bind(None)), link);
         }
         Op::DescribeStatement { prepared: Some(prepared), named, span } => {
             provide(prepared, *named, link, out);
@@ -328,7 +330,7 @@ fn forget_sequences(link: &mut Link, alone: bool, out: &mut Vec<u8>) {
     }
     // A portal with a name: the unnamed one may be the client's, half read.
     client::bind(out, SEQUENCES_NAME, SEQUENCES_NAME, &[], &[], &[]);
-    link.expect(Await::Bind, Owner::Sequences);
+    link.expect(Await::Bind(None), Owner::Sequences);
     client::execute(out, SEQUENCES_NAME, 0);
     link.expect(Await::Execute, Owner::Sequences);
     client::close(out, PORTAL, SEQUENCES_NAME);
@@ -373,9 +375,9 @@ fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec
     }
 }
 
-/// Closes the statement on the server, if its plan does not fit the schema any more.
+/// Closes the statement on the server, if its plan may not fit the schema any more.
 fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
-    if link.drop_older(prepared.id, prepared.generation()) {
+    if link.drop_outdated(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, prepared.name.as_bytes());
         link.expect(Await::Close, Owner::Evict);
     }

@@ -177,6 +177,8 @@ pub(crate) struct Exchange {
     pub(crate) readies_told: usize,
     /// One of them was confirmed by us, for a server that knew its text already.
     pub(crate) vouched: bool,
+    /// The one among those that failed so: it is prepared anew, wherever it runs next.
+    pub(crate) anew: Option<StatementId>,
     /// The server takes `COPY` data of a simple query, so no Sync follows them.
     pub(crate) copies_simply: bool,
     /// A read-only transaction of ours could not be opened around it.

@@ -137,7 +137,7 @@ impl Session {
             link.expect(Await::Parse(None), Owner::Inventory);
         }
         client::bind(out, "", INVENTORY_NAME, &[], &[], &[1]);
-        link.expect(Await::Bind, Owner::Inventory);
+        link.expect(Await::Bind(None), Owner::Inventory);
         client::execute(out, "", 0);
         link.expect(Await::Execute, Owner::Inventory);
         client::sync(out);

@@ -86,7 +86,8 @@ pub(crate) enum Unnamed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Await {
     Parse(Option<StatementId>),
-    Bind,
+    /// Bind, and of which statement, if it has a name.
+    Bind(Option<StatementId>),
     /// Describe of a statement: parameters first, then rows.
     DescribeStatement(Option<StatementId>),
     /// Describe of a portal, and which statement it is bound to.
@@ -140,6 +141,8 @@ struct Plan {
     /// When it was last used.
     used: u64,
     generation: u64,
+    /// It may have been made for a schema that is gone: it is of no more use.
+    doubted: bool,
     /// What the server has told of it.
     shape: Option<Shape>,
 }
@@ -262,10 +265,18 @@ impl Link {
         }
     }
 
-    /// Takes `id` off the server's list, if its plan is older than `generation`.
-    pub(crate) fn drop_older(&mut self, id: StatementId, generation: u64) -> bool {
-        let older = self.prepared.get(&id).is_some_and(|plan| plan.generation < generation);
-        older && self.prepared.remove(&id).is_some()
+    /// The next to use `id` has it prepared anew.
+    pub(crate) fn doubt(&mut self, id: StatementId) {
+        if let Some(plan) = self.prepared.get_mut(&id) {
+            plan.doubted = true;
+        }
+    }
+
+    /// Takes `id` off the server's list, if its plan is doubted or older than `generation`.
+    pub(crate) fn drop_outdated(&mut self, id: StatementId, generation: u64) -> bool {
+        let outdated = |plan: &Plan| plan.doubted || plan.generation < generation;
+        let drops = self.prepared.get(&id).is_some_and(outdated);
+        drops && self.prepared.remove(&id).is_some()
     }
 
     /// Whether `id` is prepared on the server; counts as a use.
@@ -280,9 +291,10 @@ impl Link {
         }
     }
 
-    /// What the server has told of `id`, unless its plan is older than `generation`.
+    /// What the server has told of `id`, unless its plan is doubted or older than `generation`.
     pub(crate) fn shape(&self, id: StatementId, generation: u64) -> Option<Shape> {
-        self.prepared.get(&id).filter(|plan| plan.generation >= generation)?.shape
+        let current = |plan: &&Plan| !plan.doubted && plan.generation >= generation;
+        self.prepared.get(&id).filter(current)?.shape
     }
 
     /// Notes what the server tells of `id`.
@@ -302,7 +314,7 @@ impl Link {
             self.prepared.remove(&evicted);
         }
         self.uses += 1;
-        self.prepared.insert(id, Plan { used: self.uses, generation, shape: None });
+        self.prepared.insert(id, Plan { used: self.uses, generation, doubted: false, shape: None });
         evicted
     }
 
@@ -331,7 +343,7 @@ impl Link {
                     self.unlearn(id);
                 }
                 Await::Parse(None) => self.unnamed = Unnamed::Unknown,
-                Await::Bind
+                Await::Bind(_)
                 | Await::DescribeStatement(_)
                 | Await::DescribePortal(_)
                 | Await::Execute

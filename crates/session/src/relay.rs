@@ -296,7 +296,7 @@ impl Session {
             }
             Owner::Client | Owner::Prepare | Owner::Evict | Owner::Sequences | Owner::Part => {
                 let whole = head_len == body.len();
-                match self.take_client_error(code, is_outdated(code, body)) {
+                match self.take_client_error(link, code, is_outdated(code, body)) {
                     Step::Forward if whole => self.in_the_clients_words(body),
                     step => step,
                 }
@@ -320,13 +320,11 @@ impl Session {
         step
     }
 
-    /// Whoever else has prepared the statements of this exchange must do so again.
-    fn outdate(&self) {
-        let uses = &self.exchange.uses;
-        for Use { prepared, .. } in uses {
-            let own = uses.iter().find(|it| it.prepared.id == prepared.id && it.own.is_some());
-            prepared.outdate(own.and_then(|it| it.own));
-        }
+    /// Whoever else has prepared the statement must do so again.
+    fn outdate(&self, id: StatementId) {
+        let mut uses = self.exchange.uses.iter().filter(|it| it.prepared.id == id);
+        let Some(Use { prepared, .. }) = uses.clone().next() else { return };
+        prepared.outdate(uses.find_map(|it| it.own));
     }
 
     /// An error as the client would have got it: with its own name of a statement,
@@ -358,16 +356,33 @@ impl Session {
         }
     }
 
-    fn take_client_error(&mut self, code: &str, outdated: bool) -> Step {
+    fn take_client_error(&mut self, link: &mut Link, code: &str, outdated: bool) -> Step {
+        let fails = match link.expects.front().map(|front| &front.what) {
+            Some(Await::Bind(id) | Await::DescribeStatement(id)) => *id,
+            _ => None,
+        };
+        let own = |id: &StatementId| {
+            self.exchange.uses.iter().any(|it| it.prepared.id == *id && it.own.is_some())
+        };
         // A Parse that was answered for a server that knew the text: it may know it by
-        // a schema that is gone.
-        let prepares = !self.exchange.executes && self.exchange.may_move();
-        let vouched = prepares && self.exchange.vouched && self.exchange.tries == 0;
-        if outdated || vouched {
+        // a schema that is gone. That is between this client and this server: for others
+        // the text may mean something else, and nothing be wrong with it.
+        let vouched = fails.filter(|id| {
+            self.exchange.vouched && self.exchange.tries == 0 && may_be_outgrown(code) && own(id)
+        });
+        if outdated || vouched.is_some() {
             // The client is told, since it may still expect the old columns; the
             // next attempt prepares anew.
-            self.outdate();
-            if prepares && !self.in_transaction() && self.exchange.tries < 2 {
+            match fails {
+                Some(id) if outdated => self.outdate(id),
+                Some(id) => {
+                    link.doubt(id);
+                    self.exchange.anew = vouched;
+                }
+                None => {}
+            }
+            let prepares = !self.exchange.executes && self.exchange.may_move();
+            if fails.is_some() && prepares && !self.in_transaction() && self.exchange.tries < 2 {
                 // It only wants to know the statement as it is now.
                 self.exchange.discards = Some(Discard::Refused);
                 return Step::Drop;
@@ -569,14 +584,14 @@ fn fits(message: u8, awaited: &Await) -> (bool, bool) {
     let simple = matches!(awaited, Await::Query);
     match message {
         tag::PARSE_COMPLETE => (matches!(awaited, Await::Parse(_)), true),
-        tag::BIND_COMPLETE => (*awaited == Await::Bind, true),
+        tag::BIND_COMPLETE => (matches!(awaited, Await::Bind(_)), true),
         tag::CLOSE_COMPLETE => (*awaited == Await::Close, true),
         tag::PARAMETER_DESCRIPTION => (matches!(awaited, Await::DescribeStatement(_)), false),
         tag::ROW_DESCRIPTION | tag::NO_DATA => match awaited {
             Await::DescribeStatement(_) | Await::DescribePortal(_) => (true, true),
             Await::Query => (message == tag::ROW_DESCRIPTION, false),
             Await::Parse(_)
-            | Await::Bind
+            | Await::Bind(_)
             | Await::Execute
             | Await::Close
             | Await::FunctionCall
@@ -617,6 +632,13 @@ fn is_answer(message: u8) -> bool {
 fn is_outdated(code: &str, body: &[u8]) -> bool {
     const ROUTINE: &[u8] = b"RRevalidateCachedQuery\0";
     code == "0A000" && body.windows(ROUTINE.len()).any(|window| window == ROUTINE)
+}
+
+/// Whether a plan that was made for another schema may fail so, where one made now would
+/// not: the types of its parameters are those that it was made with.
+fn may_be_outgrown(code: &str) -> bool {
+    const NOT_ALLOWED: &str = "42501";
+    code.starts_with("42") && code != NOT_ALLOWED || code == "XX000"
 }
 
 /// Errors that a replica gives for being a replica: the primary will not.

@@ -601,6 +601,44 @@ fn a_plan_that_the_schema_has_outgrown_is_made_anew_the_next_time() {
 }
 
 #[test]
+fn what_fails_in_a_batch_leaves_its_other_statements_to_those_who_have_them() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &extended("s", "SELECT 1"), "1 2 D C:SELECT Z:I");
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "again", "SELECT 1", &[]);
+    client::parse(&mut batch, "bad", "SELECT no", &[]);
+    client::sync(&mut batch);
+    let (sent, seen) = rig.run(&mut replica, REPLICA, &batch, "E:42703 Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("P(_afterwrite_2) S", "1EZI"));
+    let (sent, seen) = rig.run(&mut replica, REPLICA, &bound("s"), "2 D C:SELECT Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("B(_afterwrite_1) E S", "2DCZI"));
+}
+
+#[test]
+fn a_plan_that_fails_is_made_anew_for_who_has_just_prepared_and_stays_for_others() {
+    let (mut rig, mut one, mut two) = (Rig::new(), link(Role::Replica), link(Role::Primary));
+    rig.run(&mut one, REPLICA, &described("s", "SELECT $1 = a FROM t"), "1 t T Z:I");
+    rig.request(&bound("s"));
+    let prelude = rig.session.prelude(&two).unwrap();
+    rig.session.send_prelude(prelude, &mut two, &mut Vec::new());
+    rig.answer(&mut two, " 1 t T Z:I");
+    rig.send(&mut two, PRIMARY);
+    rig.answer(&mut two, "C:BEGIN Z:T 2 D C:SELECT Z:T C:COMMIT Z:I");
+    // The column has another type now; a parameter keeps the one it was prepared with.
+    rig.request(&described("again", "SELECT $1 = a FROM t"));
+    assert_eq!(rig.send(&mut one, REPLICA), "D S", "that server knows the text");
+    assert_eq!(rig.answer(&mut one, "E:42883 Z:I").1, Progress::Again, "what is held back is lost");
+    assert_eq!(rig.send(&mut two, PRIMARY), "C P(_afterwrite_1) D S");
+    assert_eq!(rig.answer(&mut two, "3 1 t T Z:I").0, "1tTZI");
+    // Who has it already is told the truth by each server, and nothing by us.
+    assert_ne!(rig.request(&bound("s")).route, Route::Local);
+    let prelude = rig.session.prelude(&one).unwrap();
+    let mut out = Vec::new();
+    rig.session.send_prelude(prelude, &mut one, &mut out);
+    assert!(sent(&out).ends_with("C P(_afterwrite_1) D S"), "{}", sent(&out));
+}
+
+#[test]
 fn a_name_is_taken_once_it_is_prepared_and_not_before() {
     let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
     rig.run(&mut replica, REPLICA, &extended("s", "SELECT no"), "E:42703 Z:I");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use afterwrite_backend::{ConnectError, Server};
 use afterwrite_types::Role;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -62,10 +63,19 @@ const REPLAYED_TIMELINE: &str = "SELECT GREATEST((SELECT min_recovery_end_timeli
 const PAUSED: &str = "SELECT pg_catalog.pg_is_wal_replay_paused()";
 const RECEIVERS: &str = "SELECT count(*) FROM pg_catalog.pg_stat_wal_receiver";
 
-/// Asks for everything, each question by itself. Fails if there is no login.
-pub(super) async fn ask(server: &Config, limit: Duration) -> Result<Answers, String> {
+/// Asks for everything, each question by itself, over TLS or in clear text as the proxy
+/// does. Fails if there is no login.
+pub(super) async fn ask(
+    server: &Server,
+    login: &Config,
+    limit: Duration,
+) -> Result<Answers, String> {
     let asking = async {
-        let (client, connection) = server.connect(NoTls).await.map_err(|error| words(&error))?;
+        let speak = |stream, _| async {
+            login.connect_raw(stream, NoTls).await.map_err(|error| refused(&error))
+        };
+        let entered = server.enter(speak).await;
+        let (client, connection) = entered.map_err(|error| error.to_string())?;
         // In a set, so that it ends with us.
         let mut connections = JoinSet::new();
         connections.spawn(connection);
@@ -124,6 +134,17 @@ async fn value(client: &Client, sql: &str) -> Answer {
         _ => None,
     });
     Ok(first.flatten())
+}
+
+/// Why there is no login: a rule of the server's may be against how we came.
+fn refused(error: &tokio_postgres::Error) -> ConnectError {
+    match error.as_db_error() {
+        Some(said) => ConnectError::Refused {
+            code: said.code().code().to_owned(),
+            message: said.message().to_owned(),
+        },
+        None => ConnectError::Protocol(words(error)),
+    }
 }
 
 /// What the server said, or else what happened.

@@ -1,19 +1,21 @@
 //! From the configuration's words to the proxy's settings.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
-    Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Level, ListenAddress, PoolOrder,
-    UserConfig,
+    Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
+    PoolOrder, UserConfig,
 };
 use afterwrite_core::Policy;
+use afterwrite_footprint::Rules;
 use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
 use afterwrite_net::{Endpoint, UnixName};
 use afterwrite_proxy::{
     AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
-    DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,
+    DatabaseSettings, Entry, PARK_AFTER, PoolMode, SchemaSettings, Settings, UserSettings,
 };
 use afterwrite_session::Limits;
 use afterwrite_wire::password::Secret;
@@ -212,6 +214,18 @@ fn cluster(
     })
 }
 
+/// How the schemas of databases are learned.
+fn schema(config: &Config) -> SchemaSettings {
+    let routing = &config.routing;
+    let reads = routing.functions_read.iter().map(String::as_str);
+    let writes = routing.functions_write.iter().map(String::as_str);
+    SchemaSettings {
+        interval: routing.catalog_interval.unwrap_or(Duration::ZERO),
+        // They were checked when the configuration was read.
+        rules: Arc::new(Rules::new(reads, writes).unwrap_or_default()),
+    }
+}
+
 /// What holds for one database, and for all its users unless they have their own.
 fn database(
     config: &Config,
@@ -261,6 +275,8 @@ fn database(
         clients_max: config.database_clients_max(name).unwrap_or(0),
         level: level(of_pool.level),
         wait_max: of_pool.wait_max,
+        wary: of_pool.inventory == Inventory::Always,
+        schema: schema(config),
         reset_query: pool.reset_query.clone().unwrap_or_default(),
         disabled: database.disabled,
     }

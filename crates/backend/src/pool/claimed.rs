@@ -4,10 +4,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use crate::connect::Connection;
 use crate::node::Node;
+use crate::permits::Permit;
 use crate::pool::Pool;
 
 /// A connection in use. Dropped, it is closed; [`Claimed::release`] gives it back.
@@ -17,7 +16,7 @@ pub struct Claimed {
     connection: Option<Connection>,
     reusable: bool,
     /// The right to read on the primary for want of a replica.
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 }
 
 impl Claimed {
@@ -27,7 +26,7 @@ impl Claimed {
         Self { pool, connection: Some(connection), reusable: false, permit: None }
     }
 
-    pub(crate) fn with_permit(mut self, permit: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn with_permit(mut self, permit: Option<Permit>) -> Self {
         self.permit = permit;
         self
     }

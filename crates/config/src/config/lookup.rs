@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{ANY_DATABASE, ClientAuth, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig};
-use super::{Level, Limit, PoolMode};
+use super::{Inventory, Level, Limit, PoolMode};
 
 /// What holds for one pool: the user's word, else the database's, else `[pool]`'s
 /// and `[routing]`'s.
@@ -27,6 +27,8 @@ pub struct PoolSettings<'a> {
     pub wait_max: Duration,
     /// What runs on a connection once it is open.
     pub connect_query: Option<&'a str>,
+    /// Behind what a server is asked which session state is left on a connection.
+    pub inventory: Inventory,
 }
 
 impl Config {
@@ -97,6 +99,9 @@ impl Config {
             connect_query: connect_query
                 .or(self.pool.connect_query.as_deref())
                 .filter(|query| !query.is_empty()),
+            inventory: database
+                .and_then(|database| database.inventory)
+                .unwrap_or(self.pool.inventory),
         }
     }
 

@@ -52,6 +52,8 @@ pub struct PoolConfig {
     pub reset_query: Option<String>,
     /// What runs on a connection once it is open; `None`: nothing.
     pub connect_query: Option<String>,
+    /// Behind what a server is asked which session state is left on a connection.
+    pub inventory: Inventory,
     /// Which of the free connections is used.
     pub order: PoolOrder,
     /// Prepared statements kept on one server connection.
@@ -86,6 +88,15 @@ impl Limit {
             Self::AtMost(count) => Some(count),
         }
     }
+}
+
+/// Behind what a server is asked which session state is left on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inventory {
+    /// What runs code that nobody has read, by its own text.
+    Opaque,
+    /// Everything: what triggers, views and operators run is not trusted either.
+    Always,
 }
 
 /// Which of the free connections is used.
@@ -135,6 +146,8 @@ pub struct DatabaseConfig {
     pub wait_max: Option<Duration>,
     /// What runs on a connection once it is open; `Some("")`: nothing.
     pub connect_query: Option<String>,
+    /// Behind what a server is asked which session state is left on a connection.
+    pub inventory: Option<Inventory>,
     /// New clients are refused.
     pub disabled: bool,
     /// Written nowhere: the one database of the cluster, where the configuration

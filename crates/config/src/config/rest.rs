@@ -18,6 +18,13 @@ pub struct RoutingConfig {
     /// A replica measured to be further behind takes no reads, even under
     /// [`Level::Eventual`]. `None`: no limit.
     pub replica_lag_max: Option<Duration>,
+    /// How often the primary is asked whether its schema has changed. `None`: never, and
+    /// then a database's own functions are not known, and go to the primary.
+    pub catalog_interval: Option<Duration>,
+    /// Functions that only read, whatever the catalog calls them.
+    pub functions_read: Vec<String>,
+    /// Functions that write, whatever the catalog calls them.
+    pub functions_write: Vec<String>,
 }
 
 /// What a read asks for.

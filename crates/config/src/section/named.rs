@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{CONNECTIONS_MAX, POOL_MAX, WAIT_MAX, at_most};
 use crate::check::Checker;
 use crate::config::{
-    ClusterConfig, DEFAULT_CLUSTER, DatabaseConfig, Level, PoolConfig, PoolMode, UserConfig,
+    ClusterConfig, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, PoolConfig, PoolMode,
+    UserConfig,
 };
 use crate::keys;
 use crate::problem::Problem;
@@ -49,6 +50,7 @@ impl DatabaseConfig {
             level: None,
             wait_max: None,
             connect_query: None,
+            inventory: None,
             disabled: false,
             is_implied: true,
         }
@@ -74,6 +76,7 @@ fn read_database(checker: &mut Checker<'_>, name: &str, pool: &PoolConfig) -> Da
         level: checker.choice(&key("level"), Level::WORDS),
         wait_max: checker.duration_if_any(&key("wait_max"), WAIT_MAX),
         connect_query: checker.query_if_any(&key("connect_query")),
+        inventory: checker.choice(&key("inventory"), Inventory::WORDS),
         disabled: checker.boolean(&key("disabled"), false),
         is_implied: false,
     };

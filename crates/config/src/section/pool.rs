@@ -2,7 +2,7 @@
 
 use super::{CONNECTIONS_MAX, DAY, HOUR, POOL_MAX, at_most, ms, secs};
 use crate::check::Checker;
-use crate::config::{PoolConfig, PoolMode, PoolOrder};
+use crate::config::{Inventory, PoolConfig, PoolMode, PoolOrder};
 
 /// What `pool.reset_query` is unless given.
 const RESET_QUERY: &str = "DISCARD ALL";
@@ -29,6 +29,7 @@ pub(crate) fn read_pool(checker: &mut Checker<'_>) -> PoolConfig {
         check_after: checker.duration_or_off("pool.check_after", ms(0)..=DAY, Some(secs(30))),
         reset_query: reset_query.map_or_else(|| Some(RESET_QUERY.to_owned()), query),
         connect_query: checker.query_if_any("pool.connect_query").and_then(query),
+        inventory: checker.choice("pool.inventory", Inventory::WORDS).unwrap_or(Inventory::Opaque),
         order: checker.choice("pool.order", PoolOrder::WORDS).unwrap_or(PoolOrder::Lifo),
         prepared_max: checker.integer("pool.prepared_max", 1..=100_000, 200),
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use afterwrite_config::{ClientAuth, Level, Limit, Overlay, PoolMode, SslMode};
+use afterwrite_config::{ClientAuth, Inventory, Level, Limit, Overlay, PoolMode, SslMode};
 
 use super::{load_file, load_with};
 
@@ -27,6 +27,7 @@ password_file = "password"
 pool_mode = "session"
 wait_max = "2s"
 connect_query = ""
+inventory = "always"
 [databases."*"]
 fallback_size = 4
 [users.app]
@@ -64,6 +65,8 @@ fn the_user_wins_over_the_database_and_that_over_the_rest() {
     let old = config.pool_settings("old shop", "app");
     assert_eq!((old.mode, old.wait_max), (PoolMode::Session, Duration::from_secs(2)));
     assert_eq!(old.connect_query, None);
+    assert_eq!(old.inventory, Inventory::Always);
+    assert_eq!(config.pool_settings("shop", "app").inventory, Inventory::Opaque);
     assert_eq!(config.pool_settings("shop", "app").connect_query, Some("SET jit = off"));
 
     assert_eq!(config.database_connections_max("shop"), Some(30));

@@ -11,7 +11,7 @@ use crate::support::{Checks, Proxy, Ran, afterwrite, connect, number, run};
 /// What `sysexits.h` calls a configuration error.
 const EX_CONFIG: i32 = 78;
 
-fn afterwrite_run(args: &[&str]) -> Ran {
+pub(crate) fn afterwrite_run(args: &[&str]) -> Ran {
     run(afterwrite(), args, "")
 }
 

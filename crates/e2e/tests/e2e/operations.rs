@@ -1,6 +1,7 @@
 //! The proxy in production: looked at, paused, stopped, started anew, told other
 //! settings, between other poolers, under load.
 
+mod activation;
 mod console;
 mod desk;
 mod many;

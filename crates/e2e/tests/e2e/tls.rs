@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use afterwrite_cluster::Plan;
 
-use crate::support::{Bed, Checks, Ran, run};
+use crate::cli::afterwrite_run;
+use crate::support::{Bed, Checks, Ran, eventually, run};
 
 /// A certificate that vouches for itself, and its key.
 pub(crate) fn certify(folder: &Path, name: &str) -> [String; 2] {
@@ -119,4 +120,44 @@ async fn both_sides_are_encrypted_as_they_are_told() {
                   SELECT count(*), sum(n) FROM c;\n";
     let copied = run("psql", &["-XAtq", "-d", &to, "-f", "-"], script);
     equal(&mut checks, "a large COPY", copied.out.trim(), "500000|125000250000");
+
+    demand_tls(&bed).await;
+    for (name, ready, args) in [
+        ("verify-ca", true, &["--set", "cluster.tls.mode=verify-ca", "--set", &trusts(&root)][..]),
+        ("prefer", true, &["--set", "cluster.tls.mode=prefer"]),
+        ("allow", true, &["--set", "cluster.tls.mode=allow"]),
+        ("disable", false, &["--set", "cluster.tls.mode=disable"]),
+        (
+            "a stranger's root",
+            false,
+            &["--set", "cluster.tls.mode=verify-ca", "--set", &trusts(&certificate)],
+        ),
+    ] {
+        let ran = afterwrite_run(&[&["check", &bed.cluster.url()], args].concat());
+        let good = (ran.code == Some(0)) == ready;
+        checks.that(&format!("check, {name}"), good, &format!("{ran:?}"));
+    }
+}
+
+fn trusts(root: &str) -> String {
+    format!("cluster.tls.root_ca={root}")
+}
+
+/// From now on every server lets the user of the cluster in over TLS only.
+async fn demand_tls(bed: &Bed) {
+    for server in bed.cluster.servers() {
+        let rules = server.data_dir().join("pg_hba.conf");
+        let before = fs::read_to_string(&rules).unwrap();
+        fs::write(&rules, format!("hostnossl all app all reject\n{before}")).unwrap();
+        server.query("SELECT pg_reload_conf()").await.unwrap();
+    }
+    let plain = || async { psql_direct(bed, "sslmode=disable").code != Some(0) };
+    eventually("clear text is refused", Duration::from_secs(10), plain).await;
+}
+
+fn psql_direct(bed: &Bed, more: &str) -> Ran {
+    let ports = bed.cluster.servers().map(afterwrite_cluster::Server::port);
+    let ran = ports.map(|port| psql(port, more, "SELECT 1"));
+    // One that let us in, if any did.
+    ran.min_by_key(|it| it.code != Some(0)).unwrap()
 }

@@ -1,7 +1,7 @@
 //! `psql`: each script runs directly and through the proxy, in a schema of its own,
 //! and prints the same.
 
-use crate::support::{Bed, Checks, Ran, psql, run};
+use crate::support::{Bed, Certificates, Checks, Ran, psql, run};
 
 /// `@@` stands for a name of the same length in both runs.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -206,13 +206,20 @@ fn run_script(url: &str, schema: &str, script: &str) -> Ran {
 #[tokio::test]
 async fn psql_works_as_directly() {
     let bed = Bed::start(&[]).await;
+    let certificates = Certificates::make(&bed.cluster);
+    let encrypts = certificates.proxy();
+    let encrypts = bed.another(&encrypts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let encrypted = certificates.verified(&encrypts.url());
     let mut checks = Checks::default();
     for (name, script) in SCRIPTS {
         let direct = run_script(&bed.direct(), "via_a", script);
         let proxied = run_script(&bed.proxy.url(), "via_b", script);
         let why = format!("directly:\n{direct:#?}\nthrough the proxy:\n{proxied:#?}");
         checks.that(name, direct == proxied, &why);
-        let clean = "DROP SCHEMA IF EXISTS via_a, via_b CASCADE";
+        let over_tls = run_script(&encrypted, "via_c", script);
+        let why = format!("directly:\n{direct:#?}\nthrough the proxy:\n{over_tls:#?}");
+        checks.that(&format!("{name}, over TLS"), direct == over_tls, &why);
+        let clean = "DROP SCHEMA IF EXISTS via_a, via_b, via_c CASCADE";
         psql(&bed.direct(), clean).ok();
     }
     for args in [
@@ -223,8 +230,15 @@ async fn psql_works_as_directly() {
         &["-l"],
     ] {
         let ask = |url: &str| run("psql", &[&["-X", "-w", "-d", url][..], args].concat(), "");
-        let [direct, proxied] = [ask(&bed.direct()), ask(&bed.proxy.url())];
-        let why = format!("directly:\n{direct:#?}\nthrough the proxy:\n{proxied:#?}");
-        checks.that(&format!("psql {args:?}"), direct == proxied, &why);
+        let direct = ask(&bed.direct());
+        for (how, url) in [("clear", bed.proxy.url()), ("TLS", encrypted.clone())] {
+            let proxied = ask(&url);
+            let why = format!("directly:\n{direct:#?}\nthrough the proxy:\n{proxied:#?}");
+            checks.that(&format!("psql {args:?}, {how}"), direct == proxied, &why);
+        }
     }
+    let connected = psql(&encrypted, "\\conninfo").ok();
+    checks.that("it is encrypted", connected.contains("SSL connection"), &connected);
+    let clear = psql(&format!("{}?sslmode=disable", encrypts.url()), "SELECT 1");
+    checks.that("clear text is refused", clear.code != Some(0), &format!("{clear:?}"));
 }

@@ -12,32 +12,47 @@ use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection, Row, query, query_as, query_scalar, raw_sql,
 };
 
+use super::rust::Place;
 use crate::support::{Checks, within};
 
-pub(super) async fn check(name: &str, url: &str, checks: &mut Checks) {
-    let name = format!("sqlx, {name}");
-    let options: PgConnectOptions = url.parse().unwrap();
-    let options = options.ssl_mode(PgSslMode::Disable);
+fn options(to: &Place) -> PgConnectOptions {
+    let options: PgConnectOptions = to.url.parse().unwrap();
+    match &to.trust {
+        None => options.ssl_mode(PgSslMode::Disable),
+        Some([authority, _]) => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(authority),
+    }
+}
+
+pub(super) async fn check(to: &Place, checks: &mut Checks) {
+    let name = format!("sqlx, {}", to.name);
+    let options = options(to);
     connect(&options).await.execute("TRUNCATE kv, copied").await.unwrap();
-    one(checks, &name, "refused", refused(&options)).await;
-    one(checks, &name, "own writes", own_writes(&options)).await;
-    one(checks, &name, "prepared", prepared(&options)).await;
-    one(checks, &name, "replanned", replanned(&options)).await;
-    one(checks, &name, "transactions", transactions(&options)).await;
-    one(checks, &name, "streams", streams(&options)).await;
-    one(checks, &name, "copy", copy(&options)).await;
-    one(checks, &name, "abandoned", abandoned(&options)).await;
-    one(checks, &name, "values", values(&options)).await;
-    one(checks, &name, "errors", errors(&options)).await;
-    one(checks, &name, "pool", pooled(&options)).await;
+    one(checks, &name, "refused", Box::pin(refused(&options))).await;
+    one(checks, &name, "own writes", Box::pin(own_writes(&options))).await;
+    one(checks, &name, "prepared", Box::pin(prepared(&options))).await;
+    one(checks, &name, "replanned", Box::pin(replanned(&options))).await;
+    one(checks, &name, "transactions", Box::pin(transactions(&options))).await;
+    one(checks, &name, "streams", Box::pin(streams(&options))).await;
+    one(checks, &name, "copy", Box::pin(copy(&options))).await;
+    one(checks, &name, "abandoned", Box::pin(abandoned(&options))).await;
+    one(checks, &name, "values", Box::pin(values(&options))).await;
+    one(checks, &name, "errors", Box::pin(errors(&options))).await;
+    one(checks, &name, "pool", Box::pin(pooled(&options))).await;
+    if let Some([_, stranger]) = &to.trust {
+        let stranger = options.clone().ssl_root_cert(stranger);
+        one(checks, &name, "mistrusted", async {
+            let error = PgConnection::connect_with(&stranger).await.err().unwrap();
+            assert!(matches!(error, sqlx::Error::Tls(_) | sqlx::Error::Io(_)), "{error:?}");
+        })
+        .await;
+    }
 }
 
 /// What needs two server connections: one listens, one speaks.
-pub(super) async fn check_wide(name: &str, url: &str, checks: &mut Checks) {
-    let options: PgConnectOptions = url.parse().unwrap();
-    let options = options.ssl_mode(PgSslMode::Disable);
+pub(super) async fn check_wide(to: &Place, checks: &mut Checks) {
+    let options = options(to);
     let check = Box::pin(notifications(&options));
-    one(checks, name, "notifications", check).await;
+    one(checks, to.name, "notifications", check).await;
 }
 
 /// One check, that ends also if the driver waits for ever.
@@ -197,7 +212,7 @@ async fn copy(options: &PgConnectOptions) {
 
 /// sqlx has no cancel: who drops a query leaves, and the server's time limit ends it.
 async fn abandoned(options: &PgConnectOptions) {
-    let limited = options.clone().options([("statement_timeout", "200")]);
+    let limited = options.clone().options([("statement_timeout", "1000")]);
     let mut conn = connect(&limited).await;
     let error = conn.execute("SELECT pg_sleep(20)").await.unwrap_err();
     assert_eq!(told(&error).code(), "57014");

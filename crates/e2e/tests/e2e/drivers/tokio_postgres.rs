@@ -4,35 +4,50 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future, pin_mut, stream};
 use tokio_postgres::error::ErrorPosition;
-use tokio_postgres::{AsyncMessage, Client, IsolationLevel, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, IsolationLevel, SimpleQueryMessage};
 
-use crate::support::{Checks, connect, number, sqlstate, text, within};
+use super::rust::Place;
+use crate::support::{Checks, Encrypted, number, sqlstate, text, within};
 
-pub(super) async fn check(name: &str, url: &str, checks: &mut Checks) {
-    let name = format!("tokio-postgres, {name}");
-    checks.run(&format!("{name}: refused"), refused(url)).await;
-    checks.run(&format!("{name}: own writes"), own_writes(url)).await;
-    checks.run(&format!("{name}: prepared"), prepared(url)).await;
-    checks.run(&format!("{name}: pipelined"), pipelined(url)).await;
-    checks.run(&format!("{name}: transactions"), transactions(url)).await;
-    checks.run(&format!("{name}: portals"), portals(url)).await;
-    checks.run(&format!("{name}: copy"), copy(url)).await;
-    checks.run(&format!("{name}: cancel"), cancel(url)).await;
-    checks.run(&format!("{name}: simple queries"), simple(url)).await;
-    checks.run(&format!("{name}: values"), values(url)).await;
-    checks.run(&format!("{name}: notices"), notices(url)).await;
-    checks.run(&format!("{name}: errors"), errors(url)).await;
+pub(super) async fn check(to: &Place, checks: &mut Checks) {
+    let name = format!("tokio-postgres, {}", to.name);
+    checks.run(&format!("{name}: refused"), refused(to)).await;
+    checks.run(&format!("{name}: own writes"), own_writes(to)).await;
+    checks.run(&format!("{name}: prepared"), prepared(to)).await;
+    checks.run(&format!("{name}: pipelined"), pipelined(to)).await;
+    checks.run(&format!("{name}: transactions"), transactions(to)).await;
+    checks.run(&format!("{name}: portals"), portals(to)).await;
+    checks.run(&format!("{name}: copy"), copy(to)).await;
+    checks.run(&format!("{name}: cancel"), cancel(to)).await;
+    checks.run(&format!("{name}: simple queries"), simple(to)).await;
+    checks.run(&format!("{name}: values"), values(to)).await;
+    checks.run(&format!("{name}: notices"), notices(to)).await;
+    checks.run(&format!("{name}: errors"), errors(to)).await;
+    if let Some([_, stranger]) = &to.trust {
+        checks.run(&format!("{name}: encrypted"), encrypted(to, stranger)).await;
+    }
 }
 
-async fn refused(url: &str) {
-    let nowhere = format!("{}nowhere", url.strip_suffix("app").unwrap());
-    let error = within("a login", tokio_postgres::connect(&nowhere, NoTls)).await.err().unwrap();
+async fn encrypted(to: &Place, stranger: &str) {
+    let mistrusting = to.config().connect(Encrypted::trusting(Some(stranger))).await;
+    let error = mistrusting.err().unwrap();
+    assert!(format!("{error:?}").contains("UnknownIssuer"), "{error:?}");
+    let mut clear = to.config();
+    clear.ssl_mode(tokio_postgres::config::SslMode::Disable);
+    let error = clear.connect(to.encrypted()).await.err().unwrap();
+    assert_eq!(sqlstate(&error), "28000", "{error:?}");
+}
+
+async fn refused(to: &Place) {
+    let mut nowhere = to.config();
+    nowhere.dbname("nowhere");
+    let error = within("a login", nowhere.connect(to.encrypted())).await.err().unwrap();
     assert_eq!(sqlstate(&error), "3D000");
     assert!(error.as_db_error().unwrap().message().contains("nowhere"), "{error}");
 }
 
-async fn own_writes(url: &str) {
-    let client = connect(url).await;
+async fn own_writes(to: &Place) {
+    let client = to.connect().await;
     for key in 0..50 {
         let name = format!("own{key}");
         client.execute("INSERT INTO kv VALUES ($1, $2)", &[&key, &name]).await.unwrap();
@@ -42,8 +57,8 @@ async fn own_writes(url: &str) {
     client.execute("DELETE FROM kv", &[]).await.unwrap();
 }
 
-async fn prepared(url: &str) {
-    let client = connect(url).await;
+async fn prepared(to: &Place) {
+    let client = to.connect().await;
     let write = client.prepare("INSERT INTO kv VALUES ($1, $2)").await.unwrap();
     let read = client.prepare("SELECT v FROM kv WHERE k = $1").await.unwrap();
     for key in 0..100 {
@@ -61,8 +76,8 @@ async fn prepared(url: &str) {
     client.execute("DELETE FROM kv", &[]).await.unwrap();
 }
 
-async fn pipelined(url: &str) {
-    let client = connect(url).await;
+async fn pipelined(to: &Place) {
+    let client = to.connect().await;
     let echo = client.prepare("SELECT $1::int4").await.unwrap();
     let numbers: Vec<i32> = (0..500).collect();
     let echoes = future::try_join_all(numbers.iter().map(async |number| {
@@ -104,8 +119,8 @@ async fn pipelined(url: &str) {
     client.execute("DELETE FROM kv", &[]).await.unwrap();
 }
 
-async fn transactions(url: &str) {
-    let mut client = connect(url).await;
+async fn transactions(to: &Place) {
+    let mut client = to.connect().await;
     let count = "SELECT count(*) FROM kv WHERE v = 't'";
     let transaction = client.transaction().await.unwrap();
     transaction.execute("INSERT INTO kv VALUES (1, 't')", &[]).await.unwrap();
@@ -136,8 +151,8 @@ async fn transactions(url: &str) {
     client.execute("DELETE FROM kv", &[]).await.unwrap();
 }
 
-async fn portals(url: &str) {
-    let mut client = connect(url).await;
+async fn portals(to: &Place) {
+    let mut client = to.connect().await;
     for write_first in [false, true] {
         let transaction = client.transaction().await.unwrap();
         if write_first {
@@ -160,8 +175,8 @@ async fn portals(url: &str) {
     }
 }
 
-async fn copy(url: &str) {
-    let client = connect(url).await;
+async fn copy(to: &Place) {
+    let client = to.connect().await;
     let sink = client.copy_in("COPY copied FROM STDIN").await.unwrap();
     pin_mut!(sink);
     let mut rows = stream::iter((0..20_000).map(|n| Ok(bytes::Bytes::from(format!("{n}\tc\n")))));
@@ -190,14 +205,14 @@ async fn copy(url: &str) {
     assert_eq!(number(&client, "SELECT count(*) FROM copied").await, 0);
 }
 
-async fn cancel(url: &str) {
-    let client = connect(url).await;
+async fn cancel(to: &Place) {
+    let client = to.connect().await;
     for sql in ["SELECT pg_sleep(20)", "SELECT count(*) FROM kv, pg_sleep(20)"] {
         let token = client.cancel_token();
         let begin = Instant::now();
         let (outcome, ()) = future::join(client.simple_query(sql), async {
             tokio::time::sleep(Duration::from_millis(300)).await;
-            token.cancel_query(NoTls).await.unwrap();
+            token.cancel_query(to.encrypted()).await.unwrap();
         })
         .await;
         assert_eq!(sqlstate(&outcome.unwrap_err()), "57014");
@@ -206,8 +221,8 @@ async fn cancel(url: &str) {
     }
 }
 
-async fn simple(url: &str) {
-    let client = connect(url).await;
+async fn simple(to: &Place) {
+    let client = to.connect().await;
     let sql =
         "INSERT INTO kv VALUES (1, 'a'), (2, NULL); SELECT * FROM kv ORDER BY k; DELETE FROM kv";
     let rows: Vec<_> = client.simple_query(sql).await.unwrap();
@@ -227,8 +242,8 @@ async fn simple(url: &str) {
     assert_eq!(text(&client, "SELECT 'after'").await, "after");
 }
 
-async fn values(url: &str) {
-    let client = connect(url).await;
+async fn values(to: &Place) {
+    let client = to.connect().await;
     let large = "äöü€".repeat(100_000);
     for value in ["", "it's", "back\\slash", "tab\tnewline\n", "中文 עברית \u{1f418}", &large]
     {
@@ -246,8 +261,8 @@ async fn values(url: &str) {
     assert!(row.get::<_, bool>(2));
 }
 
-async fn notices(url: &str) {
-    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+async fn notices(to: &Place) {
+    let (client, mut connection) = to.config().connect(to.encrypted()).await.unwrap();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     let driver = tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
@@ -275,11 +290,11 @@ async fn notices(url: &str) {
     assert_eq!(seen, ["one", "two", "one", "two", "tp: é"]);
 }
 
-async fn errors(url: &str) {
+async fn errors(to: &Place) {
     async fn code(client: &Client, sql: &str) -> String {
         sqlstate(&within(sql, client.query(sql, &[])).await.unwrap_err()).to_owned()
     }
-    let client = connect(url).await;
+    let client = to.connect().await;
     let table = [
         ("SELEC", "42601"),
         ("SELECT 1/0", "22012"),

@@ -302,6 +302,49 @@ async fn called(bed: &Bed, clean: &Clean) {
     }
 }
 
+/// What triggers leave is looked for where the configuration says so.
+#[tokio::test]
+async fn what_triggers_leave_is_seen_by_nobody_either() {
+    const TRIGGER: &str = "
+        CREATE TABLE leak_trigger (what text, seen text DEFAULT leave_setting());
+        CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql
+          AS $$ BEGIN EXECUTE 'SELECT ' || NEW.what; RETURN NEW; END $$;
+        CREATE TRIGGER leave BEFORE INSERT ON leak_trigger FOR EACH ROW EXECUTE FUNCTION leave();";
+    let bed = Bed::start(&["--set", "pool.size=1", "--set", "pool.inventory=always"]).await;
+    bed.prepare(&(SCHEMA.replace("clerk", "app") + TRIGGER)).await;
+    let direct = connect(&bed.direct()).await;
+    let clean = Clean { look: text(&direct, LOOK).await, seeded: String::new() };
+    let insert = |what: &str| format!("INSERT INTO leak_trigger (what) VALUES ('{what}()')");
+    let mut checks = Checks::default();
+    for what in ["leave_work_mem", "leave_table", "leave_lock", "leave_listen", "leave_prepared"] {
+        let check = async {
+            for bytes in [
+                query(&insert(what)),
+                [run("leak", &insert(what)), sync()].concat(),
+                [query("BEGIN"), query(&insert(what)), query("COMMIT")].concat(),
+            ] {
+                let readies = if bytes.starts_with(&query("BEGIN")) { 3 } else { 1 };
+                let mut first = Raw::login(bed.proxy.port(), &[]).await;
+                first.send(&bytes).await;
+                for _ in 0..readies {
+                    let replies = first.until(b'Z').await;
+                    assert!(replies.iter().all(|reply| reply.tag != b'E'), "{replies:?}");
+                }
+                look(&bed, first, &clean).await;
+            }
+        };
+        checks.run(what, check).await;
+    }
+    // Otherwise it is taken for harmless, as is said of it.
+    let other = bed.another(&["--set", "pool.size=1"]).await;
+    let mut first = Raw::login(other.port(), &[]).await;
+    first.ask(&insert("leave_lock")).await;
+    let mut second = Raw::login(other.port(), &[]).await;
+    second.ask("BEGIN").await;
+    let seen = second.ask(LOOK).await;
+    checks.that("there is something to be seen", seen != [clean.look.as_str()], &seen.concat());
+}
+
 #[tokio::test]
 async fn a_pin_ends_with_its_cause() {
     let bed = Bed::start(&["--set", "pool.size=1"]).await;

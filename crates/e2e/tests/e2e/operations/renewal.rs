@@ -23,6 +23,7 @@ struct Wanted {
     users: Vec<&'static str>,
     databases: Vec<&'static str>,
     certificate: [String; 2],
+    keys_max: usize,
 }
 
 impl Wanted {
@@ -39,9 +40,10 @@ impl Wanted {
             "[cluster]\nnodes = [{}]\nuser = \"app\"\ndatabase = \"app\"\n[cluster.tls]\nmode = \"disable\"\n\
              [clients]\nauth = \"trust\"\n[clients.tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n\
              [admin]\nusers = [\"admin\"]\n[users.admin]\npassword = \"x\"\n\
-             {users}{databases}[pool]\nsize = {}\n",
+             {users}{databases}[pool]\nsize = {}\n[routing]\nkeys_max = {}\n",
             nodes.join(", "),
-            self.size
+            self.size,
+            self.keys_max
         )
     }
 }
@@ -63,6 +65,7 @@ async fn everything_changes_under_load() {
         users: vec![],
         databases: vec!["app", "going"],
         certificate: certify(folder.path(), "first"),
+        keys_max: 1000,
     };
     let desk = Desk::open(&wanted.text()).await;
     let mut checks = Checks::default();
@@ -74,6 +77,7 @@ async fn everything_changes_under_load() {
     checks.run("another certificate", certificates(&desk, &mut wanted, folder.path())).await;
     checks.run("who worked meanwhile", load.end()).await;
     checks.run("a key across other nodes", keys(&desk, &mut wanted, &cluster)).await;
+    checks.run("fewer keys", fewer_keys(&desk, &mut wanted, &cluster)).await;
 }
 
 async fn reload(desk: &Desk, wanted: &Wanted) {
@@ -169,6 +173,34 @@ async fn keys(desk: &Desk, wanted: &mut Wanted, cluster: &Cluster) {
     sleep(Duration::from_millis(300)).await;
     writer.batch_execute("COMMIT").await.unwrap();
     assert_eq!(number(&reader, count).await, 1, "a stale read");
+    for replica in cluster.replicas() {
+        replica.set_apply_delay(Duration::ZERO).await.unwrap();
+    }
+}
+
+/// A key that there is no room for any more is forgotten, but not what it must see.
+async fn fewer_keys(desk: &Desk, wanted: &mut Wanted, cluster: &Cluster) {
+    for replica in cluster.replicas() {
+        replica.set_apply_delay(Duration::from_mins(1)).await.unwrap();
+    }
+    let (writer, reader) = (desk.app().await, desk.app().await);
+    let name = |key: i64| format!("SET afterwrite.session = 'fewer:{key}'");
+    for key in 0..20 {
+        writer.batch_execute(&name(key)).await.unwrap();
+        writer.batch_execute(&format!("INSERT INTO work VALUES (-9, {key})")).await.unwrap();
+    }
+    let console = desk.console("admin").await;
+    let remembered =
+        || async { figure(&console.row_of("SHOW LISTS", "list", "keys").await, "items") };
+    assert!(remembered().await >= 20);
+    wanted.keys_max = 3;
+    reload(desk, wanted).await;
+    assert!(remembered().await <= 3);
+    for key in 0..20 {
+        reader.batch_execute(&name(key)).await.unwrap();
+        let count = format!("SELECT count(*) FROM work WHERE who = -9 AND n = {key}");
+        assert_eq!(number(&reader, &count).await, 1, "a stale read under key {key}");
+    }
     for replica in cluster.replicas() {
         replica.set_apply_delay(Duration::ZERO).await.unwrap();
     }

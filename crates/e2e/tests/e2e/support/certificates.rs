@@ -60,6 +60,11 @@ impl Certificates {
         self.path("authority.crt")
     }
 
+    /// The same URL for libpq, with the server's certificate checked.
+    pub(crate) fn verified(&self, url: &str) -> String {
+        format!("{url}?sslmode=verify-full&sslrootcert={}", self.authority())
+    }
+
     /// What it must not trust the server by.
     pub(crate) fn stranger(&self) -> String {
         self.path("stranger.crt")

@@ -1,6 +1,7 @@
 //! A running `afterwrite serve`.
 
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -40,14 +41,40 @@ impl Proxy {
 
     /// As [`Proxy::start_with`], without waiting.
     pub(crate) fn spawn_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(afterwrite())
+        let mut command = Command::new(afterwrite());
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .args(args)
-            .env_remove("DATABASE_URL")
-            .env("NO_COLOR", "1")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::null());
+        Self::run(command)
+    }
+
+    /// Starts `afterwrite serve ARGS…` as a service manager does that has listened on
+    /// these sockets, and waits until it is ready.
+    pub(crate) async fn activate(args: &[&str], sockets: [OwnedFd; 2]) -> Self {
+        // As its input and output they come through; what counts is where they are then.
+        const AS_A_MANAGER: &str =
+            "LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null";
+        let [first, second] = sockets.map(Stdio::from);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", AS_A_MANAGER, "sh"])
+            .arg(afterwrite())
+            .args(["serve", "--metrics-listen", "127.0.0.1:0"])
+            .args(args)
+            .stdin(first)
+            .stdout(second);
+        let mut proxy = Self::run(command);
+        proxy.wait_for_log("ready").await;
+        proxy
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut child = command
+            .env_remove("DATABASE_URL")
+            .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
