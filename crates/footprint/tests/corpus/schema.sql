@@ -141,6 +141,10 @@ CREATE TABLE public.settings (key text PRIMARY KEY, value text);
 CREATE TABLE "Ünïcode schema"."Tàble; with ""quotes""" (id int, "sélect" text);
 CREATE TABLE app."select" ("from" int, "where" text);
 
+-- functions of a row: notes.n_plain is a call of n_plain(notes)
+CREATE FUNCTION app.n_plain(app.notes) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1.body';
+CREATE FUNCTION app.n_write(app.notes) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('row'); RETURN 1; END $$;
+
 -- Partitions and inheritance -------------------------------------------------------
 CREATE TABLE app.events (id bigint GENERATED ALWAYS AS IDENTITY, at date NOT NULL, kind text NOT NULL, body jsonb) PARTITION BY RANGE (at);
 CREATE TABLE app.events_2023 PARTITION OF app.events FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
@@ -164,6 +168,7 @@ CREATE UNLOGGED TABLE app.caches_2 PARTITION OF app.caches FOR VALUES IN (2);
 CREATE FUNCTION app.t_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit.log (what) VALUES (TG_TABLE_NAME || TG_OP); RETURN COALESCE(NEW, OLD); END $$;
 CREATE FUNCTION app.t_stmt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit.log (what) VALUES (TG_OP); RETURN NULL; END $$;
 CREATE FUNCTION app.t_instead() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.notes (id) VALUES (NEW.id); RETURN NEW; END $$;
+CREATE FUNCTION app.t_event() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 CREATE TABLE app.accounts (id int PRIMARY KEY, owner text, amount numeric DEFAULT 0);
 CREATE TRIGGER accounts_ai AFTER INSERT ON app.accounts FOR EACH ROW EXECUTE FUNCTION app.t_audit();
 CREATE TABLE app.ledger (id int PRIMARY KEY, amount numeric);
@@ -246,18 +251,19 @@ CREATE PROCEDURE app.p_commits() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO app.ar
 CREATE PROCEDURE app.p_nothing() LANGUAGE plpgsql AS $$ BEGIN NULL; END $$;
 CREATE PROCEDURE app.p_inout(INOUT a int) LANGUAGE sql AS 'SELECT a + 1';
 CREATE FUNCTION app.op_plain(int, int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 10 + $2';
-CREATE FUNCTION app.op_write(int, int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('op'); RETURN $1 + $2; END $$;
+CREATE FUNCTION app.op_write(int, int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('op'); RETURN $1 OPERATOR(pg_catalog.+) $2; END $$;
 CREATE FUNCTION app.op_prefix(int) RETURNS int LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('prefix'); RETURN $1; END $$;
 CREATE FUNCTION app.op_dims_eq(app.dims, app.dims) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('eq'); RETURN true; END $$;
 CREATE FUNCTION app.op_bool(text, text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('bool'); RETURN true; END $$;
-CREATE FUNCTION app.op_add(app.dims, int) RETURNS app.dims LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('add'); RETURN $1; END $$;
+CREATE FUNCTION app.op_not_ilike(app.dims, text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('ilike'); RETURN true; END $$;
 CREATE OPERATOR app.### (LEFTARG = int, RIGHTARG = int, FUNCTION = app.op_plain);
 CREATE OPERATOR app.%%% (LEFTARG = int, RIGHTARG = int, FUNCTION = app.op_write);
 CREATE OPERATOR audit.### (LEFTARG = int, RIGHTARG = int, FUNCTION = app.op_write);
 CREATE OPERATOR app.@@@@ (RIGHTARG = int, FUNCTION = app.op_prefix);
 CREATE OPERATOR app.== (LEFTARG = app.dims, RIGHTARG = app.dims, FUNCTION = app.op_dims_eq);
 CREATE OPERATOR app.~~~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = app.op_bool);
-CREATE OPERATOR app.+ (LEFTARG = app.dims, RIGHTARG = int, FUNCTION = app.op_add);
+-- NOT ILIKE is the operator !~~*, found by search_path
+CREATE OPERATOR app.!~~* (LEFTARG = app.dims, RIGHTARG = text, FUNCTION = app.op_not_ilike);
 CREATE OPERATOR audit.+ (LEFTARG = int, RIGHTARG = int, FUNCTION = app.op_write);
 CREATE FUNCTION app.dims_area(app.dims) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1.w * $1.h';
 CREATE FUNCTION app.dims_text(app.dims) RETURNS text LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO audit.log (what) VALUES ('cast'); RETURN 'd'; END $$;
