@@ -242,7 +242,7 @@ COPY scratch FROM STDIN;
 --- route: primary
 --- kind: copy
 --- standby: explained a standby writes a file on its own machine
-COPY notes TO '/tmp/fpc_corpus_copy.txt';
+COPY notes TO '/tmp/corpus_copy.txt';
 
 --- copy_to_program
 --- route: primary

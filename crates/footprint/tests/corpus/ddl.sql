@@ -662,13 +662,13 @@ SECURITY LABEL ON TABLE orders IS 'x';
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-CREATE ROLE fpc_r1;
+CREATE ROLE corpus_r1;
 
 --- ddl_create_user
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-CREATE USER fpc_u1 PASSWORD 'x';
+CREATE USER corpus_u1 PASSWORD 'x';
 
 --- ddl_alter_role
 --- route: primary
@@ -680,7 +680,7 @@ ALTER ROLE postgres SET work_mem = '8MB';
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-DROP ROLE IF EXISTS fpc_none;
+DROP ROLE IF EXISTS corpus_none;
 
 --- ddl_reassign
 --- route: primary
@@ -698,7 +698,7 @@ DROP OWNED BY pg_monitor;
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-CREATE DATABASE fpc_db1;
+CREATE DATABASE corpus_db1;
 
 --- ddl_alter_db
 --- route: primary
@@ -710,13 +710,13 @@ ALTER DATABASE corpus SET work_mem = '8MB';
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-DROP DATABASE IF EXISTS fpc_none;
+DROP DATABASE IF EXISTS corpus_none;
 
 --- ddl_create_ts
 --- route: primary
 --- kind: schema
 --- standby: fails 25006
-CREATE TABLESPACE fpc_ts LOCATION '/tmp/none';
+CREATE TABLESPACE corpus_ts LOCATION '/tmp/none';
 
 --- ddl_alter_system
 --- route: primary

@@ -434,7 +434,7 @@ SELECT pg_is_wal_replay_paused();
 --- route: primary
 --- kind: utility
 --- standby: explained runs: a slot of the standby
-SELECT pg_create_physical_replication_slot('fpc_slot_x');
+SELECT pg_create_physical_replication_slot('corpus_slot_x');
 
 --- fn_builtin_slot_drop
 --- route: primary
@@ -448,7 +448,7 @@ SELECT pg_drop_replication_slot('no_such_slot');
 --- kind: utility
 --- standby: fails 0A000
 --- why: before 16 a standby makes no logical slot
-SELECT pg_create_logical_replication_slot('fpc_slot_y', 'test_decoding');
+SELECT pg_create_logical_replication_slot('corpus_slot_y', 'test_decoding');
 
 --- fn_builtin_emit_message
 --- route: primary

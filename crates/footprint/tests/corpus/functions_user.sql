@@ -402,7 +402,7 @@ SELECT app.notes.n_write FROM app.notes;
 
 --- fn_user_row_bare
 --- route: primary
---- kind: write
+--- kind: read
 --- reads: app.notes
 --- standby: fails 42703
 --- why: without a qualifier it is a column, and there is none
@@ -587,19 +587,18 @@ SELECT text(size) FROM products;
 
 --- fn_user_cast_field
 --- route: primary
---- kind: write
+--- kind: read
 --- reads: app.products
---- writes: unknown
 --- standby: fails 42703
 --- why: the cast notation of a field is not taken for composite types
 SELECT (size).text FROM products;
 
 --- fn_user_cast_varchar
---- route: primary
---- kind: write
+--- route: any
+--- kind: read
 --- reads: app.products
---- writes: unknown
---- standby: explained runs: the cast to varchar goes by the type's output function, not by the cast to text
+--- standby: runs
+--- why: the cast to varchar goes by the output of the type, not by the cast to text
 SELECT size::varchar FROM products;
 
 --- fn_user_cast_enum
@@ -826,7 +825,7 @@ SELECT f_liar_nextval();
 
 --- fn_user_liar_scratch
 --- route: primary
---- kind: write
+--- kind: read
 --- standby: fails 0A000
 --- why: declared stable, but reads an unlogged table
 SELECT f_liar_scratch();

@@ -96,7 +96,7 @@ SELECT lo_import('/etc/hostname', 454545);
 --- route: primary
 --- kind: utility
 --- standby: explained runs: a standby writes the file on its own machine
-SELECT lo_export(424242, '/tmp/fpc_corpus_lo');
+SELECT lo_export(424242, '/tmp/corpus_lo');
 
 --- largeobjects_open_read
 --- route: primary

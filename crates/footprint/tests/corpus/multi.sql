@@ -229,7 +229,7 @@ EXPLAIN SELECT 1; INSERT INTO notes (id) VALUES (651);
 COMMIT; INSERT INTO notes (id) VALUES (652);
 
 --- multi_path_then_read
---- route: primary
+--- route: any
 --- kind: read
 --- reads: audit.log
 --- standby: runs

@@ -89,32 +89,28 @@ SELECT lastval();
 SELECT * FROM orders WHERE id = currval('product_seq');
 
 --- sequences_last_value
---- route: replica
+--- route: primary
 --- kind: read
---- writes: -
---- standby: runs
---- why: a sequence read as a relation is a read; its value on a standby may run ahead by up to 32
+--- standby: explained runs, but is up to 32 values ahead of the primary, since sequences are logged in advance
+--- why: a sequence read as a relation: a session would not see the value that it just drew
 SELECT last_value, is_called FROM product_seq;
 
 --- sequences_table_seq
---- route: replica
+--- route: primary
 --- kind: read
---- writes: -
---- standby: runs
+--- standby: explained runs, but is up to 32 values ahead of the primary, since sequences are logged in advance
 TABLE app.product_seq;
 
 --- sequences_pg_sequences
---- route: replica
+--- route: primary
 --- kind: read
---- writes: -
---- standby: runs
+--- standby: explained runs, but is up to 32 values ahead of the primary, since sequences are logged in advance
 SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'app';
 
 --- sequences_seq_last_value_fn
---- route: replica
+--- route: primary
 --- kind: read
---- writes: -
---- standby: runs
+--- standby: explained runs, but is up to 32 values ahead of the primary, since sequences are logged in advance
 SELECT pg_sequence_last_value('app.product_seq'::regclass);
 
 --- sequences_seq_params
@@ -133,7 +129,7 @@ SELECT pg_get_serial_sequence('app.customers', 'id');
 
 --- sequences_unlogged_seq
 --- route: primary
---- kind: write
+--- kind: read
 --- reads: -
 --- standby: fails 0A000
 --- why: an unlogged sequence cannot be read on a standby

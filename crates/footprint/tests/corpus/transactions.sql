@@ -79,17 +79,17 @@ BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE;
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE;
 
 --- transactions_begin_rw_ro
---- route: any
+--- route: primary
 --- kind: transaction
 --- standby: fails 0A000
---- why: given twice: the options are applied in turn, so READ WRITE fails on a standby first
+--- why: given twice: the last one counts, but each is checked, and READ WRITE fails on a standby
 BEGIN READ WRITE, READ ONLY;
 
 --- transactions_begin_ro_rw
 --- route: primary
 --- kind: transaction
 --- standby: fails 0A000
---- why: given twice: the last one counts, but 25001 cannot happen yet
+--- why: given twice: the last one counts
 BEGIN READ ONLY, READ WRITE;
 
 --- transactions_start

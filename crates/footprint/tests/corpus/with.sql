@@ -194,7 +194,7 @@ WITH x AS (DELETE FROM notes WHERE id = 9 RETURNING *) TABLE x;
 --- with_move
 --- route: primary
 --- kind: write
---- reads: app.archive
+--- reads: app.legacy
 --- writes: app.archive, app.legacy
 --- standby: fails 25006
 WITH d AS (DELETE FROM legacy RETURNING *) INSERT INTO archive SELECT * FROM d;
