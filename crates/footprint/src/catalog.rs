@@ -4,18 +4,24 @@
 //! of the schema makes another one.
 
 mod load;
+mod questions;
 mod relation;
+mod types;
 
 use std::collections::HashMap;
 
 use afterwrite_sql::{Function as BuiltIn, Reason};
 
 use crate::because::Because;
-use crate::mention::{Call, Name};
+use crate::judge;
+use crate::mention::{Call, Mentions, Name};
 use crate::path::Path;
 use crate::rules::{Rules, Verdict};
-pub use load::{Builder, Part, PathRow};
+pub use load::{Builder, PathRow};
+pub use questions::Part;
 pub(crate) use relation::{Oid, Relation};
+pub(crate) use types::Types;
+use types::{Cast, Operator};
 
 /// How often a function may answer differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +47,22 @@ pub(crate) struct Function {
     takes_row: bool,
     /// It may leave something in the session although it claims not to write.
     opaque: bool,
+    /// Those of its arguments' types that are not the server's own.
+    arguments: Vec<Oid>,
+    /// Its result's type, if it is not the server's own.
+    result: Option<Oid>,
+    defaults: Defaults,
+}
+
+/// What the defaults of a function's arguments mention.
+#[derive(Clone, Debug)]
+enum Defaults {
+    /// It has none.
+    None,
+    /// This.
+    Mention(Mentions),
+    /// Nobody knows.
+    Unread,
 }
 
 impl Function {
@@ -50,22 +72,20 @@ impl Function {
     }
 }
 
-/// An operator or a type that calls a volatile function.
-#[derive(Clone, Debug)]
-pub(crate) struct Hidden {
-    schema: Box<str>,
-    /// The function.
-    calls: Box<str>,
-}
-
 /// A snapshot of a database's catalog.
 #[derive(Debug, Default)]
 pub struct Catalog {
     functions: HashMap<Box<str>, Vec<Function>>,
     /// Those of `pg_catalog`: the most volatile one of each name.
     built_in: HashMap<Box<str>, Volatility>,
-    operators: HashMap<Box<str>, Vec<Hidden>>,
-    types: HashMap<Box<str>, Vec<Hidden>>,
+    operators: HashMap<Box<str>, Vec<Operator>>,
+    casts: Vec<Cast>,
+    /// Types whose values are made by a volatile function.
+    made: HashMap<Oid, Box<str>>,
+    /// Types of the database's own, with their schemas.
+    type_names: HashMap<Box<str>, Vec<(Box<str>, Oid)>>,
+    /// The types within types.
+    contents: HashMap<Oid, Vec<Oid>>,
     relations: HashMap<Oid, Relation>,
     by_name: HashMap<Box<str>, Vec<Oid>>,
     paths: Vec<PathRow>,
@@ -73,6 +93,7 @@ pub struct Catalog {
 
 /// What a call does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Called {
     /// Why it needs the primary.
     pub(crate) because: Option<Because>,
@@ -101,8 +122,8 @@ impl Catalog {
     }
 
     /// What a call does, wherever on the path its function may stand.
-    pub(crate) fn call(&self, call: &Call, path: &Path, rules: &Rules) -> Called {
-        let own = self.candidates(call, path);
+    pub(crate) fn call(&self, call: &Call, types: &Types, path: &Path, rules: &Rules) -> Called {
+        let own = self.candidates(call, types, path);
         let built_in = match call.name.schema.as_deref() {
             None | Some("pg_catalog") => self.built_in_call(&call.name),
             Some("information_schema")
@@ -118,17 +139,37 @@ impl Catalog {
             (None, false) => Called::default(),
         };
         for function in own {
-            called = called.and(rules.judged(
-                &call.name,
-                Some(&function.schema),
-                function.called(&call.name),
-            ));
+            let what = function.called(&call.name).and(self.defaults(function, call, rules));
+            called = called.and(rules.judged(&call.name, Some(&function.schema), what));
         }
         called
     }
 
+    /// What the defaults of arguments do that are not written.
+    fn defaults(&self, function: &Function, call: &Call, rules: &Rules) -> Called {
+        let all_are_written = call.arguments.is_some() && call.arguments == function.most;
+        let hidden =
+            Because::of(Reason::HiddenCall, &Name::within(&function.schema, &call.name.name));
+        let mentions = match &function.defaults {
+            Defaults::None => return Called::default(),
+            _ if all_are_written => return Called::default(),
+            Defaults::Unread => {
+                return Called { because: Some(hidden), writes_unknown: true, ..Called::default() };
+            }
+            Defaults::Mention(mentions) => mentions,
+        };
+        let within = judge::of_text_in_catalog(mentions, self, rules);
+        Called {
+            because: (!within.because.is_empty()).then_some(hidden),
+            writes_unknown: within.writes_unknown,
+            reads_unknown: true,
+            varies: within.varies,
+            opaque: within.opaque,
+        }
+    }
+
     /// Functions of the database that a call may mean.
-    fn candidates(&self, call: &Call, path: &Path) -> Vec<&Function> {
+    fn candidates(&self, call: &Call, types: &Types, path: &Path) -> Vec<&Function> {
         let Some(all) = self.functions.get(&call.name.name) else { return Vec::new() };
         let reachable = |function: &&Function| match (&call.name.schema, path.schemas()) {
             (Some(schema), _) => **schema == *function.schema,
@@ -136,15 +177,23 @@ impl Catalog {
             (None, None) => true,
         };
         let reachable: Vec<_> = all.iter().filter(reachable).collect();
-        let fitting: Vec<_> =
-            reachable.iter().copied().filter(|it| it.takes(call.arguments)).collect();
+        let fits = |it: &&Function| it.takes(call.arguments) && types.allow(it);
+        let fitting: Vec<_> = reachable.iter().copied().filter(fits).collect();
+        if fitting.is_empty() && self.is_built_in(&call.name) {
+            return fitting;
+        }
         // Where none fits, the server says so; or we count otherwise than it does.
         if fitting.is_empty() { reachable } else { fitting }
     }
 
+    fn is_built_in(&self, name: &Name) -> bool {
+        name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            && (self.built_in.contains_key(&name.name) || name.built_in().is_some())
+    }
+
     fn built_in_call(&self, shown: &Name) -> Option<Called> {
         let known = self.built_in.get(&shown.name).copied();
-        match (afterwrite_sql::built_in(shown.name.as_bytes()), known) {
+        match (shown.built_in(), known) {
             (Some(BuiltIn::Harmless), known) => Some(Called {
                 varies: known.is_none_or(|it| it != Volatility::Immutable),
                 ..Called::default()
@@ -167,16 +216,6 @@ impl Catalog {
             .iter()
             .find(|function| function.takes_row && function.volatility == Volatility::Volatile)?;
         Some(Because::of(Reason::HiddenCall, &Name::within(&feared.schema, name)))
-    }
-
-    /// The volatile function behind an operator.
-    pub(crate) fn operator(&self, name: &Name) -> Option<Because> {
-        hidden(&self.operators, name)
-    }
-
-    /// The volatile function behind a type.
-    pub(crate) fn type_(&self, name: &Name) -> Option<Because> {
-        hidden(&self.types, name)
     }
 
     /// The relations that a name may mean: none, the one on the path, or one of several.
@@ -204,13 +243,6 @@ impl Catalog {
     pub(crate) fn relation(&self, oid: Oid) -> Option<&Relation> {
         self.relations.get(&oid)
     }
-}
-
-fn hidden(all: &HashMap<Box<str>, Vec<Hidden>>, name: &Name) -> Option<Because> {
-    let known = all.get(&name.name)?;
-    let meant = |it: &&Hidden| name.schema.as_deref().is_none_or(|schema| *schema == *it.schema);
-    let found = known.iter().find(meant)?;
-    Some(Because { reason: Reason::HiddenCall, what: Some(found.calls.clone()) })
 }
 
 /// A call of a function that is nowhere to be found.

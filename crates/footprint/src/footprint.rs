@@ -150,10 +150,14 @@ fn with_grammar(
     let all = parsed.as_ref().map_or(&[][..], Vec::as_slice);
     // Where the two find another number of statements, neither is to be believed.
     let is_same = all.len() == analysis.statements.len() && !analysis.overflow;
+    let mut path = path;
     for (index, statement) in analysis.statements.iter_mut().enumerate() {
         let mentions = all.get(index).filter(|_| is_same);
         let judged =
             mentions.map_or_else(Judged::unknown, |it| judge::of(it, knowledge, path, rules));
+        if may_move_path(statement) {
+            path = &Path::Unknown;
+        }
         settle(statement, mentions, &judged);
         footprints.push(of(statement, mentions, judged));
     }
@@ -165,6 +169,20 @@ impl Judged {
         let unknown = Touched { unknown: true, ..Touched::default() };
         Self { reads: unknown.clone(), writes: unknown, varies: true, ..Self::default() }
     }
+}
+
+/// Whether what follows in the same text may look for names elsewhere.
+fn may_move_path(statement: &Statement) -> bool {
+    matches!(
+        statement.effect,
+        Effect::Set(_)
+            | Effect::SetLocal
+            | Effect::Reset { .. }
+            | Effect::ResetAll
+            | Effect::DiscardAll
+            | Effect::Rollback { .. }
+            | Effect::Pins(_)
+    ) || statement.session.opaque
 }
 
 /// What the grammar and the catalog know better than the words of the text.
@@ -188,13 +206,19 @@ fn settle(statement: &mut Statement, mentions: Option<&Mentions>, judged: &Judge
             let session = statement.session;
             let may_be_known = matches!(
                 statement.reason,
-                Reason::UnknownFunction | Reason::VolatileFunction | Reason::Unknown
+                Reason::UnknownFunction
+                    | Reason::VolatileFunction
+                    | Reason::Unknown
+                    | Reason::Dml
+                    | Reason::WritingCte
+                    | Reason::LockingClause
+                    | Reason::SelectInto
             ) && is_data
-                && !session.moves_sequence
                 && !session.releases;
             if may_be_known && judged.because.is_empty() && is_read(mentions) {
                 (statement.access, statement.reason) = (Access::Reads, Reason::ProvenRead);
                 statement.session.opaque = judged.opaque;
+                statement.session.moves_sequence = false;
             }
         }
         (Access::Writes, None) => {}
@@ -217,6 +241,7 @@ fn is_read(mentions: &Mentions) -> bool {
 
 fn of(statement: &Statement, mentions: Option<&Mentions>, judged: Judged) -> Footprint {
     let reads = statement.access == Access::Reads;
+    let clean = judged.because.iter().all(|it| it.reason == Reason::Utility);
     let mut because = judged.because;
     if !reads && because.iter().all(|it| it.reason != statement.reason) {
         because.insert(0, Because::only(statement.reason));
@@ -225,7 +250,7 @@ fn of(statement: &Statement, mentions: Option<&Mentions>, judged: Judged) -> Foo
     } else if let Some(at) = because.iter().position(|it| it.reason == statement.reason) {
         because.swap(0, at);
     }
-    let route = route(statement, mentions);
+    let route = route(statement, mentions, clean);
     let is_data = matches!(statement.effect, Effect::Plain | Effect::CopyOut);
     let is_select = mentions.is_some_and(|it| it.class == Class::Query);
     let mut writes = judged.writes;
@@ -305,8 +330,17 @@ fn kind_by_words(statement: &Statement) -> Kind {
     }
 }
 
-fn route(statement: &Statement, mentions: Option<&Mentions>) -> Route {
-    let class = mentions.map(|it| it.class);
+fn route(statement: &Statement, mentions: Option<&Mentions>, clean: bool) -> Route {
+    let Some(mentions) = mentions else {
+        let ours = matches!(statement.effect, Effect::Afterwrite(_));
+        return if ours { Route::Any } else { Route::Primary };
+    };
+    let class = mentions.class;
+    // Drivers ask whether they may write.
+    let asks_mode = mentions.shows.as_deref().is_some_and(|it| it == "transaction_read_only");
+    if mentions.refused_by_standbys || asks_mode {
+        return Route::Primary;
+    }
     match &statement.effect {
         Effect::Plain | Effect::CopyOut if statement.access == Access::Reads => Route::Replica,
         Effect::Begin { .. }
@@ -324,24 +358,20 @@ fn route(statement: &Statement, mentions: Option<&Mentions>) -> Route {
         | Effect::Deallocate { .. }
         | Effect::Show
         | Effect::Afterwrite(_)
-            if !matches!(class, Some(Class::Query)) =>
+            if class != Class::Query =>
         {
             Route::Any
         }
         // A cursor is where its transaction is.
         Effect::Plain
-            if class == Some(Class::Cursor)
+            if class == Class::Cursor
                 && statement.reason == Reason::Utility
+                && clean
                 && !statement.session.opaque =>
         {
             Route::Any
         }
-        Effect::Plain
-            if matches!(class, Some(Class::Session | Class::Notify))
-                && statement.session.releases =>
-        {
-            Route::Any
-        }
+        Effect::Plain if class == Class::Session && statement.session.releases => Route::Any,
         _ => Route::Primary,
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use afterwrite_sql::Reason;
 
 use crate::because::Because;
-use crate::catalog::{Called, Catalog, Oid, unknown};
-use crate::mention::{Call, Class, Mentions, Name, Use};
+use crate::catalog::{Called, Catalog, Oid, Types, unknown};
+use crate::mention::{Call, Change, Class, Mentions, Name, Use};
 use crate::path::Path;
 use crate::rules::Rules;
 
@@ -51,7 +51,8 @@ pub(crate) fn of(
     path: &Path,
     rules: &Rules,
 ) -> Judged {
-    let mut judge = Judge { knowledge, path, rules, found: Judged::default() };
+    let types = types_of(mentions, knowledge, path);
+    let mut judge = Judge { knowledge, path, rules, types, found: Judged::default() };
     judge.mentions(mentions);
     judge.found.because.sort();
     judge.found.because.dedup();
@@ -60,10 +61,12 @@ pub(crate) fn of(
 
 /// What an expression of the catalog touches.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Within {
     pub(crate) because: Vec<Because>,
     pub(crate) reads: Vec<Oid>,
     pub(crate) reads_unknown: bool,
+    pub(crate) writes_unknown: bool,
     pub(crate) varies: bool,
     pub(crate) opaque: bool,
 }
@@ -72,16 +75,19 @@ pub(crate) struct Within {
 /// `pg_catalog`. Its relations are not followed: who asks does.
 pub(crate) fn of_text_in_catalog(mentions: &Mentions, catalog: &Catalog, rules: &Rules) -> Within {
     let path = Path::of_names(["pg_catalog"].into_iter());
-    let mut judge = Judge {
-        knowledge: Knowledge::Known(catalog),
-        path: &path,
-        rules,
-        found: Judged::default(),
-    };
+    let knowledge = Knowledge::Known(catalog);
+    let types = types_of(mentions, knowledge, &path);
+    let mut judge = Judge { knowledge, path: &path, rules, types, found: Judged::default() };
     judge.calls_and_such(mentions);
-    let Judged { because, reads, varies, opaque, .. } = judge.found;
-    let mut within =
-        Within { because, varies, opaque, reads_unknown: reads.unknown, reads: Vec::new() };
+    let Judged { because, reads, writes, varies, opaque } = judge.found;
+    let mut within = Within {
+        because,
+        varies,
+        opaque,
+        reads_unknown: reads.unknown,
+        writes_unknown: writes.unknown,
+        reads: Vec::new(),
+    };
     for (name, _) in &mentions.relations {
         let found = catalog.relations(name, &path);
         within.reads_unknown |= found.is_empty() && !is_system(name);
@@ -90,24 +96,38 @@ pub(crate) fn of_text_in_catalog(mentions: &Mentions, catalog: &Catalog, rules: 
     within
 }
 
+fn types_of(mentions: &Mentions, knowledge: Knowledge<'_>, path: &Path) -> Types {
+    match knowledge {
+        Knowledge::Known(catalog) => catalog.types_of(mentions, path),
+        Knowledge::Nothing | Knowledge::Changed => Types::default(),
+    }
+}
+
 struct Judge<'a> {
     knowledge: Knowledge<'a>,
     path: &'a Path,
     rules: &'a Rules,
+    types: Types,
     found: Judged,
 }
 
 impl Judge<'_> {
     fn mentions(&mut self, mentions: &Mentions) {
         let writes = match mentions.class {
-            Class::Query | Class::Explain | Class::CopyOut | Class::Cursor => None,
             Class::Dml | Class::Truncate | Class::CopyIn => Some(Reason::Dml),
             Class::Schema => Some(Reason::Ddl),
             Class::CopyFile => Some(Reason::CopyFrom),
             Class::Procedure | Class::Utility | Class::Notify | Class::Lock => {
                 Some(Reason::Utility)
             }
-            Class::ExplainAnalyze | Class::Transaction | Class::Session | Class::Prepare => None,
+            Class::Query
+            | Class::Explain
+            | Class::ExplainAnalyze
+            | Class::CopyOut
+            | Class::Cursor
+            | Class::Transaction
+            | Class::Session
+            | Class::Prepare => None,
         };
         self.found.because.extend(writes.map(Because::only));
         let opaque = matches!(
@@ -119,6 +139,18 @@ impl Judge<'_> {
         self.calls_and_such(mentions);
         for (name, use_) in &mentions.relations {
             self.relation(name, *use_);
+        }
+        self.copied(mentions);
+    }
+
+    /// `COPY name TO` takes plain tables only, and is refused for all others.
+    fn copied(&mut self, mentions: &Mentions) {
+        let (Knowledge::Known(catalog), Some(name)) = (self.knowledge, &mentions.copied) else {
+            return;
+        };
+        let found = catalog.relations(name, self.path);
+        if found.iter().any(|(_, relation)| !relation.plain) {
+            self.found.because.push(Because::of(Reason::Unknown, name));
         }
     }
 
@@ -145,9 +177,7 @@ impl Judge<'_> {
             self.attribute(name);
         }
         if let Knowledge::Known(catalog) = self.knowledge {
-            let operators = mentions.operators.iter().filter_map(|it| catalog.operator(it));
-            let types = mentions.types.iter().filter_map(|it| catalog.type_(it));
-            let hidden: Vec<_> = operators.chain(types).collect();
+            let hidden = catalog.hidden(mentions, &self.types, self.path);
             self.found.writes.unknown |= !hidden.is_empty();
             self.found.because.extend(hidden);
         }
@@ -155,7 +185,7 @@ impl Judge<'_> {
 
     fn call(&mut self, call: &Call) {
         let called = match self.knowledge {
-            Knowledge::Known(catalog) => catalog.call(call, self.path, self.rules),
+            Knowledge::Known(catalog) => catalog.call(call, &self.types, self.path, self.rules),
             Knowledge::Nothing => self.call_of_unknown(call, Reason::UnknownFunction),
             Knowledge::Changed => self.call_of_unknown(call, Reason::SchemaChanged),
         };
@@ -170,7 +200,7 @@ impl Judge<'_> {
     fn call_of_unknown(&self, call: &Call, reason: Reason) -> Called {
         let name = &call.name;
         let built_in = match name.schema.as_deref() {
-            None | Some("pg_catalog") => afterwrite_sql::built_in(name.name.as_bytes()),
+            None | Some("pg_catalog") => name.built_in(),
             Some(_) => None,
         };
         let helper = name.is_in("information_schema")
@@ -213,6 +243,9 @@ impl Judge<'_> {
             Use::Reads => self.reads(name),
             Use::Changes(change) => {
                 self.found.because.push(Because::of(Reason::Dml, name));
+                if matches!(change, Change::Update | Change::Delete) {
+                    self.reads(name);
+                }
                 self.touch(name, |judge, catalog, oid| {
                     let reach = catalog.changing(oid, change, judge.rules);
                     judge.add(catalog, &reach.relations, reach.unknown, false);
@@ -237,6 +270,7 @@ impl Judge<'_> {
         }
         self.touch(name, |judge, catalog, oid| {
             let reach = catalog.reading(oid, judge.rules);
+            judge.found.writes.unknown |= reach.writes_unknown;
             judge.found.because.extend(reach.because);
             judge.found.varies |= reach.varies;
             judge.found.opaque |= reach.opaque;
@@ -270,7 +304,10 @@ impl Judge<'_> {
                 self.found.reads.unknown = true;
                 self.found.writes.unknown = true;
             }
-            Knowledge::Nothing => self.found.writes.unknown = true,
+            Knowledge::Nothing => {
+                self.found.reads.unknown = true;
+                self.found.writes.unknown = true;
+            }
         }
     }
 
@@ -286,7 +323,7 @@ impl Judge<'_> {
 /// `pg_` are found in `pg_catalog` first, unless the path puts it behind others.
 fn is_system(name: &Name) -> bool {
     match name.schema.as_deref() {
-        Some(schema) => matches!(schema, "pg_catalog" | "information_schema"),
+        Some(schema) => matches!(schema, "pg_catalog" | "information_schema" | "pg_toast"),
         None => name.name.starts_with("pg_"),
     }
 }

@@ -32,6 +32,13 @@ impl Name {
         }
     }
 
+    /// The built-in function of this name, whatever its schema. Quotes keep capital letters, and
+    /// no built-in function has any.
+    pub(crate) fn built_in(&self) -> Option<afterwrite_sql::Function> {
+        let has_capitals = self.name.bytes().any(|byte| byte.is_ascii_uppercase());
+        afterwrite_sql::built_in(self.name.as_bytes()).filter(|_| !has_capitals)
+    }
+
     /// Whether it stands in this schema by its text.
     pub(crate) fn is_in(&self, schema: &str) -> bool {
         self.schema.as_deref() == Some(schema)
@@ -57,7 +64,15 @@ impl fmt::Display for Shown<'_> {
         if starts && self.0.chars().all(plain) {
             f.write_str(self.0)
         } else {
-            write!(f, "\"{}\"", self.0.replace('"', "\"\"").escape_debug())
+            f.write_str("\"")?;
+            for c in self.0.chars() {
+                match c {
+                    '"' => f.write_str("\"\"")?,
+                    c if c.is_control() => write!(f, "{}", c.escape_default())?,
+                    c => write!(f, "{c}")?,
+                }
+            }
+            f.write_str("\"")
         }
     }
 }
@@ -145,6 +160,8 @@ pub struct Mentions {
     pub class: Class,
     /// Relations, but not common table expressions.
     pub relations: Vec<(Name, Use)>,
+    /// What `COPY` copies out, if that is named and no query.
+    pub copied: Option<Name>,
     /// Functions that are called.
     pub calls: Vec<Call>,
     /// Parts behind a dot, `x.name`: columns, or calls of a function with `x`.
@@ -159,6 +176,12 @@ pub struct Mentions {
     pub into: bool,
     /// A statement that writes stands inside another one.
     pub writes_inside: bool,
+    /// It has parameters, whose types are not known.
+    pub parameters: bool,
+    /// The mode that a transaction, or the session, is set to is refused by a standby.
+    pub refused_by_standbys: bool,
+    /// The setting of the server that it shows.
+    pub shows: Option<Box<str>>,
     /// It depends on the time, the user or other things that no function says.
     pub varies: bool,
     /// Something in it was not followed.

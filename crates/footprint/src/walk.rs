@@ -49,6 +49,11 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
+            "TransactionStmt" => {
+                self.found.refused_by_standbys = asks_too_much(node.list("options"));
+            }
+            "VariableSetStmt" => self.found.refused_by_standbys = sets_too_much(node),
+            "VariableShowStmt" => self.found.shows = Some(node.text("name").into()),
             _ if is_query_or_dml(node.kind) => self.node(node),
             _ => {
                 self.defines = true;
@@ -79,6 +84,9 @@ impl<'a> Walk<'a> {
         if let Some(relation) = node.node("relation") {
             let changes = Use::Changes(Change::Insert);
             self.relation(relation, if node.has("is_from") { changes } else { Use::Reads });
+            if !node.has("is_from") {
+                self.found.copied = self.found.relations.first().map(|(name, _)| name.clone());
+            }
         }
         self.fields(node, &["relation"]);
     }
@@ -162,6 +170,7 @@ impl<'a> Walk<'a> {
                 self.fields(node, &["names"]);
             }
             "SqlValueFunction" => self.found.varies = true,
+            "ParamRef" => self.found.parameters = true,
             "LockingClause" => self.found.locks_rows = true,
             "IntoClause" => {
                 self.found.into = true;
@@ -191,10 +200,10 @@ impl<'a> Walk<'a> {
                 self.relation(target, Use::Changes(*change));
             }
         }
-        if node.node("on_conflict_clause").is_some_and(|it| it.has("target_list")) {
-            if let Some(target) = node.node("relation") {
-                self.relation(target, Use::Changes(Change::Update));
-            }
+        if node.node("on_conflict_clause").is_some_and(|it| it.has("target_list"))
+            && let Some(target) = node.node("relation")
+        {
+            self.relation(target, Use::Changes(Change::Update));
         }
         self.depth += 1;
         self.fields(node, &["with_clause", "relation"]);
@@ -350,6 +359,43 @@ fn class(node: &Node) -> Class {
         // Whatever else there is makes, changes or drops something, or says who may.
         _ => Class::Schema,
     }
+}
+
+/// Whether a standby refuses what is set, or the setting means something for writes only.
+fn sets_too_much(node: &Node) -> bool {
+    let values = node.list("args");
+    match node.text("name") {
+        "TRANSACTION SNAPSHOT" | "session_replication_role" => true,
+        "TRANSACTION" | "SESSION CHARACTERISTICS" => asks_too_much(values),
+        "transaction_read_only" => values.first().is_some_and(is_off),
+        _ => false,
+    }
+}
+
+/// Whether a transaction's options, or one of them, are refused by a standby: it may not write,
+/// and `SERIALIZABLE` is not to be had there.
+fn asks_too_much(options: &[Value]) -> bool {
+    options.iter().filter_map(Value::node).any(|option| {
+        let value = option.field("arg");
+        match option.text("defname") {
+            "transaction_read_only" => is_off(value),
+            "transaction_isolation" => constant(value).eq_ignore_ascii_case("serializable"),
+            _ => false,
+        }
+    })
+}
+
+/// The text of a constant.
+fn constant(value: &Value) -> &str {
+    value.node().and_then(|it| it.node("val")).map_or("", |it| it.text("sval"))
+}
+
+fn is_off(value: &Value) -> bool {
+    let text = constant(value).to_ascii_lowercase();
+    let is_zero = value.node().and_then(|it| it.node("val")).is_some_and(|it| {
+        it.kind == "Integer" && !it.has("ival") || it.kind == "Boolean" && !it.has("boolval")
+    });
+    is_zero || matches!(text.as_str(), "off" | "false" | "no" | "f" | "of" | "n")
 }
 
 /// Whether an `EXPLAIN` runs what it explains.

@@ -50,8 +50,18 @@ const DECODERS: &[&str] =
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] = &[
-    "types", "wire", "sql", "core", "session", "console", "footprint", "net", "frontend", "backend",
-    "proxy", "config",
+    "types",
+    "wire",
+    "sql",
+    "core",
+    "session",
+    "console",
+    "footprint",
+    "net",
+    "frontend",
+    "backend",
+    "proxy",
+    "config",
 ];
 
 /// A test above the I/O line may start real servers.

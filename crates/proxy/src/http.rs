@@ -64,6 +64,7 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             shared.metrics.render(
                 &shared.directory.sites(),
+                &shared.directory.databases(),
                 shared.clients.load(Ordering::SeqCst),
                 shared.lot.len(),
             ),

@@ -36,8 +36,8 @@ mod watch;
 pub use control::{Reloaded, Reread, Stop};
 pub use handle::Handle;
 pub use predecessor::ForeignCancel;
-pub use serve::{Proxy, StartError};
 pub use schema::SchemaSettings;
+pub use serve::{Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,

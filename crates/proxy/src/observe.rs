@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use afterwrite_core::Reason;
@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::database::Database;
 use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
@@ -39,6 +40,8 @@ pub(crate) struct Metrics {
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
+    texts: Family<Labels, Counter>,
+    catalogs: Family<Labels, Gauge>,
 }
 
 /// Reads of one cluster, by node and reason.
@@ -97,6 +100,8 @@ impl Metrics {
             clients: Gauge::default(),
             parked: Gauge::default(),
             nodes: NodeMetrics::default(),
+            texts: Family::default(),
+            catalogs: Family::default(),
             registry: Registry::default(),
         };
         registry.register_with_unit(
@@ -113,6 +118,16 @@ impl Metrics {
         registry.register("clients", "Clients connected", metrics.clients.clone());
         let parked = "Those of them that have been silent and hold little memory";
         registry.register("clients_parked", parked, metrics.parked.clone());
+        registry.register(
+            "texts",
+            "Statements' texts by database: known, new, or read in haste",
+            metrics.texts.clone(),
+        );
+        registry.register(
+            "catalog_known",
+            "Whether the database's catalog was read and has not changed since",
+            metrics.catalogs.clone(),
+        );
         metrics.nodes.register(&mut registry);
         Self { registry, ..metrics }
     }
@@ -150,17 +165,37 @@ impl Metrics {
     }
 
     /// Everything, in the text format of Prometheus (`OpenMetrics` 1.0).
-    pub(crate) fn render(&self, sites: &[Arc<Site>], clients: usize, parked: usize) -> String {
+    pub(crate) fn render(
+        &self,
+        sites: &[Arc<Site>],
+        databases: &[Arc<Database>],
+        clients: usize,
+        parked: usize,
+    ) -> String {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
         for site in sites {
             self.nodes.take(site);
+        }
+        for database in databases.iter().filter(|it| it.site.cluster.has_replicas()) {
+            self.take_texts(database);
         }
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             let _ = write!(text, "# the metrics could not be written");
         }
         text
+    }
+
+    fn take_texts(&self, database: &Database) {
+        let name = || ("database".into(), database.name.clone());
+        let counts = database.schema.counts();
+        for (result, count) in ["known", "new", "hurried"].into_iter().zip(counts) {
+            let labels = vec![name(), ("result".into(), result.into())];
+            self.texts.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
+        }
+        let known = i64::from(database.schema.is_known());
+        self.catalogs.get_or_create(&vec![name()]).set(known);
     }
 }
 

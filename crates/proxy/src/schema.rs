@@ -35,7 +35,12 @@ pub(crate) struct Schema {
     pub(crate) wake: Notify,
     memo: Memo,
     budget: Mutex<Budget>,
+    /// When an unknown name last made somebody look.
+    asked: Mutex<Option<Instant>>,
 }
+
+/// Unknown names make somebody look at most so often.
+const ASKED_AT_MOST_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -210,6 +215,11 @@ impl Schema {
         }
         let (generation, reading) = self.read(text, normal, role, path);
         let reading = Arc::new(reading);
+        if matches!(reading.intent.writes, Some(Reason::UnknownRelation | Reason::UnknownFunction))
+        {
+            // It may have been made behind our back.
+            self.wake_soon();
+        }
         if !text.contains(&0) {
             self.memo.put(key, generation, &reading);
         }
@@ -234,6 +244,15 @@ impl Schema {
             (SearchPath::Initial | SearchPath::Unknown, _) => Path::Unknown,
         };
         (generation, told(afterwrite_footprint::read(text, normal, knowledge, &path, &rules)))
+    }
+
+    /// Has the schema looked at now, unless that was asked for a moment ago.
+    fn wake_soon(&self) {
+        let mut asked = self.asked.lock();
+        if asked.is_none_or(|at: Instant| at.elapsed() >= ASKED_AT_MOST_EVERY) {
+            *asked = Some(Instant::now());
+            self.wake.notify_one();
+        }
     }
 
     /// How often a text was known, was read anew, and was read in haste.

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long it is asleep where the catalog is not to be read.
-const OFF: Duration = Duration::from_secs(3600);
+const OFF: Duration = Duration::from_hours(1);
 
 /// What was read last.
 #[derive(Default)]
@@ -80,13 +80,11 @@ impl Watch {
         schema: &Arc<Schema>,
     ) -> Result<bool, ConnectError> {
         let changes = schema.changes();
-        let questions = match &mut self.questions {
-            Some(questions) => questions,
-            None => {
-                let name = database.server_name();
-                self.questions.insert(database.site.cluster.questions(&name).await?)
-            }
-        };
+        if self.questions.is_none() {
+            let name = database.server_name();
+            self.questions = Some(database.site.cluster.questions(&name).await?);
+        }
+        let Some(questions) = &mut self.questions else { return Ok(false) };
         let mut state = None;
         questions
             .ask(Part::STATE, QUESTION_MAX, |row| {

@@ -611,8 +611,8 @@ impl Session {
                 self.upstream.discard = true;
             }
             tag::BIND => {
-                let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
-                let bind = Bind::decode(names)?;
+                let start = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
+                let bind = Bind::decode(start)?;
                 let prepared = self.statements.find(bind.statement).cloned();
                 let named = !bind.statement.is_empty();
                 self.note_bound(bind.portal, prepared.as_ref(), named, around.library);

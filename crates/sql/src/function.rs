@@ -50,19 +50,16 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
     ("pg_sleep_until", Kind::Harmless),
     ("pg_jit_available", Kind::Harmless),
     ("pg_is_in_recovery", Kind::Harmless),
-    ("pg_is_wal_replay_paused", Kind::Harmless),
-    ("pg_get_wal_replay_pause_state", Kind::Harmless),
     ("pg_last_wal_receive_lsn", Kind::Harmless),
     ("pg_last_wal_replay_lsn", Kind::Harmless),
     ("pg_last_xact_replay_timestamp", Kind::Harmless),
     // Volatile because files grow and catalogs change under them; they only look. psql's \d+ and
     // monitoring live on them.
-    ("pg_blocking_pids", Kind::Harmless),
+    ("lo_get", Kind::Harmless),
     ("pg_collation_actual_version", Kind::Harmless),
     ("pg_database_collation_actual_version", Kind::Harmless),
     ("pg_database_size", Kind::Harmless),
     ("pg_indexes_size", Kind::Harmless),
-    ("pg_lock_status", Kind::Harmless),
     ("pg_partition_ancestors", Kind::Harmless),
     ("pg_partition_tree", Kind::Harmless),
     ("pg_relation_size", Kind::Harmless),
@@ -98,6 +95,11 @@ const EXCEPTIONS: &[(&str, Kind)] = &[
     ("pg_stat_get_archiver", Kind::StandbyUnsafe),
     ("pg_stat_get_replication_slot", Kind::StandbyUnsafe),
     ("pg_stat_get_wal_senders", Kind::StandbyUnsafe),
+    // Of what goes on here and now, and of a standby's replay: a primary refuses the latter.
+    ("pg_blocking_pids", Kind::StandbyUnsafe),
+    ("pg_get_wal_replay_pause_state", Kind::StandbyUnsafe),
+    ("pg_is_wal_replay_paused", Kind::StandbyUnsafe),
+    ("pg_lock_status", Kind::StandbyUnsafe),
     // These act on the server that happens to run them.
     ("pg_cancel_backend", Kind::StandbyUnsafe),
     ("pg_promote", Kind::StandbyUnsafe),

@@ -106,7 +106,9 @@ impl<'w> Writer<'w> {
     }
 
     fn value(&mut self, literal: u8) {
-        if self.frame().list
+        if self.literal == Some(b'\'') && literal == b'\'' {
+            // A string that goes on in another line; anything else is refused by the server.
+        } else if self.frame().list
             && let Some((comma, before)) = self.comma
             && before == literal
         {
@@ -210,6 +212,7 @@ mod tests {
         check("SELECT 'it''s', E'\\'', $$x;$$, \"A b\"", "~ select '' , '' , '' , \"A b\"");
         check("SELECT f($3, 1, 2)", "~ select f ( $1 , 1 , 1 )");
         check("SELECT -1::int", "~ select - 1 :: int");
+        check("SELECT 'a'\n  'b'", "~ select ''");
     }
 
     #[test]

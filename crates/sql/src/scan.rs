@@ -453,15 +453,28 @@ impl<'a> Scan<'a> {
 
 /// Whether this is a system view whose rows a standby does not have, or has of its own.
 pub fn is_of_the_primary(view: &[u8]) -> bool {
-    const VIEWS: [&str; 6] = [
+    const VIEWS: [&str; 14] = [
+        "pg_aios",
+        "pg_backend_memory_contexts",
+        "pg_cursors",
+        "pg_file_settings",
+        "pg_hba_file_rules",
+        "pg_ident_file_mappings",
+        "pg_locks",
+        "pg_prepared_statements",
         "pg_prepared_xacts",
+        "pg_replication_origin_status",
         "pg_replication_slots",
         "pg_sequences",
-        "pg_stat_archiver",
-        "pg_stat_replication",
-        "pg_stat_replication_slots",
+        "pg_shmem_allocations",
+        "pg_wait_events",
     ];
-    VIEWS.iter().any(|name| view.eq_ignore_ascii_case(name.as_bytes()))
+    let starts = |with: &str| {
+        view.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    starts("pg_stat_")
+        || starts("pg_statio_")
+        || VIEWS.iter().any(|name| view.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// Whether `pg_catalog.<operator>)` follows.

@@ -17,6 +17,7 @@
 mod cli;
 mod drivers;
 mod faults;
+mod footprints;
 mod guarantee;
 mod hostile;
 mod operations;

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::questions::Part;
 use super::relation::{Full, Oid, Relation, RelationKind};
-use super::{Catalog, Function, Hidden, Volatility};
+use super::types::{Cast, CastContext, Operator};
+use super::{Catalog, Defaults, Function, Volatility};
 use crate::grammar;
 use crate::mention::{Change, Mentions};
 
@@ -12,31 +14,6 @@ const RELATIONS_MAX: usize = 200_000;
 
 /// Functions that are taken up at most.
 const FUNCTIONS_MAX: usize = 100_000;
-
-/// One question to the catalog. All are asked in one transaction, so that they are one snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// Search paths that roles begin with. Asked before the path is set.
-    Paths,
-    /// Functions that were made after the database.
-    Functions,
-    /// Functions of `pg_catalog`.
-    BuiltIn,
-    /// Operators that call volatile functions.
-    Operators,
-    /// Types that call volatile functions: in their input, in casts to them, in domains.
-    Types,
-    /// Tables, views and their kin.
-    Relations,
-    /// What reading a relation runs: queries of views, policies, virtual columns.
-    Runs,
-    /// User triggers, rules and defaults that call functions of the database.
-    Unknown,
-    /// Foreign keys that cascade.
-    Keys,
-    /// Partitions and inheritance.
-    Children,
-}
 
 /// The value of `search_path` for some.
 #[derive(Clone, Debug)]
@@ -49,180 +26,6 @@ pub struct PathRow {
     pub value: Box<str>,
 }
 
-impl Part {
-    /// All, in the order in which they are to be asked.
-    pub const ALL: [Self; 10] = [
-        Self::Paths,
-        Self::Functions,
-        Self::BuiltIn,
-        Self::Operators,
-        Self::Types,
-        Self::Relations,
-        Self::Runs,
-        Self::Unknown,
-        Self::Keys,
-        Self::Children,
-    ];
-
-    /// What goes before the questions; behind [`Part::Paths`] comes [`Self::SET_PATH`].
-    pub const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-    /// Names in texts that the server writes then have their schema.
-    pub const SET_PATH: &str = "SET LOCAL search_path = pg_catalog";
-
-    /// What goes behind them.
-    pub const END: &str = "COMMIT";
-
-    /// Gives one text that is another after each change of the schema that matters here.
-    pub const STATE: &str = "\
-        SELECT pg_catalog.concat_ws('/', \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_proc WHERE oid >= 16384), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_class WHERE oid >= 16384 AND relpersistence <> 't' AND relkind <> 't'), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_rewrite WHERE oid >= 16384), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_trigger), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_constraint WHERE oid >= 16384), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_inherits), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_policy), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_attrdef), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_operator WHERE oid >= 16384), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_cast WHERE oid >= 16384), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_type WHERE oid >= 16384 AND typtype = 'd'), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'), \
-          (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), pg_catalog.sum(xmin::text::bigint)) \
-             FROM pg_catalog.pg_db_role_setting))";
-
-    /// The question. Every column is a text, or null.
-    pub const fn sql(self) -> &'static str {
-        match self {
-            Self::Paths => {
-                "SELECT NULL, 'false', reset_val FROM pg_catalog.pg_settings \
-                  WHERE name = 'search_path' AND NOT EXISTS \
-                    (SELECT FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c \
-                      WHERE c LIKE 'search\\_path=%' AND s.setrole = \
-                        (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)) \
-                 UNION ALL \
-                 SELECT r.rolname::text, (s.setdatabase <> 0)::text, pg_catalog.substr(c, 13) \
-                   FROM pg_catalog.pg_db_role_setting s \
-                   CROSS JOIN pg_catalog.unnest(s.setconfig) c \
-                   LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole \
-                  WHERE c LIKE 'search\\_path=%' AND (s.setrole = 0 OR r.oid IS NOT NULL) \
-                    AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database \
-                                               WHERE datname = pg_catalog.current_database()))"
-            }
-            Self::Functions => {
-                "SELECT n.nspname::text, p.proname::text, \
-                   CASE WHEN a.aggfnoid IS NULL THEN p.provolatile::text ELSE \
-                     (SELECT CASE WHEN pg_catalog.bool_or(f.provolatile = 'v') THEN 'v' \
-                                  WHEN pg_catalog.bool_or(f.provolatile = 's') THEN 's' \
-                                  ELSE 'i' END \
-                        FROM pg_catalog.pg_proc f WHERE f.oid IN (a.aggtransfn, a.aggfinalfn, \
-                          a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, \
-                          a.aggminvtransfn, a.aggmfinalfn)) END, \
-                   (p.pronargs - p.pronargdefaults)::text, \
-                   CASE WHEN p.provariadic = 0 THEN p.pronargs::text END, \
-                   COALESCE((SELECT t.typtype IN ('c', 'p') AND p.pronargs = 1 \
-                      FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0]), false)::text, \
-                   l.lanname::text, CASE WHEN p.provolatile <> 'v' AND l.lanname IN ('sql', 'plpgsql') \
-                     AND pg_catalog.length(p.prosrc) < 60000 THEN p.prosrc END \
-                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
-                 LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = p.oid \
-                 WHERE p.oid >= 16384 AND n.nspname !~ '^pg_(toast_)?temp'"
-            }
-            Self::BuiltIn => {
-                "SELECT proname::text, CASE WHEN pg_catalog.bool_or(provolatile = 'v') THEN 'v' \
-                   WHEN pg_catalog.bool_or(provolatile = 's') THEN 's' ELSE 'i' END \
-                 FROM pg_catalog.pg_proc WHERE oid < 16384 \
-                   AND pronamespace = 'pg_catalog'::pg_catalog.regnamespace GROUP BY 1"
-            }
-            Self::Operators => {
-                "SELECT n.nspname::text, o.oprname::text, p.oid::pg_catalog.regproc::text \
-                 FROM pg_catalog.pg_operator o \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
-                 JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode \
-                 WHERE o.oid >= 16384 AND p.provolatile = 'v'"
-            }
-            // A domain over a domain has the other's checks, too.
-            Self::Types => {
-                "WITH RECURSIVE feared(oid, f) AS ( \
-                   SELECT t.oid, p.oid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_proc p \
-                     ON p.oid IN (t.typinput, t.typreceive) \
-                    WHERE t.oid >= 16384 AND t.typtype <> 'd' AND p.oid >= 16384 \
-                      AND p.provolatile = 'v' \
-                   UNION SELECT c.casttarget, p.oid FROM pg_catalog.pg_cast c \
-                     JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc \
-                    WHERE c.oid >= 16384 AND p.provolatile = 'v' \
-                   UNION SELECT k.contypid, p.oid FROM pg_catalog.pg_constraint k \
-                     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
-                      AND d.objid = k.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
-                     JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid \
-                    WHERE k.contypid <> 0 AND p.provolatile = 'v' \
-                   UNION SELECT t.oid, f.f FROM pg_catalog.pg_type t JOIN feared f \
-                     ON f.oid = t.typbasetype WHERE t.typtype = 'd') \
-                 SELECT n.nspname::text, t.typname::text, f.f::pg_catalog.regproc::text \
-                 FROM feared f JOIN pg_catalog.pg_type t ON t.oid = f.oid \
-                 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
-            }
-            Self::Relations => {
-                "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, \
-                   (c.relpersistence <> 'p')::text \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
-                   AND c.relpersistence <> 't' AND n.nspname !~ '^pg_(toast|temp)'"
-            }
-            Self::Runs => {
-                "SELECT c.oid::text, CASE WHEN pg_catalog.length(pg_catalog.pg_get_viewdef(c.oid)) < 60000 \
-                   THEN pg_catalog.pg_get_viewdef(c.oid) END FROM pg_catalog.pg_class c \
-                  WHERE c.oid >= 16384 AND c.relkind = 'v' AND c.relpersistence <> 't' \
-                 UNION ALL \
-                 SELECT polrelid::text, 'SELECT ' || pg_catalog.pg_get_expr(polqual, polrelid) || \
-                     ' FROM ' || polrelid::pg_catalog.regclass::text \
-                   FROM pg_catalog.pg_policy WHERE polqual IS NOT NULL \
-                 UNION ALL \
-                 SELECT d.adrelid::text, 'SELECT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
-                   FROM pg_catalog.pg_attrdef d JOIN pg_catalog.pg_attribute a \
-                     ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated = 'v'"
-            }
-            // Of the types of triggers: insert 4, delete 8, update 16, truncate 32, instead of 64.
-            Self::Unknown => {
-                "SELECT tgrelid::text, e.event FROM pg_catalog.pg_trigger \
-                   CROSS JOIN (VALUES (4, '3'), (8, '4'), (16, '2'), (32, 't')) AS e(bit, event) \
-                  WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int4 & e.bit <> 0 \
-                 UNION ALL \
-                 SELECT ev_class::text, ev_type::text FROM pg_catalog.pg_rewrite \
-                  WHERE oid >= 16384 AND rulename <> '_RETURN' AND ev_enabled <> 'D' \
-                 UNION ALL \
-                 SELECT DISTINCT d.adrelid::text, e.event FROM pg_catalog.pg_attrdef d \
-                   JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
-                    AND p.objid = d.oid AND p.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
-                   CROSS JOIN (VALUES ('2'), ('3')) AS e(event) \
-                 UNION ALL \
-                 SELECT DISTINCT k.conrelid::text, e.event FROM pg_catalog.pg_constraint k \
-                   JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
-                    AND p.objid = k.oid AND p.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
-                   CROSS JOIN (VALUES ('2'), ('3')) AS e(event) WHERE k.conrelid <> 0"
-            }
-            Self::Keys => {
-                "SELECT confrelid::text, conrelid::text, confdeltype::text, confupdtype::text \
-                 FROM pg_catalog.pg_constraint WHERE contype = 'f'"
-            }
-            Self::Children => "SELECT inhparent::text, inhrelid::text FROM pg_catalog.pg_inherits",
-        }
-    }
-}
-
 /// Takes up rows, and makes a catalog of them.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -232,7 +35,15 @@ pub struct Builder {
     read: HashMap<Box<str>, Option<Mentions>>,
     too_large: bool,
     /// The words in the bodies of functions that claim not to write.
-    called: Vec<(Box<str>, Box<str>, BTreeSet<Box<str>>)>,
+    called: Vec<Body>,
+}
+
+/// The words in a function's body.
+#[derive(Debug)]
+struct Body {
+    schema: Box<str>,
+    name: Box<str>,
+    words: BTreeSet<Box<str>>,
 }
 
 impl Builder {
@@ -266,7 +77,7 @@ impl Builder {
                 .map(|(name, _)| name.clone())
                 .collect();
             let mut changed = false;
-            for (schema, name, words) in &self.called {
+            for Body { schema, name, words } in &self.called {
                 if words.is_disjoint(&feared) {
                     continue;
                 }
@@ -294,12 +105,38 @@ impl Builder {
                 self.catalog.built_in.insert(text(0)?.into(), volatility(text(1)?));
             }
             Part::Operators => {
-                let hidden = Hidden { schema: text(0)?.into(), calls: text(2)?.into() };
-                self.catalog.operators.entry(text(1)?.into()).or_default().push(hidden);
+                let operator = Operator {
+                    schema: text(0)?.into(),
+                    calls: text(2)?.into(),
+                    operands: [text(3), text(4)].into_iter().flatten().filter_map(oid).collect(),
+                };
+                self.catalog.operators.entry(text(1)?.into()).or_default().push(operator);
             }
-            Part::Types => {
-                let hidden = Hidden { schema: text(0)?.into(), calls: text(2)?.into() };
-                self.catalog.types.entry(text(1)?.into()).or_default().push(hidden);
+            Part::Casts => self.catalog.casts.push(Cast {
+                source: oid(text(0)?)?,
+                target: oid(text(1)?)?,
+                context: match text(2)? {
+                    "e" => CastContext::Explicit,
+                    "a" => CastContext::Assignment,
+                    _ => CastContext::Implicit,
+                },
+                target_name: text(3)?.into(),
+                calls: text(4)?.into(),
+            }),
+            Part::Made => {
+                self.catalog.made.insert(oid(text(0)?)?, text(1)?.into());
+            }
+            Part::TypeNames => {
+                let named = (text(1)?.into(), oid(text(0)?)?);
+                self.catalog.type_names.entry(text(2)?.into()).or_default().push(named);
+            }
+            Part::Contents => {
+                let contents = self.catalog.contents.entry(oid(text(0)?)?).or_default();
+                contents.push(oid(text(1)?)?);
+            }
+            Part::Columns => {
+                let type_ = oid(text(1)?)?;
+                self.known(text(0)?)?.types.push(type_);
             }
             Part::Relations => self.relation(text)?,
             Part::Runs => {
@@ -348,12 +185,19 @@ impl Builder {
             most: text(4).and_then(|most| most.parse().ok()),
             takes_row: text(5)? == "true",
             opaque: is_opaque(text(6)?, text(7)),
+            arguments: text(8).unwrap_or_default().split(' ').filter_map(oid).collect(),
+            result: text(9).and_then(oid),
+            defaults: match text(10) {
+                None => Defaults::None,
+                Some(sql) => self.read(sql).map_or(Defaults::Unread, Defaults::Mention),
+            },
         };
         if let (Volatility::Immutable | Volatility::Stable, Some(source)) =
             (function.volatility, text(7))
         {
             let words = words(source).map(str::to_ascii_lowercase);
-            self.called.push((text(0)?.into(), text(1)?.into(), words.map(Into::into).collect()));
+            let (schema, name) = (text(0)?.into(), text(1)?.into());
+            self.called.push(Body { schema, name, words: words.map(Into::into).collect() });
         }
         self.catalog.functions.entry(text(1)?.into()).or_default().push(function);
         Some(())
@@ -374,6 +218,8 @@ impl Builder {
             name: Full::new(text(1)?, text(2)?),
             kind,
             unlogged: text(4)? == "true",
+            plain: text(3)? == "r",
+            types: text(5).and_then(oid).into_iter().filter(|oid| *oid > 0).collect(),
             children: Vec::new(),
             runs: Vec::new(),
             unread: false,
@@ -423,6 +269,10 @@ fn words(source: &str) -> impl Iterator<Item = &str> {
     source
         .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
         .filter(|word| !word.is_empty())
+}
+
+fn oid(text: &str) -> Option<Oid> {
+    text.parse().ok()
 }
 
 fn volatility(text: &str) -> Volatility {

@@ -33,6 +33,10 @@ pub(crate) struct Relation {
     pub(crate) name: Full,
     pub(super) kind: RelationKind,
     pub(super) unlogged: bool,
+    /// A table that is neither partitioned nor made of a query.
+    pub(crate) plain: bool,
+    /// Its row's type, and those of its columns that were made after the database.
+    pub(super) types: Vec<Oid>,
     /// Its partitions, and tables that inherit from it.
     pub(super) children: Vec<Oid>,
     /// Expressions that reading it runs: a view's query, policies, virtual columns.
@@ -65,11 +69,14 @@ impl Full {
 
 /// What reading or changing something touches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Reach {
     pub(crate) relations: BTreeSet<Oid>,
     /// Others, too, that are not known.
     pub(crate) unknown: bool,
     pub(crate) because: Vec<Because>,
+    /// What it writes is not known.
+    pub(crate) writes_unknown: bool,
     pub(crate) varies: bool,
     pub(crate) opaque: bool,
 }
@@ -93,43 +100,19 @@ impl Catalog {
                 reach.unknown = true;
                 continue;
             };
-            self.look_at(relation, oid, &mut reach);
+            reach.look_at(relation, oid);
             open.extend(&relation.children);
             for mentions in &relation.runs {
                 let within = judge::of_text_in_catalog(mentions, self, rules);
                 reach.because.extend(within.because.iter().map(|it| it.hidden_in(relation)));
                 reach.unknown |= within.reads_unknown;
+                reach.writes_unknown |= within.writes_unknown;
                 reach.varies |= within.varies;
                 reach.opaque |= within.opaque;
                 open.extend(within.reads);
             }
         }
         reach
-    }
-
-    fn look_at(&self, relation: &Relation, oid: Oid, reach: &mut Reach) {
-        let name = relation.name.name();
-        match relation.kind {
-            RelationKind::Table => {
-                reach.relations.insert(oid);
-            }
-            RelationKind::Foreign => {
-                reach.relations.insert(oid);
-                reach.because.push(Because::of(Reason::ForeignTable, &name));
-            }
-            RelationKind::Sequence => {
-                reach.relations.insert(oid);
-                reach.because.push(Because::of(Reason::SequenceFunction, &name));
-            }
-            RelationKind::View => {}
-        }
-        if relation.unlogged {
-            reach.because.push(Because::of(Reason::NotOnStandby, &name));
-        }
-        if relation.unread {
-            reach.unknown = true;
-            reach.because.push(Because::of(Reason::HiddenCall, &name));
-        }
     }
 
     /// What changing a relation touches: partitions, what keys cascade to, tables behind a view.
@@ -146,6 +129,8 @@ impl Catalog {
                 continue;
             };
             reach.unknown |= relation.unknown.contains(&change) || relation.unread;
+            let makes = matches!(change, Change::Insert | Change::Update);
+            reach.unknown |= makes && self.makes_feared(relation.types.iter().copied());
             match relation.kind {
                 RelationKind::View => {
                     for mentions in &relation.runs {
@@ -156,6 +141,11 @@ impl Catalog {
                 }
                 RelationKind::Table | RelationKind::Foreign | RelationKind::Sequence => {
                     reach.relations.insert(oid);
+                    // Its policies.
+                    for mentions in &relation.runs {
+                        let within = judge::of_text_in_catalog(mentions, self, rules);
+                        reach.unknown |= within.writes_unknown || !within.because.is_empty();
+                    }
                 }
             }
             open.extend(relation.children.iter().map(|child| (*child, change)));
@@ -177,6 +167,33 @@ impl Catalog {
             by_name.entry(relation.name.1.clone()).or_default().push(*oid);
         }
         self.by_name = by_name;
+    }
+}
+
+impl Reach {
+    fn look_at(&mut self, relation: &Relation, oid: Oid) {
+        let name = relation.name.name();
+        match relation.kind {
+            RelationKind::Table => {
+                self.relations.insert(oid);
+            }
+            RelationKind::Foreign => {
+                self.relations.insert(oid);
+                self.because.push(Because::of(Reason::ForeignTable, &name));
+            }
+            RelationKind::Sequence => {
+                self.relations.insert(oid);
+                self.because.push(Because::of(Reason::SequenceFunction, &name));
+            }
+            RelationKind::View => {}
+        }
+        if relation.unlogged {
+            self.because.push(Because::of(Reason::NotOnStandby, &name));
+        }
+        if relation.unread {
+            self.unknown = true;
+            self.because.push(Because::of(Reason::HiddenCall, &name));
+        }
     }
 }
 
