@@ -166,7 +166,7 @@ fn functions_that_write_or_are_not_known() {
         &[
             "SELECT pg_notify('a', 'b')",
             "SELECT lo_creat(-1)",
-            "SELECT lo_get(1)",
+            "SELECT lo_put(1, 0, NULL)",
             "SELECT lo_unlink(1), lower('A')",
             "SELECT lower(lo_import('/x')::text)",
             "SELECT pg_read_file('x')",
@@ -192,6 +192,9 @@ fn functions_that_write_or_are_not_known() {
             "SELECT gid FROM pg_prepared_xacts",
             "SELECT * FROM \"pg_catalog\".\"pg_replication_slots\"",
             "TABLE pg_stat_replication",
+            "SELECT * FROM pg_stat_activity",
+            "SELECT * FROM pg_locks",
+            "SELECT * FROM pg_prepared_statements",
             "SELECT pg_promote()",
             "SELECT pg_logical_emit_message(true, 'a', 'b')",
             "SELECT \"pg_catalog\".\"txid_current\"()",

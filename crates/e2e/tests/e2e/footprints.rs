@@ -180,10 +180,10 @@ async fn the_corpus_is_read_as_expected_and_a_standby_agrees() {
         }
         if expected == "replica" {
             reads += 1;
-            if found.route != Route::Primary {
-                offloaded += 1;
-            } else {
+            if found.route == Route::Primary {
                 let _ = writeln!(missed, "{}: {}\n    {}", entry.name, found.shown, entry.sql);
+            } else {
+                offloaded += 1;
             }
         }
         for (key, names) in [("reads", &found.reads), ("writes", &found.writes)] {

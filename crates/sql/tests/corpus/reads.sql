@@ -75,10 +75,7 @@ SELECT make_interval(days => 10), concat_ws(',', VARIADIC ARRAY['a','b'])
 SELECT xmlelement(name foo, xmlattributes('a' AS b), 'c'), xmlforest('a' AS b)
 SELECT * FROM information_schema.tables WHERE table_schema = 'public'
 SELECT information_schema._pg_truetypid(a, t) FROM pg_attribute a JOIN pg_type t ON a.atttypid = t.oid LIMIT 1
-SELECT * FROM pg_stat_activity
-SELECT * FROM pg_locks
 SELECT * FROM pg_settings
-SELECT * FROM pg_prepared_statements
 SELECT * FROM pg_catalog.pg_class c WHERE c.oid = 'users'::regclass
 EXPLAIN SELECT * FROM users
 EXPLAIN VERBOSE SELECT * FROM users
