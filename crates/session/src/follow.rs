@@ -29,6 +29,7 @@ impl Session {
             self.open.read_only = false;
         }
         self.open.status = status;
+        self.keep_hinted_keys(exchange);
     }
 
     /// Takes up settings that the exchange changed, so that they follow the client.

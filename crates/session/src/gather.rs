@@ -13,6 +13,7 @@ use afterwrite_wire::tags::client as tag;
 use crate::command::{self, Answer, Surroundings};
 use crate::exchange::{Op, Request, Route, Span, Use};
 use crate::fault::ClientFault;
+use crate::hint::TextHints;
 use crate::intent::{Change, Intent, Transaction};
 use crate::link::Say;
 use crate::mode::Mode;
@@ -37,8 +38,8 @@ pub enum Gathered {
 
 /// What gathering may look at besides the bytes.
 pub(crate) struct Around<'a> {
-    library: &'a dyn Library,
-    now: Moment,
+    pub(crate) library: &'a dyn Library,
+    pub(crate) now: Moment,
     /// A fence was asked for and did not come.
     fence_failed: bool,
 }
@@ -114,7 +115,7 @@ impl Session {
         around: &Around<'_>,
     ) -> Result<Option<Gathered>, ClientFault> {
         if !message.whole {
-            return self.take_oversized(message, body).map(Some);
+            return self.take_oversized(message, body, around).map(Some);
         }
         let span = message.span;
         if self.phase == Phase::Copying && matches!(message.head.tag, tag::SYNC | tag::FLUSH) {
@@ -125,14 +126,14 @@ impl Session {
         let done = match message.head.tag {
             tag::QUERY => return self.take_query(span, body, around).map(Some),
             tag::PARSE => self.take_parse(span, body, around)?,
-            tag::BIND => self.take_bind(span, body)?,
+            tag::BIND => self.take_bind(span, body, around)?,
             tag::DESCRIBE => self.take_describe(span, body)?,
             tag::EXECUTE => {
                 let execute = Execute::decode(body)?;
                 if let Some(prepared) = self.local_portal(execute.portal) {
                     return Ok(self.execute_local(&prepared, span, around));
                 }
-                self.note_executed(execute.portal);
+                self.note_executed(execute.portal, around);
                 self.push_executing(Op::Execute(span));
                 None
             }
@@ -242,9 +243,29 @@ impl Session {
             self.push_executing(Op::Query(span));
         }
         self.exchange.intent.add(&intent);
+        self.take_hints(text, &intent, around);
         self.exchange.scanned = span.end;
         self.exchange.complete = true;
         Ok(Gathered::Request(self.request()))
+    }
+
+    /// Takes up the hints of a simple query, and those of a statement that it executes.
+    fn take_hints(&mut self, text: &[u8], intent: &Intent, around: &Around<'_>) {
+        let hints = TextHints::of(text);
+        self.judge_hints(hints.as_deref(), text);
+        if self.exchange.executes {
+            self.heed(hints.as_deref(), text, intent, around);
+        }
+        if let Some(prepared) = self.exchange.executed.as_ref().map(|(_, it)| Arc::clone(it)) {
+            self.heed(prepared.hints.as_deref(), prepared.sql(), intent, around);
+        }
+    }
+
+    /// Takes up the hints of a statement that is too long to be here as a whole.
+    fn take_first_hints(&mut self, text: &[u8], around: &Around<'_>) {
+        let hints = TextHints::at_beginning(text);
+        self.judge_hints(hints.as_deref(), text);
+        self.heed(hints.as_deref(), text, &Intent::unread(), around);
     }
 
     /// Notes the text of each statement that changes a setting.
@@ -368,6 +389,7 @@ impl Session {
             return Ok(None);
         }
         self.exchange.parsed.push(parse.name.into());
+        self.judge_hints(prepared.hints.as_deref(), prepared.sql());
         if self.is_ours(&prepared) {
             self.push(Op::Say(Say::ParseComplete));
         } else {
@@ -380,7 +402,12 @@ impl Session {
         Ok(None)
     }
 
-    fn take_bind(&mut self, span: Span, body: &[u8]) -> Result<Option<Gathered>, ClientFault> {
+    fn take_bind(
+        &mut self,
+        span: Span,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Option<Gathered>, ClientFault> {
         let bind = Bind::decode(body)?;
         if self.exchange.skip || self.refuses_outdated(bind.statement) {
             return Ok(None);
@@ -409,7 +436,7 @@ impl Session {
                     self.exchange.portal = None;
                 }
                 let named = !bind.statement.is_empty();
-                self.note_bound(bind.portal, prepared.as_ref(), named);
+                self.note_bound(bind.portal, prepared.as_ref(), named, around);
                 self.push(Op::Bind { prepared, named, span });
             }
         }
@@ -567,7 +594,12 @@ impl Session {
 
     /// A message too long to be held: its beginning is looked at, the rest goes
     /// past us.
-    fn take_oversized(&mut self, message: &Message, body: &[u8]) -> Result<Gathered, ClientFault> {
+    fn take_oversized(
+        &mut self,
+        message: &Message,
+        body: &[u8],
+        around: &Around<'_>,
+    ) -> Result<Gathered, ClientFault> {
         let span = message.span;
         let left = message.head.total() - (span.end - span.start);
         let under_way = self.phase != Phase::Gathering;
@@ -578,12 +610,17 @@ impl Session {
                 self.note_unsynced();
                 let op = if message.head.tag == tag::QUERY { Op::Query } else { Op::FunctionCall };
                 self.push_executing(op(span));
+                if message.head.tag == tag::QUERY {
+                    self.take_first_hints(body, around);
+                }
                 self.exchange.complete = true;
             }
             tag::PARSE if body.first() == Some(&0) => {
                 self.statements.remove(b"");
                 self.exchange.intent.add(&Intent::unread());
                 self.push(Op::ParseUnread(span));
+                let text = body.split(|byte| *byte == 0).nth(1).unwrap_or_default();
+                self.take_first_hints(text, around);
             }
             tag::PARSE => {
                 let max = self.limits.held_max;
@@ -594,12 +631,13 @@ impl Session {
                 self.upstream.discard = true;
             }
             tag::BIND => {
-                let names = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
-                let bind = Bind::decode(names)?;
+                let start = body.get(..NAMES_MAX.min(body.len())).unwrap_or_default();
+                let bind = Bind::decode(start)?;
                 let prepared = self.statements.find(bind.statement).cloned();
-                self.note_bound(bind.portal, prepared.as_ref(), !bind.statement.is_empty());
+                let named = !bind.statement.is_empty();
+                self.note_bound(bind.portal, prepared.as_ref(), named, around);
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
-                self.push(Op::Bind { prepared, named: !bind.statement.is_empty(), span });
+                self.push(Op::Bind { prepared, named, span });
             }
             tag::COPY_DATA if under_way && !discard => self.exchange.ops.push(Op::Copy(span)),
             tag::COPY_DATA => self.upstream.discard = true,
@@ -623,8 +661,7 @@ impl Session {
     /// Says what the gathered exchange needs.
     pub fn request(&self) -> Request {
         let exchange = &self.exchange;
-        let reads =
-            exchange.intent.reads_only() && exchange.intent.transaction == Transaction::Untouched;
+        let reads = self.reads();
         let route = if !exchange.needs_server {
             Route::Local
         } else if self.in_transaction() || self.holds {
@@ -648,8 +685,18 @@ impl Session {
                 }
             }
         };
-        let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
+        let may_write = !matches!(route, Route::Read | Route::Local) && self.may_write();
         Request { route, may_write }
+    }
+
+    /// Whether what was gathered may write, should it run on the primary.
+    pub(crate) fn may_write(&self) -> bool {
+        self.exchange.executes && !self.reads()
+    }
+
+    fn reads(&self) -> bool {
+        let intent = &self.exchange.intent;
+        intent.reads_only() && intent.transaction == Transaction::Untouched
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::gather::Around;
 use crate::intent::Intent;
 use crate::session::Session;
 use crate::statement::{Prepared, StatementId};
@@ -62,6 +63,7 @@ impl Session {
         portal: &[u8],
         prepared: Option<&Arc<Prepared>>,
         named: bool,
+        around: &Around<'_>,
     ) {
         // A statement that nobody prepared through us was prepared by SQL.
         let Some(prepared) = prepared else {
@@ -73,11 +75,15 @@ impl Session {
         }
         self.exchange.intent.add(&prepared.intent.described());
         self.portals.bind(portal, prepared, named);
+        if self.portals.lost {
+            // It will not be found when it is executed.
+            self.heed(prepared.hints.as_deref(), prepared.sql(), &prepared.intent, around);
+        }
     }
 
     /// The portal is executed: now it counts. (One that was executed before goes on with
     /// what has been counted.)
-    pub(crate) fn note_executed(&mut self, portal: &[u8]) {
+    pub(crate) fn note_executed(&mut self, portal: &[u8], around: &Around<'_>) {
         if self.exchange.skip {
             return;
         }
@@ -88,6 +94,7 @@ impl Session {
             return;
         };
         self.exchange.intent.add(&prepared.intent);
+        self.heed(prepared.hints.as_deref(), prepared.sql(), &prepared.intent, around);
         if !prepared.intent.changes.is_empty() {
             let analysis = afterwrite_sql::analyse(prepared.sql());
             self.note_settings(&prepared.intent, &analysis, prepared.sql());
