@@ -399,7 +399,7 @@ fn what_a_transaction_names_is_noted_again_at_its_end() {
     rig.request(&query("COMMIT"));
     assert_eq!(rig.marked(), ["a", "b", "c"]);
     rig.finish(PRIMARY, &captured("COMMIT"));
-    rig.request(&query("INSERT INTO t VALUES (3)"));
+    rig.request(&query("BEGIN; INSERT INTO t VALUES (3); COMMIT"));
     assert!(rig.marked().is_empty(), "the transaction is over");
 }
 

@@ -343,6 +343,7 @@ mod tests {
             "SELECT 1 /*afterwrite.route='primary'*/;",
             "SELECT 1 /* x *//*afterwrite.route='primary'*/",
             "SELECT 1 /*a='1',afterwrite.route='primary',b='2'*/",
+            "SELECT 1 /* it's for users, afterwrite.route='primary' */",
         ] {
             check(sql, "primary");
         }
