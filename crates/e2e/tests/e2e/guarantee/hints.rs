@@ -6,7 +6,7 @@ use afterwrite_cluster::Plan;
 use afterwrite_wire::client;
 use afterwrite_wire::server::ErrorFields;
 
-use crate::support::{Bed, Checks, Proxy, Raw, connect, number, text};
+use crate::support::{Bed, Checks, Proxy, Raw, connect, number, psql, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 
@@ -151,6 +151,10 @@ async fn bad(proxy: &Proxy) {
         assert!(replies[1].body.ends_with(b"t"), "a replica's answer: {:?}", replies[1]);
     }
     assert!(hints_counted(proxy, "bad").await >= before + 3.0);
+    let script = "SELECT 41 + 1 /* afterwrite: standby */; SELECT 43;";
+    let ran = psql(&proxy.url(), script);
+    assert!(ran.err.contains("WARNING:  ignored a hint: there is no hint \"standby\""), "{ran:?}");
+    assert!(ran.out.contains("42") && ran.out.contains("43"), "{ran:?}");
 }
 
 async fn bad_token(bed: &Bed) {
