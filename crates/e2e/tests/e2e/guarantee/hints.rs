@@ -6,7 +6,7 @@ use afterwrite_cluster::Plan;
 use afterwrite_wire::client;
 use afterwrite_wire::server::ErrorFields;
 
-use crate::support::{Bed, Checks, Proxy, Raw, connect, number, psql, text};
+use crate::support::{Bed, Checks, Proxy, Raw, connect, eventually, number, psql, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 
@@ -17,7 +17,7 @@ async fn hints_hold_for_one_statement() {
     bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, 0 FROM generate_series(0, 99) n").await;
     let mut checks = Checks::default();
     checks.run("strong", strong(&bed)).await;
-    checks.run("a key on both sides", key(&bed)).await;
+    checks.run("a key on both sides", key(&bed.proxy)).await;
     checks.run("a key in a transaction", key_in_transaction(&bed.proxy)).await;
     checks.run("a key behind a Flush", key_behind_flush(&bed.proxy)).await;
     checks.run("a token", token(&bed.proxy)).await;
@@ -49,12 +49,14 @@ async fn strong(bed: &Bed) {
     assert_eq!(read_with(&client, 1, "-- afterwrite: level=strong").await, 2);
 }
 
-async fn key(bed: &Bed) {
-    let proxy = &bed.proxy;
+async fn key(proxy: &Proxy) {
     let [writer, reader] = [connect(&proxy.url()).await, connect(&proxy.url()).await];
-    // A key that nobody has written since the start asks for a fence once.
-    assert_eq!(read_with(&reader, 2, "/* afterwrite: session=user:3 */").await, 0);
-    bed.cluster.wait_for_catch_up(Duration::from_secs(5)).await.unwrap();
+    // A key that nobody has written since the start asks for a fence, and waits for that once.
+    eventually("a read of an unwritten key on a replica", Duration::from_secs(5), async || {
+        read_with(&reader, 2, "/* afterwrite: session=user:3 */").await;
+        text(&reader, "SHOW afterwrite.last_decision").await.starts_with("replica")
+    })
+    .await;
     let write = "UPDATE t SET v = 1 WHERE id = 2 /*afterwrite.session='user%3A2'*/";
     writer.batch_execute(write).await.unwrap();
     assert_eq!(read_with(&reader, 2, "/* afterwrite: session=user:3 */").await, 0);
