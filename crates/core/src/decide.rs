@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use afterwrite_types::{Floor, Level, Lsn, Moment, Need, NodeId, Position, Standing};
+use afterwrite_types::{Floor, Level, Lsn, Moment, Need, NodeId, Position, Preference, Standing};
 use smallvec::SmallVec;
 
 use crate::{Balance, Policy, Reason, ReplicaView, View};
 
 /// What is asked of [`decide`] about a read.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct Ask {
     /// What the read asks for.
     pub level: Level,
@@ -18,6 +19,10 @@ pub struct Ask {
     pub pending_write: bool,
     /// A write of this session was cut off and nobody knows yet whether it happened.
     pub in_doubt: bool,
+    /// A token came with it that says nothing here.
+    pub bad_token: bool,
+    /// Where its client would rather have it.
+    pub preference: Option<Preference>,
     /// How long the read may still wait; zero once it has waited enough.
     pub budget: Duration,
     /// Whether it has waited already.
@@ -60,8 +65,14 @@ pub enum Decision {
 ///
 /// Pure and total. The simple answers first; the primary is always a correct one.
 pub fn decide(ask: &Ask, view: &View<'_>, policy: &Policy) -> Decision {
+    if ask.preference == Some(Preference::Primary) {
+        return Decision::Primary(Reason::Hinted);
+    }
     if view.replicas.is_empty() {
         return Decision::Primary(Reason::NoReplicas);
+    }
+    if ask.bad_token {
+        return Decision::Primary(Reason::BadToken);
     }
     if ask.in_doubt {
         return Decision::Primary(Reason::InDoubt);
@@ -124,7 +135,11 @@ fn read_at(
         .min();
     match soonest {
         None => Decision::Primary(Reason::Diverged),
-        Some(expected) if !ask.waited && expected > ask.budget => {
+        Some(expected)
+            if !ask.waited
+                && expected > ask.budget
+                && ask.preference != Some(Preference::Replica) =>
+        {
             Decision::Primary(Reason::Hopeless)
         }
         Some(_) => Decision::Wait { need, at_most: ask.budget },
@@ -199,6 +214,8 @@ mod tests {
             floor,
             pending_write: false,
             in_doubt: false,
+            bad_token: false,
+            preference: None,
             budget: Duration::from_millis(50),
             waited: false,
             turn: 0,
@@ -262,6 +279,28 @@ mod tests {
     }
 
     #[test]
+    fn a_preference_moves_a_read_and_never_its_floor() {
+        let floor = read(Floor::at(at(100)));
+        let primary = Ask { preference: Some(Preference::Primary), ..floor };
+        check(primary, &[(100, 0, 0)], "primary: hinted");
+        check(Ask { level: Level::Eventual, ..primary }, &[(100, 0, 0)], "primary: hinted");
+        check(Ask { in_doubt: true, ..primary }, &[(100, 0, 0)], "primary: hinted");
+        let replica = Ask { preference: Some(Preference::Replica), ..floor };
+        check(floor, &[(99, 0, 51)], "primary: hopeless");
+        check(replica, &[(99, 0, 51)], "wait 50ms for 0/64");
+        let spent = Ask { waited: true, budget: Duration::ZERO, ..replica };
+        check(spent, &[(99, 0, 51)], "primary: none_in_time");
+        check(Ask { pending_write: true, ..replica }, &[(100, 0, 0)], "primary: pending_write");
+    }
+
+    #[test]
+    fn a_token_that_says_nothing_is_answered_by_the_primary() {
+        let ask = Ask { bad_token: true, ..read(Floor::default()) };
+        check(ask, &[(100, 0, 0)], "primary: bad_token");
+        check(Ask { level: Level::Eventual, ..ask }, &[(100, 0, 0)], "primary: bad_token");
+    }
+
+    #[test]
     fn the_unhealthy_the_unseen_and_the_diverged_take_no_reads() {
         let floor = read(Floor::at(at(100)));
         let sick = ReplicaView { healthy: false, ..replica(1, (100, 0, 0)) };
@@ -293,6 +332,7 @@ mod tests {
             floor in prop::option::of((0u64..50, any::<bool>())),
             nodes in prop::collection::vec((0u64..60, 0u32..4, 0u64..100, any::<bool>(), any::<bool>()), 0..6),
             budget in 0u64..100, waited: bool, turn: u32, strong: bool,
+            preference in prop::sample::select(vec![None, Some(Preference::Primary), Some(Preference::Replica)]),
         ) {
             let floor = floor.map_or(Floor::default(), |(lsn, old)| {
                 Floor::at(Position { line: if old { OLD } else { LINE }, lsn: Lsn(lsn) })
@@ -306,7 +346,7 @@ mod tests {
                 }
             }).collect();
             let level = if strong { Level::Strong } else { Level::ReadYourWrites };
-            let ask = Ask { level, budget: Duration::from_millis(budget), waited, turn, ..read(floor) };
+            let ask = Ask { level, budget: Duration::from_millis(budget), waited, turn, preference, ..read(floor) };
             let view = View { primary: Some(PrimaryView { node: NodeId(0), line: LINE }), replicas: &replicas };
             let decision = decide(&ask, &view, &policy());
             prop_assert_eq!(decision, decide(&ask, &view, &policy()), "equal inputs, equal decisions");

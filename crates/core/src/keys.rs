@@ -5,19 +5,33 @@
 
 use std::collections::BTreeMap;
 
-use afterwrite_types::{Floor, Line, Lsn, Moment};
+use afterwrite_types::{Fence, Floor, Line, Lsn, Moment};
+use smallvec::{SmallVec, smallvec};
 
 /// A key's fingerprint: 128 bits, so that two keys practically never share one
 /// (and if they did, both would only read fresher than they must).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub u128);
 
-/// A write of a key that has been sent and whose position is not recorded yet.
+/// A write of one key or several that has been sent and whose position is not recorded yet.
 ///
 /// Must be handed back with [`Keys::end_write`], whatever became of the write.
 #[derive(Debug)]
 #[must_use = "a write that never ends keeps its key's reads on the primary"]
-pub struct WriteMark(Key);
+pub struct WriteMark(SmallVec<[Key; 1]>);
+
+impl WriteMark {
+    /// Both writes as one: they end together.
+    pub fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(mut one), Some(other)) => {
+                one.0.extend(other.0);
+                Some(one)
+            }
+            (one, other) => one.or(other),
+        }
+    }
+}
 
 /// What a read of a key must see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +88,19 @@ impl Keys {
         }
     }
 
+    /// What a read must see that names all of these keys; `None` if it names none.
+    pub fn floors(&self, keys: &[Key], now: Moment) -> Option<KeyFloor> {
+        keys.iter().map(|key| self.floor(*key)).reduce(|one, other| KeyFloor {
+            floor: one.floor.merge(other.floor, now),
+            pending: one.pending || other.pending,
+        })
+    }
+
+    /// Records that a write of these keys is about to be sent; `None` if there are none.
+    pub fn begin_writes(&mut self, keys: &[Key], now: Moment) -> Option<WriteMark> {
+        keys.iter().map(|key| Some(self.begin_write(*key, now))).reduce(WriteMark::both).flatten()
+    }
+
     /// Records that a write is about to be sent. Called *before* it is.
     pub fn begin_write(&mut self, key: Key, now: Moment) -> WriteMark {
         if !self.entries.contains_key(&key) && self.entries.len() >= self.entries_max {
@@ -82,16 +109,17 @@ impl Keys {
         let missing = self.missing;
         let entry = self.entries.entry(key).or_insert_with(|| Entry { floor: missing, pending: 0 });
         entry.pending += 1;
-        WriteMark(key)
+        WriteMark(smallvec![key])
     }
 
     /// Records what became of a write: `floor` covers it.
-    #[expect(clippy::needless_pass_by_value, reason = "a mark is used up: it ends one write once")]
     pub fn end_write(&mut self, mark: WriteMark, floor: Floor, now: Moment) {
-        let WriteMark(key) = mark;
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.pending = entry.pending.saturating_sub(1);
-            entry.floor = entry.floor.merge(floor, now);
+        let WriteMark(keys) = mark;
+        for key in keys {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.pending = entry.pending.saturating_sub(1);
+                entry.floor = entry.floor.merge(floor, now);
+            }
         }
     }
 
@@ -104,7 +132,7 @@ impl Keys {
     }
 
     /// Lets every key that waits for a fence use this one.
-    pub fn resolve(&mut self, key: Key, fence: afterwrite_types::Fence) {
+    pub fn resolve(&mut self, key: Key, fence: Fence) {
         self.missing.resolve(fence);
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.floor.resolve(fence);
@@ -147,7 +175,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use afterwrite_types::{Fence, Need, Position, SystemId, Timeline};
+    use afterwrite_types::{Need, Position, SystemId, Timeline};
     use proptest::prelude::*;
 
     fn at(lsn: u64) -> Position {
@@ -184,6 +212,25 @@ mod tests {
         let floor = keys.floor(Key(1));
         assert!(!floor.pending);
         assert_eq!(floor.floor.need(), Need::Position(at(50)));
+    }
+
+    #[test]
+    fn a_write_may_have_several_keys_and_a_read_too() {
+        let mut keys = booted(9);
+        let now = Moment(1);
+        assert!(keys.begin_writes(&[], now).is_none() && keys.floors(&[], now).is_none());
+        write(&mut keys, 1, 20);
+        let mark = keys.begin_writes(&[Key(2), Key(3)], now);
+        let late = keys.begin_writes(&[Key(4)], now);
+        for key in 2..5 {
+            assert!(keys.floors(&[Key(1), Key(key)], now).unwrap().pending, "{key}");
+        }
+        keys.end_write(WriteMark::both(mark, late).unwrap(), Floor::at(at(50)), now);
+        for key in 2..5 {
+            let both = keys.floors(&[Key(1), Key(key)], now).unwrap();
+            assert_eq!((both.floor.need(), both.pending), (Need::Position(at(50)), false), "{key}");
+        }
+        assert_eq!(keys.floors(&[Key(1)], now).unwrap().floor.need(), Need::Position(at(20)));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub enum Reason {
     Shows,
     /// Primary: the session's transactions are serializable, which no standby offers.
     Serializable,
+    /// Primary: the client asked for it with this statement.
+    Hinted,
+    /// Primary: a token came with the statement that says nothing here.
+    BadToken,
     /// Primary: the cluster has no replicas.
     NoReplicas,
     /// Primary: no replica is healthy.
@@ -45,7 +49,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order in which metrics list them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::CaughtUp,
         Self::NoFloor,
         Self::Eventual,
@@ -58,6 +62,8 @@ impl Reason {
         Self::InDoubt,
         Self::Shows,
         Self::Serializable,
+        Self::Hinted,
+        Self::BadToken,
         Self::NoReplicas,
         Self::NoneHealthy,
         Self::Diverged,
@@ -82,6 +88,8 @@ impl Reason {
             Self::InDoubt => "in_doubt",
             Self::Shows => "shows",
             Self::Serializable => "serializable",
+            Self::Hinted => "hinted",
+            Self::BadToken => "bad_token",
             Self::NoReplicas => "no_replicas",
             Self::NoneHealthy => "none_healthy",
             Self::Diverged => "diverged",
@@ -95,7 +103,8 @@ impl Reason {
     /// Whether this is a read that went to the primary for want of a replica.
     pub fn is_fallback(self) -> bool {
         match self {
-            Self::PendingWrite
+            Self::BadToken
+            | Self::PendingWrite
             | Self::InDoubt
             | Self::NoneHealthy
             | Self::Diverged
@@ -113,6 +122,7 @@ impl Reason {
             | Self::Unread
             | Self::Shows
             | Self::Serializable
+            | Self::Hinted
             | Self::NoReplicas => false,
         }
     }

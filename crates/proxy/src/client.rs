@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
-use afterwrite_core::Reason;
+use afterwrite_core::{Reason, WriteMark};
 use afterwrite_net::Stream;
 use afterwrite_session::{Gathered, Leave, Place, Progress, Session};
 use afterwrite_types::Moment;
@@ -42,6 +42,8 @@ pub(crate) struct Client {
     /// The server connection it holds, while it does.
     pub(crate) link: Option<Claimed>,
     pub(crate) upstream: Outbox,
+    /// What the exchange under way writes that was not yet known when it began.
+    pub(crate) later_mark: Option<WriteMark>,
     pub(crate) replies: Inbox,
     pub(crate) registered: Registered,
     pub(crate) shared: Arc<Shared>,

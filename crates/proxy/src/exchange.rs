@@ -24,6 +24,7 @@ impl Client {
         let asked = Instant::now();
         self.registered.card.asks(asked.saturating_duration_since(self.connected));
         let ended = self.carry_out_asked(request).await;
+        self.shared.metrics.hints.count(self.session.take_hint_counts());
         self.registered.card.pinned(self.session.pinned().map(|pinned| pinned.causes));
         self.add_up(asked);
         ended
@@ -231,10 +232,18 @@ impl Client {
         }
     }
 
-    /// Notes under the client's key that a write is about to be sent.
-    fn mark(&self, request: Request) -> Option<WriteMark> {
-        let key = self.session.key().filter(|_| request.may_write)?;
-        Some(self.tenant.site().keys.lock().begin_write(key, self.shared.sequence.now()))
+    /// Notes under the client's keys that a write is about to be sent.
+    fn mark(&mut self, request: Request) -> Option<WriteMark> {
+        if request.may_write { self.mark_further() } else { None }
+    }
+
+    /// Notes the same under the keys that it was not noted under yet.
+    pub(crate) fn mark_further(&mut self) -> Option<WriteMark> {
+        let keys = self.session.take_unmarked();
+        if keys.is_empty() {
+            return None;
+        }
+        self.tenant.site().keys.lock().begin_writes(&keys, self.shared.sequence.now())
     }
 
     fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {
@@ -244,6 +253,7 @@ impl Client {
     }
 
     async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
                 self.unmark(mark, self.session.scope().floor());

@@ -50,6 +50,7 @@ pub(crate) async fn greet(
         outbox: Outbox::default(),
         link: None,
         upstream: Outbox::default(),
+        later_mark: None,
         replies: Inbox::default(),
         registered: admitted.registered,
         settings: shared.settings(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use afterwrite_core::Reason;
+use afterwrite_session::HintCounts;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,11 +38,46 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counter,
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
+    pub(crate) hints: HintMetrics,
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
     texts: Family<Labels, Counter>,
     catalogs: Family<Labels, Gauge>,
+}
+
+/// Hints in comments, by what came of them.
+#[derive(Debug)]
+pub(crate) struct HintMetrics {
+    followed: Counter,
+    weaker: Counter,
+    bad: Counter,
+    unplaced: Counter,
+}
+
+impl HintMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let family = Family::<Labels, Counter>::default();
+        registry.register("hints", "Hints in comments, by what came of them", family.clone());
+        let kind = |name: &str| family.get_or_create(&vec![("kind".into(), name.into())]).clone();
+        Self {
+            followed: kind("followed"),
+            weaker: kind("weaker"),
+            bad: kind("bad"),
+            unplaced: kind("unplaced"),
+        }
+    }
+
+    /// Adds what a client's statements asked for.
+    pub(crate) fn count(&self, counts: HintCounts) {
+        if counts == HintCounts::default() {
+            return;
+        }
+        self.followed.inc_by(counts.followed.into());
+        self.weaker.inc_by(counts.weaker.into());
+        self.bad.inc_by(counts.bad.into());
+        self.unplaced.inc_by(counts.unplaced.into());
+    }
 }
 
 /// Reads of one cluster, by node and reason.
@@ -73,6 +109,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("afterwrite");
         let reads = Family::<Labels, Counter>::default();
         registry.register("reads", "Reads by cluster, node and reason", reads.clone());
+        let hints = HintMetrics::new(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -80,6 +117,7 @@ impl Metrics {
         };
         let metrics = Self {
             reads,
+            hints,
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),

@@ -119,6 +119,7 @@ impl Parked {
             outbox: Outbox::default(),
             link: None,
             upstream: Outbox::default(),
+            later_mark: None,
             replies: Inbox::default(),
             registered: self.registered,
             shared: Arc::clone(shared),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use afterwrite_core::WriteMark;
 use afterwrite_session::{Dispatch, Gathered, Place, Progress};
 use afterwrite_wire::server::Report;
 use tokio::time::sleep;
@@ -258,6 +259,8 @@ impl Client {
             match self.gather(true) {
                 Ok(Gathered::NeedMore | Gathered::NeedsFence(_)) => return Poll::Pending,
                 Ok(Gathered::Further | Gathered::Request(_)) => {
+                    let further = self.mark_further();
+                    self.later_mark = WriteMark::both(self.later_mark.take(), further);
                     self.dispatch(place);
                     *moved = true;
                     if let Poll::Ready(pumped) = self.relay() {

@@ -42,8 +42,10 @@ impl Client {
         let wait_max = self.tenant.wait_max;
         let known = self.tenant.cluster().primary().map(|primary| primary.line);
         let now = self.shared.sequence.now();
-        if let (Some(key), Some(line)) = (self.session.key(), known) {
-            self.tenant.site().keys.lock().distrust(key, line, now);
+        if let Some(line) = known {
+            for key in self.session.keys() {
+                self.tenant.site().keys.lock().distrust(key, line, now);
+            }
         }
         let mut key = self.key_floor();
         if let Some(key) = key.as_mut().filter(|_| self.shared.shares_keys()) {
@@ -107,13 +109,17 @@ impl Client {
 
     fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        if let Some(key) = self.session.key() {
+        for key in self.session.keys() {
             self.tenant.site().keys.lock().resolve(key, fence);
         }
     }
 
     fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
-        self.session.key().map(|key| self.tenant.site().keys.lock().floor(key))
+        let keys = self.session.keys();
+        if keys.is_empty() {
+            return None;
+        }
+        self.tenant.site().keys.lock().floors(&keys, self.shared.sequence.now())
     }
 
     fn decide(&self, budget: Duration, waited: bool) -> Decision {

@@ -1,13 +1,10 @@
 //! `SET`, `SHOW` and `RESET` of `afterwrite.…`: answered here, seen by no server.
 
 use afterwrite_sql::Command;
-use afterwrite_types::{Level, Moment, Need, Position, Token};
+use afterwrite_types::{KEY_MAX, Level, Moment, Need, Position, Token};
 use afterwrite_wire::server::{self, Report};
 
 use crate::scope::Scope;
-
-/// Bytes of a key's name at most.
-const KEY_MAX: usize = 1024;
 
 const TEXT_OID: u32 = 25;
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use afterwrite_core::Reason;
+use afterwrite_core::{Key, Reason};
 use afterwrite_types::Floor;
 use smallvec::SmallVec;
 
+use crate::hint::ExchangeHints;
 use crate::intent::Intent;
 use crate::link::Say;
 use crate::pinned::Causes;
@@ -144,6 +145,12 @@ pub(crate) struct Use {
 pub(crate) struct Exchange {
     pub(crate) ops: SmallVec<[Op; 4]>,
     pub(crate) intent: Intent,
+    /// What hints in comments ask for; boxed, since most have none.
+    pub(crate) hints: Option<Box<ExchangeHints>>,
+    /// Something in it is executed at the session's own level.
+    pub(crate) unhinted: bool,
+    /// Keys under which its write was noted.
+    pub(crate) marked: SmallVec<[Key; 1]>,
     /// The text of each statement that changes a setting, in the order of the changes.
     pub(crate) setting_texts: Vec<String>,
     /// What the server has reported of `DateStyle`.

@@ -33,6 +33,7 @@ impl Session {
         }
         self.open.status = status;
         self.open.schema = schema;
+        self.keep_hinted_keys(exchange);
     }
 
     /// Takes up settings that the exchange changed, so that they follow the client.

@@ -13,6 +13,7 @@ use afterwrite_wire::tags::client as tag;
 use crate::command::{self, Answer, Surroundings};
 use crate::exchange::{Op, Request, Route, Span, Use};
 use crate::fault::ClientFault;
+use crate::hint::TextHints;
 use crate::intent::{Change, Intent, Transaction};
 use crate::link::Say;
 use crate::mode::Mode;
@@ -37,8 +38,8 @@ pub enum Gathered {
 
 /// What gathering may look at besides the bytes.
 pub(crate) struct Around<'a> {
-    library: &'a dyn Library,
-    now: Moment,
+    pub(crate) library: &'a dyn Library,
+    pub(crate) now: Moment,
     /// A fence was asked for and did not come.
     fence_failed: bool,
 }
@@ -132,7 +133,7 @@ impl Session {
                 if let Some(prepared) = self.local_portal(execute.portal) {
                     return Ok(self.execute_local(&prepared, span, around));
                 }
-                self.note_executed(execute.portal, around.library);
+                self.note_executed(execute.portal, around);
                 self.push_executing(Op::Execute(span));
                 None
             }
@@ -243,10 +244,30 @@ impl Session {
             self.push_executing(Op::Query(span));
         }
         self.exchange.intent.add(intent);
+        self.take_hints(text, intent, around);
         self.note_read(reading);
         self.exchange.scanned = span.end;
         self.exchange.complete = true;
         Ok(Gathered::Request(self.request()))
+    }
+
+    /// Takes up the hints of a simple query, and those of a statement that it executes.
+    fn take_hints(&mut self, text: &[u8], intent: &Intent, around: &Around<'_>) {
+        let hints = TextHints::of(text);
+        self.judge_hints(hints.as_deref(), text);
+        if self.exchange.executes {
+            self.heed(hints.as_deref(), text, intent, around);
+        }
+        if let Some(prepared) = self.exchange.executed.as_ref().map(|(_, it)| Arc::clone(it)) {
+            self.heed(prepared.hints.as_deref(), prepared.sql(), intent, around);
+        }
+    }
+
+    /// Takes up the hints of a statement that is too long to be here as a whole.
+    fn take_first_hints(&mut self, text: &[u8], around: &Around<'_>) {
+        let hints = TextHints::at_beginning(text);
+        self.judge_hints(hints.as_deref(), text);
+        self.heed(hints.as_deref(), text, &Intent::unread(), around);
     }
 
     /// Notes the text of each statement that changes a setting.
@@ -370,6 +391,7 @@ impl Session {
             return Ok(None);
         }
         self.exchange.parsed.push(parse.name.into());
+        self.judge_hints(prepared.hints.as_deref(), prepared.sql());
         if self.is_ours(&prepared) {
             self.push(Op::Say(Say::ParseComplete));
         } else {
@@ -416,7 +438,7 @@ impl Session {
                     self.exchange.portal = None;
                 }
                 let named = !bind.statement.is_empty();
-                self.note_bound(bind.portal, prepared.as_ref(), named, around.library);
+                self.note_bound(bind.portal, prepared.as_ref(), named, around);
                 self.push(Op::Bind { prepared, named, span });
             }
         }
@@ -595,12 +617,17 @@ impl Session {
                 self.note_unsynced();
                 let op = if message.head.tag == tag::QUERY { Op::Query } else { Op::FunctionCall };
                 self.push_executing(op(span));
+                if message.head.tag == tag::QUERY {
+                    self.take_first_hints(body, around);
+                }
                 self.exchange.complete = true;
             }
             tag::PARSE if body.first() == Some(&0) => {
                 self.statements.remove(b"");
                 self.exchange.intent.add(&Intent::unread());
                 self.push(Op::ParseUnread(span));
+                let text = body.split(|byte| *byte == 0).nth(1).unwrap_or_default();
+                self.take_first_hints(text, around);
             }
             tag::PARSE => {
                 let max = self.limits.held_max;
@@ -615,7 +642,7 @@ impl Session {
                 let bind = Bind::decode(start)?;
                 let prepared = self.statements.find(bind.statement).cloned();
                 let named = !bind.statement.is_empty();
-                self.note_bound(bind.portal, prepared.as_ref(), named, around.library);
+                self.note_bound(bind.portal, prepared.as_ref(), named, around);
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named, span });
             }
@@ -641,8 +668,7 @@ impl Session {
     /// Says what the gathered exchange needs.
     pub fn request(&self) -> Request {
         let exchange = &self.exchange;
-        let reads =
-            exchange.intent.reads_only() && exchange.intent.transaction == Transaction::Untouched;
+        let reads = self.reads();
         let route = if !exchange.needs_server {
             Route::Local
         } else if self.in_transaction() || self.holds {
@@ -666,8 +692,18 @@ impl Session {
                 }
             }
         };
-        let may_write = exchange.executes && !matches!(route, Route::Read | Route::Local) && !reads;
+        let may_write = !matches!(route, Route::Read | Route::Local) && self.may_write();
         Request { route, may_write }
+    }
+
+    /// Whether what was gathered may write, should it run on the primary.
+    pub(crate) fn may_write(&self) -> bool {
+        self.exchange.executes && !self.reads()
+    }
+
+    fn reads(&self) -> bool {
+        let intent = &self.exchange.intent;
+        intent.reads_only() && intent.transaction == Transaction::Untouched
     }
 }
 

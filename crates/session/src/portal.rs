@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::gather::Around;
 use crate::intent::Intent;
 use crate::session::Session;
 use crate::statement::{Library, Prepared, StatementId};
@@ -62,7 +63,7 @@ impl Session {
         portal: &[u8],
         prepared: Option<&Arc<Prepared>>,
         named: bool,
-        library: &dyn Library,
+        around: &Around<'_>,
     ) {
         // A statement that nobody prepared through us was prepared by SQL.
         let Some(prepared) = prepared else {
@@ -72,13 +73,17 @@ impl Session {
         if self.misreads(prepared.sql()) {
             self.exchange.intent.add(&Intent::unread());
         }
-        self.note_described(prepared, library);
+        self.note_described(prepared, around.library);
         self.portals.bind(portal, prepared, named);
+        if self.portals.lost {
+            // It will not be found when it is executed.
+            self.heed(prepared.hints.as_deref(), prepared.sql(), &prepared.intent, around);
+        }
     }
 
     /// The portal is executed: now it counts. (One that was executed before goes on with
     /// what has been counted.)
-    pub(crate) fn note_executed(&mut self, portal: &[u8], library: &dyn Library) {
+    pub(crate) fn note_executed(&mut self, portal: &[u8], around: &Around<'_>) {
         if self.exchange.skip {
             return;
         }
@@ -88,8 +93,9 @@ impl Session {
             }
             return;
         };
-        let reading = prepared.reading(library, self.search_path());
+        let reading = prepared.reading(around.library, self.search_path());
         self.exchange.intent.add(&reading.intent);
+        self.heed(prepared.hints.as_deref(), prepared.sql(), &reading.intent, around);
         self.note_settings(&reading.intent, &reading.analysis, prepared.sql());
         self.note_read(reading);
     }

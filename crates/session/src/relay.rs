@@ -492,7 +492,7 @@ impl Session {
         sequence: &Sequence,
         out: &mut Vec<u8>,
     ) -> Outcome {
-        let exchange = std::mem::take(&mut self.exchange);
+        let mut exchange = std::mem::take(&mut self.exchange);
         let unresolved = self.leaves_unresolved(&exchange, status);
         if unresolved {
             self.scope.doubt(sequence.now());
@@ -506,6 +506,7 @@ impl Session {
         }
         self.settle_pins(exchange.left, link, status, sequence);
         self.follow_transaction(&exchange, status);
+        exchange.tell_warnings(out);
         if !exchange.parts {
             server::ready(out, status);
         }

@@ -111,6 +111,8 @@ impl Session {
             role_refused,
             prelude_reports: _,
             turn,
+            // They are counted behind each exchange.
+            hint_counts: _,
         } = self;
         let (floor, level, default_level, key) = scope.into_parts();
         let unnamed = statements.take_unnamed();
@@ -191,11 +193,11 @@ mod tests {
         let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
         before.statements.insert(b"", one, 0, 10);
         before.statements.insert(b"two", two, 3, 10);
-        let key = before.key();
+        let key = before.scope().key();
         let fingerprint = before.settings().fingerprint();
         let after = before.rest().unwrap().wake(LIMITS);
         assert_eq!(after.scope().floor().need(), Need::Position(position));
-        assert_eq!((after.key(), after.scope().key_text()), (key, "user:42"));
+        assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));

@@ -129,7 +129,7 @@ impl Scope {
     }
 }
 
-fn fingerprint(text: &str) -> Key {
+pub(crate) fn fingerprint(text: &str) -> Key {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, text).hash(&mut hasher);

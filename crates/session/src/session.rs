@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::{Exchange, Op, Place};
+use crate::hint::HintCounts;
 use crate::intent::Change;
 use crate::link::Link;
 use crate::mode::{Mode, SessionId};
@@ -64,6 +65,8 @@ pub(crate) struct Open {
     pub(crate) changes: Vec<(Change, String)>,
     /// The schema was changed in it.
     pub(crate) schema: bool,
+    /// Keys that hints in it have named: its write counts under them once it commits.
+    pub(crate) keys: Vec<Key>,
 }
 
 /// One client, from its first statement to its goodbye.
@@ -114,6 +117,8 @@ pub struct Session {
     pub(crate) role_refused: bool,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
+    /// Hints that nobody has counted yet.
+    pub(crate) hint_counts: HintCounts,
 }
 
 /// How an exchange ended, as far as its owner must act on it.
@@ -188,6 +193,7 @@ impl Session {
             role_refused: false,
             prelude_reports: Vec::new(),
             turn,
+            hint_counts: HintCounts::default(),
         }
     }
 
@@ -222,11 +228,6 @@ impl Session {
     /// Its settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// The key that its writes must be noted under.
-    pub fn key(&self) -> Option<Key> {
-        self.scope.key()
     }
 
     /// Why the exchange may write, in a word; what it reads it is proven to.
@@ -269,8 +270,8 @@ impl Session {
     /// Begins to route the read that was just gathered.
     ///
     /// The floor of the read is fixed here, in the client's order: what the
-    /// session wrote, what others wrote under its key, and for a `strong` read
-    /// everything up to `now`.
+    /// session wrote, what others wrote under its keys, what its tokens stand for, and
+    /// for a `strong` read everything up to `now`.
     pub fn begin_read(&mut self, key: Option<KeyFloor>, line: Option<Line>, now: Moment) {
         if let Some(line) = line {
             // What is kept is distrusted, not a copy: one fence must do for good.
@@ -280,7 +281,10 @@ impl Session {
         if let Some(key) = key {
             floor = floor.merge(key.floor, now);
         }
-        if self.scope.level() == Level::Strong {
+        if let Some(hinted) = self.hinted_floor() {
+            floor = floor.merge(hinted, now);
+        }
+        if self.level() == Level::Strong {
             floor.doubt(now);
         }
         if let Some(line) = line {
@@ -293,10 +297,12 @@ impl Session {
     /// What to ask `decide` about the read that is being routed.
     pub fn ask(&self, pending_write: bool, budget: Duration, waited: bool) -> Ask {
         Ask {
-            level: self.scope.level(),
+            level: self.level(),
             floor: self.exchange.floor,
             pending_write,
             in_doubt: self.in_doubt,
+            bad_token: self.brings_bad_token(),
+            preference: self.preference(),
             budget,
             waited,
             turn: self.turn,
@@ -380,6 +386,7 @@ impl Session {
             }
         }
         if self.exchange.complete {
+            self.exchange.tell_warnings(out);
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
             self.exchange = Exchange { scanned, ..Exchange::default() };
@@ -507,6 +514,7 @@ impl Session {
         exchange.refusal = None;
         exchange.refused.clear();
         exchange.date_style = None;
+        exchange.marked.clear();
         self.prelude = None;
         self.prelude_error = None;
         self.phase = Phase::Gathering;
@@ -525,6 +533,7 @@ impl Session {
         // What is left of a message that was being passed on is thrown away.
         self.upstream.discard = self.upstream.left > 0;
         if self.exchange.complete {
+            self.exchange.tell_warnings(out);
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
             self.exchange = Exchange { scanned, ..Exchange::default() };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use afterwrite_sql::{Command, Effect};
 use afterwrite_types::Position;
 
+use crate::hint::TextHints;
 use crate::intent::Intent;
 use crate::reading::{Kept, Reading, SearchPath};
 use crate::shape::Shape;
@@ -32,6 +33,8 @@ pub struct Prepared {
     pub deallocates: Option<Box<str>>,
     /// The statement that this one executes or deallocates.
     pub(crate) names: Option<Box<str>>,
+    /// What hints in its comments ask for.
+    pub(crate) hints: Option<Box<TextHints>>,
     /// The text alone.
     sql_len: usize,
     /// How often clients have prepared it.
@@ -69,6 +72,7 @@ impl Prepared {
             intent: Intent::of(&analysis),
             command,
             deallocates,
+            hints: TextHints::of(rest.get(..sql_len).unwrap_or_default()),
             sql_len,
             parses: AtomicU64::new(0),
             outdated: AtomicU64::new(0),

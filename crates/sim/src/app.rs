@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use afterwrite_session::Place;
+use afterwrite_wire::client::{self, Parse, query_text};
 use afterwrite_wire::frame;
 use afterwrite_wire::server::{DataRow, ErrorFields};
+use afterwrite_wire::tags::client as client_tag;
 use afterwrite_wire::tags::server as tag;
 
 use crate::cluster::Proxy;
@@ -75,6 +77,9 @@ pub(crate) struct App {
     pub(crate) key: Option<u64>,
     pub(crate) strong: bool,
     pub(crate) eventual: bool,
+    /// The comment by which it names its key and level with each statement, where it does
+    /// not set them.
+    pub(crate) hint: String,
     buffer: Vec<u8>,
     /// Acknowledged to this connection, in its order.
     pub(crate) own: Vec<Version>,
@@ -111,6 +116,7 @@ impl App {
             key: None,
             strong: false,
             eventual: false,
+            hint: String::new(),
             buffer: Vec::new(),
             own: Vec::new(),
             brought: Vec::new(),
@@ -157,7 +163,7 @@ impl App {
                 (None, Some(row)) => self.required(row),
                 (_, None) => Vec::new(),
             });
-            bytes.extend_from_slice(&ask.bytes);
+            bytes.extend(self.hinted(&ask.bytes));
         }
         self.send(&bytes).await;
         let mut answers: Vec<Answered> = Vec::new();
@@ -180,6 +186,32 @@ impl App {
             }
         }
         Ok(answers)
+    }
+
+    /// The same messages, with the hint in their texts.
+    pub(crate) fn hinted(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = bytes;
+        while let Ok(Some((message, behind))) = frame::split(rest, usize::MAX) {
+            let here = &rest[..rest.len() - behind.len()];
+            rest = behind;
+            match (message.tag, Parse::decode(message.body)) {
+                _ if self.hint.is_empty() => out.extend_from_slice(here),
+                // What was named inside the transaction counts at its end.
+                _ if message.body == b"COMMIT\0" => out.extend_from_slice(here),
+                (client_tag::QUERY, _) => {
+                    let sql = String::from_utf8_lossy(query_text(message.body).unwrap_or_default());
+                    client::query(&mut out, &format!("{}{sql}", self.hint));
+                }
+                (client_tag::PARSE, Ok(parse)) => {
+                    let sql = String::from_utf8_lossy(parse.sql);
+                    let name = String::from_utf8_lossy(parse.name);
+                    client::parse(&mut out, &name, &format!("{}{sql}", self.hint), &[]);
+                }
+                _ => out.extend_from_slice(here),
+            }
+        }
+        out
     }
 
     /// Sends bytes, sometimes in two pieces.

@@ -27,6 +27,8 @@ pub(crate) struct Client {
     pub(crate) outbox: Vec<u8>,
     pub(crate) link: Option<Connection>,
     pub(crate) upstream: Vec<u8>,
+    /// What the exchange under way writes that was not yet known when it began.
+    pub(crate) later_mark: Option<WriteMark>,
     pub(crate) replies: Vec<u8>,
     pub(crate) doubts: Vec<Rc<Cell<bool>>>,
     /// It has hung up.
@@ -57,6 +59,7 @@ pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
         outbox: Vec::new(),
         link: None,
         upstream: Vec::new(),
+        later_mark: None,
         replies: Vec::new(),
         doubts: Vec::new(),
         gone: false,

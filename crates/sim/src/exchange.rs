@@ -97,8 +97,10 @@ impl Client {
         let began = self.proxy.sim.now();
         let line = self.proxy.primary.get().map(|primary| primary.line);
         let now = self.proxy.sequence.now();
-        if let (Some(key), Some(line)) = (self.session.key(), line) {
-            self.proxy.keys.borrow_mut().distrust(key, line, now);
+        if let Some(line) = line {
+            for key in self.session.keys() {
+                self.proxy.keys.borrow_mut().distrust(key, line, now);
+            }
         }
         let key = self.key_floor();
         self.session.begin_read(key, line, now);
@@ -145,13 +147,13 @@ impl Client {
 
     fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        if let Some(key) = self.session.key() {
+        for key in self.session.keys() {
             self.proxy.keys.borrow_mut().resolve(key, fence);
         }
     }
 
     fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
-        self.session.key().map(|key| self.proxy.keys.borrow().floor(key))
+        self.proxy.keys.borrow().floors(&self.session.keys(), self.proxy.sequence.now())
     }
 
     fn decide(&self, budget: u64, waited: bool) -> Decision {
@@ -240,10 +242,15 @@ impl Client {
         }
     }
 
-    /// Notes under the client's key that a write is about to be sent.
-    fn mark(&self, request: Request) -> Option<WriteMark> {
-        let key = self.session.key().filter(|_| request.may_write)?;
-        Some(self.proxy.keys.borrow_mut().begin_write(key, self.proxy.sequence.now()))
+    /// Notes under the client's keys that a write is about to be sent.
+    fn mark(&mut self, request: Request) -> Option<WriteMark> {
+        if request.may_write { self.mark_further() } else { None }
+    }
+
+    /// Notes the same under the keys that it was not noted under yet.
+    pub(crate) fn mark_further(&mut self) -> Option<WriteMark> {
+        let keys = self.session.take_unmarked();
+        self.proxy.keys.borrow_mut().begin_writes(&keys, self.proxy.sequence.now())
     }
 
     fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {
@@ -254,6 +261,7 @@ impl Client {
     }
 
     fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
                 self.unmark(mark, self.session.scope().floor());

@@ -197,7 +197,7 @@ impl World {
         };
         let locks = &self.servers[self.conns[id].node].locks;
         text.split(';')
-            .filter_map(|statement| written_row(statement.trim(), &parameters))
+            .filter_map(|statement| written_row(without_comments(statement), &parameters))
             .any(|row| locks.get(&row).is_some_and(|owner| *owner != id))
     }
 
@@ -256,7 +256,7 @@ impl World {
         if !parse.name.is_empty() && process.prepared.contains_key(parse.name) {
             return Err(("42P05", "prepared statement already exists"));
         }
-        let sql = String::from_utf8_lossy(parse.sql).into_owned();
+        let sql = without_comments(&String::from_utf8_lossy(parse.sql)).to_owned();
         process.prepared.insert(parse.name.to_vec(), sql);
         Ok(())
     }
@@ -304,7 +304,7 @@ impl World {
         self.conns[id].process.prepared.remove(&b""[..]);
         let mut out = Vec::new();
         let statements: Vec<&str> =
-            text.split(';').map(str::trim).filter(|it| !it.is_empty()).collect();
+            text.split(';').map(without_comments).filter(|it| !it.is_empty()).collect();
         let mut failed = false;
         for statement in statements {
             match self.run(id, statement, &[]) {
@@ -431,5 +431,14 @@ impl World {
             }
         };
         Some(Gives::Row(Some(text)))
+    }
+}
+
+/// A statement without the comments in front of it.
+fn without_comments(sql: &str) -> &str {
+    let sql = sql.trim();
+    match sql.strip_prefix("/*").and_then(|it| it.split_once("*/")) {
+        Some((_, rest)) => without_comments(rest),
+        None => sql,
     }
 }

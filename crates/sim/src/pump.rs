@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use afterwrite_core::WriteMark;
 use afterwrite_session::{Dispatch, Gathered, Place, Progress};
 use afterwrite_wire::server::Report;
 
@@ -145,6 +146,8 @@ impl Client {
             match self.gather(true) {
                 Ok(Gathered::NeedMore | Gathered::NeedsFence(_)) => return None,
                 Ok(Gathered::Further | Gathered::Request(_)) => {
+                    let further = self.mark_further();
+                    self.later_mark = WriteMark::both(self.later_mark.take(), further);
                     self.dispatch(place);
                     *moved = true;
                     if let Some(pumped) = self.relay() {

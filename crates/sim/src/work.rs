@@ -61,7 +61,7 @@ fn tell(sql: &str) -> Ask {
 
 /// Names its key and its level, as most applications do first.
 async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
-    let (key, level) = {
+    let (key, level, hints) = {
         let mut world = app.host.sim.world();
         let keys = world.plan.keys;
         let strong = world.plan.level == afterwrite_types::Level::Strong;
@@ -73,14 +73,21 @@ async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
             2 => Some("eventual"),
             _ => None,
         };
-        (key, level)
+        (key, level, world.random.permille(300))
     };
-    if let Some(key) = key {
+    if hints {
+        let level = level.map(|it| format!("/*app='sim',afterwrite.level='{it}'*/"));
+        let key = key.map(|it| format!("/* afterwrite: session=user:{it} */"));
+        app.hint = level.unwrap_or_default() + &key.unwrap_or_default();
+    }
+    if let Some(key) = key.filter(|_| !hints) {
         app.run(vec![tell(&format!("SET afterwrite.session = 'user:{key}'"))]).await?;
-        app.key = Some(key);
+    }
+    app.key = key;
+    if let Some(level) = level.filter(|_| !hints) {
+        app.run(vec![tell(&format!("SET afterwrite.level = '{level}'"))]).await?;
     }
     if let Some(level) = level {
-        app.run(vec![tell(&format!("SET afterwrite.level = '{level}'"))]).await?;
         app.strong = level == "strong";
         app.eventual = level == "eventual";
     }
@@ -121,6 +128,10 @@ fn extended(app: &mut App, sql: &'static str, values: &[String], named: bool) ->
     let parses = !named || !app.prepared.contains(&sql);
     if parses {
         client::parse(&mut bytes, name, sql, &[]);
+    }
+    if parses && sql == WRITE && app.host.sim.world().random.permille(100) {
+        // What follows is read while the exchange is under way.
+        client::flush(&mut bytes);
     }
     let values: Vec<_> = values.iter().map(|it| Some(it.as_bytes())).collect();
     client::bind(&mut bytes, "", name, &values, &[], &[]);
@@ -198,7 +209,7 @@ async fn act(app: &mut App) -> Result<(), Closed> {
             // Sends a write and hangs up.
             let ask = write(app, at);
             app.doubt(&ask);
-            app.send(&ask.bytes).await;
+            app.send(&app.hinted(&ask.bytes)).await;
             return Err(Closed);
         }
         93 => drop(app.run(vec![tell("SET work_mem = '4MB'")]).await?),

@@ -84,7 +84,14 @@ impl<'a> Lexer<'a> {
 
     /// The next token; `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Token<'a>> {
-        if self.skip_blank().is_none() {
+        self.next_behind(|_| {})
+    }
+
+    /// As [`Self::next`]; `seen` is handed each comment in front of it, without what begins and
+    /// ends the comment. (Those inside of a string are found by [`comments_within`].)
+    #[inline]
+    pub(crate) fn next_behind(&mut self, mut seen: impl FnMut(&'a [u8])) -> Option<Token<'a>> {
+        if self.skip_blank(&mut seen).is_none() {
             return Some(self.unterminated());
         }
         let (&first, after) = self.rest.split_first()?;
@@ -131,12 +138,18 @@ impl<'a> Lexer<'a> {
     }
 
     /// Skips white space and comments. `None`: a comment does not end.
-    fn skip_blank(&mut self) -> Option<()> {
+    fn skip_blank(&mut self, seen: &mut impl FnMut(&'a [u8])) -> Option<()> {
         loop {
             match self.rest {
                 [first, rest @ ..] if is_space(*first) => self.rest = rest,
-                [b'-', b'-', rest @ ..] => self.rest = after_line(rest),
-                [b'/', b'*', rest @ ..] => self.rest = after_block(rest)?,
+                [b'-', b'-', rest @ ..] => {
+                    self.rest = after_line(rest);
+                    seen(before(rest, self.rest, 0));
+                }
+                [b'/', b'*', rest @ ..] => {
+                    self.rest = after_block(rest)?;
+                    seen(before(rest, self.rest, 2));
+                }
                 _ => return Some(()),
             }
         }
@@ -173,7 +186,7 @@ impl<'a> Lexer<'a> {
     /// A string whose opening quote stands behind `prefix` bytes.
     fn text(&mut self, prefix: usize, quotes: Quotes, backslashes: bool) -> Token<'a> {
         let body = self.rest.get(prefix + 1..).unwrap_or_default();
-        match after_text(body, backslashes) {
+        match after_text(body, backslashes, |_| {}) {
             Some(rest) => self.token(Kind::Text(quotes), self.rest.len() - rest.len()),
             None => self.unterminated(),
         }
@@ -244,8 +257,22 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// What follows a string's closing quote. `None`: it has none.
-fn after_text(body: &[u8], backslashes: bool) -> Option<&[u8]> {
+/// The comments inside of a string token: between two parts of a continued `E'…'`.
+pub(crate) fn comments_within<'a>(token: Token<'a>, mut seen: impl FnMut(&'a [u8])) {
+    if let (Kind::Text(Quotes::Prefixed), [b'e' | b'E', _, body @ ..]) = (token.kind, token.text) {
+        after_text(body, true, |between| {
+            Lexer::new(between).skip_blank(&mut seen);
+        });
+    }
+}
+
+/// What follows a string's closing quote. `None`: it has none. `between` is handed what stands
+/// between two parts of one string.
+fn after_text<'a>(
+    body: &'a [u8],
+    backslashes: bool,
+    mut between: impl FnMut(&'a [u8]),
+) -> Option<&'a [u8]> {
     let mut rest = body;
     loop {
         let stop =
@@ -253,7 +280,10 @@ fn after_text(body: &[u8], backslashes: bool) -> Option<&[u8]> {
         rest = match rest.get(stop..)? {
             [b'\\', _, more @ ..] | [b'\'', b'\'', more @ ..] => more,
             [b'\'', more @ ..] => match backslashes.then(|| continuation(more)).flatten() {
-                Some(more) => more,
+                Some(taken_up) => {
+                    between(before(more, taken_up, 1));
+                    taken_up
+                }
                 None => return Some(more),
             },
             _ => return None,
@@ -279,6 +309,12 @@ fn continuation(after: &[u8]) -> Option<&[u8]> {
             _ => return None,
         }
     }
+}
+
+/// What of `text` stands in front of `rest`, its end, and of the `marks` bytes before that.
+fn before<'a>(text: &'a [u8], rest: &[u8], marks: usize) -> &'a [u8] {
+    let length = text.len().saturating_sub(rest.len()).saturating_sub(marks);
+    text.get(..length).unwrap_or_default()
 }
 
 /// What follows a comment of one line; the line break is left to be seen.

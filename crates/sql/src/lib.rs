@@ -10,10 +10,11 @@
 //!
 //! The path of a text: `lexer` cuts tokens, `reader` finds the end of a statement, `statement`
 //! looks at its first words, `scan` applies the rules to the rest; `keyword` and `function` are
-//! the tables, and `setting` is the grammar of `SET`.
+//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments.
 
 mod effect;
 mod function;
+mod hint;
 mod keyword;
 mod lexer;
 mod normal;
@@ -29,6 +30,7 @@ pub use scan::is_of_the_primary;
 pub use effect::{
     Access, Analysis, Command, Effect, Name, Pin, Reason, SessionUse, Set, Statement,
 };
+pub use hint::{HINT_TEXT_MAX, HINTS_MAX, Hints, Problem, hints, hints_at_beginning};
 
 /// How many statements of one string are looked at. A string with more may do anything.
 pub const MANY: usize = 64;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a read asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What a read asks for, from the weakest to the strictest: of several the greatest counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Any healthy replica, however far behind.
     Eventual,

@@ -8,6 +8,7 @@ mod lsn;
 mod moment;
 mod node;
 mod position;
+mod preference;
 mod token;
 mod wal;
 
@@ -17,5 +18,9 @@ pub use lsn::{BadLsn, Lsn};
 pub use moment::{Moment, Sequence};
 pub use node::{NodeId, Role};
 pub use position::{Line, Position, Standing, SystemId, Timeline};
+pub use preference::{Preference, UnknownPreference};
 pub use token::{BadToken, Token};
 pub use wal::{InsertPointer, WalGeometry};
+
+/// Bytes of a key's name at most.
+pub const KEY_MAX: usize = 1024;

@@ -2,6 +2,7 @@
 //! where they can.
 
 mod checker;
+mod hints;
 mod leaks;
 mod levels;
 mod routing;
