@@ -1,6 +1,7 @@
 //! Nobody reads a state older than their own last write, and reads go to replicas
 //! where they can.
 
+mod catalog;
 mod checker;
 mod hints;
 mod leaks;
