@@ -1512,6 +1512,7 @@ fn what_must_be_known_before_one_reads_on_is_not_joined() {
         query("INSERT INTO t VALUES (1)"),
         bound(""),
         bound("unknown"),
+        bound("named first"),
     ] {
         let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
         let first = extended("named first", "INSERT INTO t VALUES (1)");
