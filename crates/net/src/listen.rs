@@ -29,6 +29,8 @@ pub struct Listener {
     endpoint: Endpoint,
     file: Option<SocketFile>,
     owns_file: AtomicBool,
+    /// The service manager listens on it, too, and for good.
+    managed: bool,
 }
 
 #[derive(Debug)]
@@ -93,6 +95,7 @@ impl Listener {
             endpoint: address.into(),
             file: None,
             owns_file: AtomicBool::new(false),
+            managed: false,
         })
     }
 
@@ -104,6 +107,7 @@ impl Listener {
             endpoint: name.clone().into(),
             file,
             owns_file: AtomicBool::new(true),
+            managed: false,
         })
     }
 
@@ -133,9 +137,24 @@ impl Listener {
         self.owns_file.store(false, Ordering::SeqCst);
     }
 
-    /// From now on the socket's file is this one's to remove.
+    /// From now on the socket's file is this one's to remove, unless it is the service
+    /// manager's.
     pub fn own_file(&self) {
-        self.owns_file.store(true, Ordering::SeqCst);
+        self.owns_file.store(!self.managed, Ordering::SeqCst);
+    }
+
+    /// As the socket that the service manager listens on, too: its file stays, whoever
+    /// ends.
+    #[must_use]
+    pub fn managed(mut self) -> Self {
+        self.leave_file();
+        self.managed = true;
+        self
+    }
+
+    /// Whether the service manager listens on it, too.
+    pub fn is_managed(&self) -> bool {
+        self.managed
     }
 }
 

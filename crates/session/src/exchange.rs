@@ -62,6 +62,8 @@ pub(crate) enum Op {
     Sync(Span),
     /// Part of `COPY` data, or its end.
     Copy(Span),
+    /// The end of `COPY` data that a server has not asked for yet.
+    CopyEndAhead(Span),
     /// Answered by the proxy.
     Say(Say),
 }
