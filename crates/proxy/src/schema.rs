@@ -261,6 +261,27 @@ impl Schema {
     }
 }
 
+/// Readings of texts as the clients of one database get them, to be measured.
+#[derive(Debug)]
+pub struct Readings(Arc<Schema>);
+
+impl Readings {
+    /// Nothing is known of the database.
+    pub fn of_an_unknown_database() -> Self {
+        Self(Schema::new(&SchemaSettings::default()))
+    }
+
+    /// Every text is new again.
+    pub fn forget(&self) {
+        self.0.changed();
+    }
+
+    /// What a text may do.
+    pub fn read(&self, text: &[u8]) -> Arc<Reading> {
+        self.0.reading(text, "app", SearchPath::Initial)
+    }
+}
+
 fn told(found: afterwrite_footprint::Reading) -> Reading {
     let told: Vec<_> = found.footprints.iter().map(ToString::to_string).collect();
     Reading::new(found.analysis, &told.join("; then "))
