@@ -226,6 +226,7 @@ impl Client {
         if self.inbox.is_empty() {
             self.inbox.rest();
             self.outbox.rest();
+            self.upstream.rest();
         }
         let limit = self.settings.clients.idle_timeout;
         // Who will be parked by then is closed from there, and needs no timer.
