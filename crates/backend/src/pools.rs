@@ -123,7 +123,7 @@ impl Pools {
             self.cluster.find_primary(limit).await.ok_or(ClaimError::NoPrimary)?
         };
         let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
-        self.note_use();
+        self.note_use(Instant::now());
         pool.claim().await
     }
 
@@ -152,7 +152,7 @@ impl Pools {
 
     /// A connection to a replica.
     pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
-        self.note_use();
+        self.note_use(Instant::now());
         self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
     }
 
@@ -171,8 +171,9 @@ impl Pools {
         None
     }
 
-    fn note_use(&self) {
-        self.used.store(self.began.elapsed().as_secs(), Ordering::Relaxed);
+    fn note_use(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began);
+        self.used.store(since.as_secs(), Ordering::Relaxed);
     }
 
     /// For how many seconds nothing was claimed.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use afterwrite_backend::{CancelTarget, ClaimError, Claimed, Primary};
+use afterwrite_backend::{ClaimError, Claimed, Primary};
 use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
@@ -157,10 +157,8 @@ impl Client {
 
     /// Cancel requests of the client hit this connection from now on.
     fn aim(&self, link: &Claimed) {
-        let target =
-            CancelTarget { route: Arc::clone(&link.route), pid: link.pid, key: link.key.clone() };
         link.card.serve(self.registered.card.id);
-        self.registered.card.aim(link.card.id, Some(target));
+        self.registered.card.aim(link.card.id, Some(Arc::clone(&link.target)));
     }
 
     fn settle_doubts(&mut self) {
