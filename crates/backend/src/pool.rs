@@ -156,6 +156,23 @@ impl Pool {
         }
     }
 
+    /// A connection that is open, unused and known to be good, if there is one: what
+    /// [`Self::claim`] would give at once.
+    pub(crate) fn claim_at_once(self: &Arc<Self>, now: Instant) -> Option<Claimed> {
+        let mut state = self.state.lock();
+        let connection = self.take_idle(&mut state, now)?;
+        if !state.settings.trusts(|| connection.unused_for(now)) {
+            // Whoever claims in earnest has it checked.
+            match state.settings.order {
+                Order::Lifo => state.idle.push_back(connection),
+                Order::Fifo => state.idle.push_front(connection),
+            }
+            return None;
+        }
+        drop(state);
+        Some(Claimed::new(Arc::clone(self), connection, now))
+    }
+
     /// Whatever can be had without waiting.
     fn take_or_place(self: &Arc<Self>, now: Instant) -> Took {
         let took = self.try_take(&mut self.state.lock(), now);

@@ -127,6 +127,30 @@ impl Pools {
         pool.claim().await
     }
 
+    /// A connection to the primary, if one can be had without waiting.
+    pub fn primary_at_once(&self, now: Instant) -> Option<Claimed> {
+        let primary = self.cluster.primary()?;
+        let claimed = self.writers.get(usize::from(primary.node.0))?.claim_at_once(now)?;
+        self.note_use(now);
+        Some(claimed)
+    }
+
+    /// As [`Self::claim_fallback`], if it can be had without waiting.
+    pub fn fallback_at_once(&self, now: Instant) -> Option<Claimed> {
+        if !self.cluster.has_replicas() {
+            return self.primary_at_once(now);
+        }
+        let permit = Arc::clone(&self.fallback).try_acquire_owned().ok()?;
+        Some(self.primary_at_once(now)?.with_permit(Some(permit)))
+    }
+
+    /// A connection to a replica, if one can be had without waiting.
+    pub fn replica_at_once(&self, node: NodeId, now: Instant) -> Option<Claimed> {
+        let claimed = self.readers.get(usize::from(node.0))?.claim_at_once(now)?;
+        self.note_use(now);
+        Some(claimed)
+    }
+
     /// A connection to the primary for a read that found no replica.
     ///
     /// Such reads have a limit of their own, so that those that write find a

@@ -66,6 +66,8 @@ pub(crate) struct Client {
     pub(crate) idle_since: Instant,
     /// It could not be parked, for a reason that will not go away.
     pub(crate) restless: bool,
+    /// Its card says that it is tied to its server connection.
+    pub(crate) pin_shown: bool,
 }
 
 /// Why a client's task ends.
