@@ -8,12 +8,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::address::{Endpoint, UnixName};
 use crate::peer::Peer;
 use crate::stream::Stream;
+use crate::tune::KeepAlive;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -31,6 +32,8 @@ pub struct Listener {
     owns_file: AtomicBool,
     /// The service manager listens on it, too, and for good.
     managed: bool,
+    /// What is accepted is tuned as this socket is.
+    tunes: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,8 @@ impl Listener {
         socket.set_cloexec(true)?;
         let address = socket.local_addr()?;
         if let Some(address) = address.as_socket() {
-            return Self::tcp(socket, address);
+            // Who waits there already may have come before anybody tuned it.
+            return Self::tcp(socket, address, false);
         }
         let name = if let Some(path) = address.as_pathname() {
             UnixName::new(path)
@@ -88,7 +92,7 @@ impl Listener {
         Self::unix(socket, &name)
     }
 
-    fn tcp(socket: Socket, address: SocketAddr) -> io::Result<Self> {
+    fn tcp(socket: Socket, address: SocketAddr, tunes: bool) -> io::Result<Self> {
         let listener = TcpListener::from_std(socket.into())?;
         Ok(Self {
             kind: Kind::Tcp(listener),
@@ -96,6 +100,7 @@ impl Listener {
             file: None,
             owns_file: AtomicBool::new(false),
             managed: false,
+            tunes,
         })
     }
 
@@ -108,6 +113,8 @@ impl Listener {
             file,
             owns_file: AtomicBool::new(true),
             managed: false,
+            // There is nothing to be tuned.
+            tunes: true,
         })
     }
 
@@ -124,6 +131,11 @@ impl Listener {
                 Ok((stream, peer))
             }
         }
+    }
+
+    /// Whether what it accepts needs no [tuning](Stream::tune) by [`KeepAlive::CLIENTS`].
+    pub fn tunes(&self) -> bool {
+        self.tunes
     }
 
     /// Where it listens: with the port that port 0 became.
@@ -183,9 +195,18 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    let tunes = tune(&socket);
     socket.listen(BACKLOG)?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-    Listener::tcp(socket, bound)
+    Listener::tcp(socket, bound, tunes)
+}
+
+/// Tunes the sockets that will be accepted: on Linux they take after the one that
+/// listens, which saves four system calls for each. Says whether that is so.
+fn tune(socket: &Socket) -> bool {
+    cfg!(target_os = "linux")
+        && socket.set_tcp_nodelay(true).is_ok()
+        && KeepAlive::CLIENTS.apply(&SockRef::from(socket)).is_ok()
 }
 
 /// Between `bind` and `listen` nobody can connect, so the permissions are set there.

@@ -67,6 +67,7 @@ pub(crate) async fn greet(
         stall: None,
         idle_since: Instant::now(),
         restless: false,
+        pin_shown: false,
     });
     client.welcome(kind).await;
     Ok(client)
