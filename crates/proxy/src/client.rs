@@ -195,6 +195,7 @@ impl Client {
             End::Fatal(report.detail("The configuration was changed while you were connected."))
         })?;
         self.session.set_wary(self.tenant.database.settings().wary);
+        self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();
         self.generation = generation;
         Ok(())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Reason, View, decide};
 use afterwrite_session::{Place, Route};
-use afterwrite_types::{Fence, Floor, Need, NodeId, Position, Standing};
+use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -86,7 +86,7 @@ impl Client {
         let known = self.tenant.cluster().primary().map(|primary| primary.line);
         let now = self.shared.sequence.now();
         if let Some(line) = known {
-            for key in self.session.keys() {
+            for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
                 self.tenant.site().keys.lock().distrust(key, line, now);
             }
         }
@@ -96,6 +96,9 @@ impl Client {
             key.floor = key.floor.merge(Floor::since(now), now);
         }
         self.session.begin_read(key, known, now);
+        if let Some(tables) = self.table_floor(now) {
+            self.session.raise_read_floor(tables, now);
+        }
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {
@@ -161,9 +164,27 @@ impl Client {
 
     fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        for key in self.session.keys() {
+        for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.tenant.site().keys.lock().resolve(key, fence);
         }
+    }
+
+    /// What others have written to the tables that are read.
+    ///
+    /// Of a write under way nobody has heard yet that it is done; unless it is one of several
+    /// batches, each with its own "ready". So it asks for what the primary has now, and not for
+    /// the primary itself: on a busy table a write is always under way.
+    fn table_floor(&self, now: Moment) -> Option<Floor> {
+        let tables = self.session.tables_read();
+        if tables.is_empty() {
+            return None;
+        }
+        let found = self.tenant.site().keys.lock().floors(&tables, now)?;
+        let mut floor = found.floor;
+        if found.pending || self.shared.shares_keys() {
+            floor = floor.merge(Floor::since(now), now);
+        }
+        Some(floor)
     }
 
     fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {

@@ -8,5 +8,6 @@ mod leaks;
 mod levels;
 mod routing;
 mod scopes;
+mod tables;
 mod transactions;
 mod writes;
