@@ -3,7 +3,7 @@
 use afterwrite_footprint::{
     Catalog, Footprint, Kind, Knowledge, Path, Route, Rules, Touched, mentions, read,
 };
-use afterwrite_sql::{Effect, Hints, hints};
+use afterwrite_sql::{Effect, Hints, hints, normal_text, normalise};
 use afterwrite_types::Preference;
 use serde::Serialize;
 
@@ -67,23 +67,29 @@ pub(super) struct Reader<'k> {
     path: Path,
     /// A `SET LOCAL` holds until the transaction ends.
     local: bool,
+    normal: Vec<u8>,
 }
 
 impl<'k> Reader<'k> {
     pub(super) fn new(known: &'k Known) -> Self {
-        Self { known, path: known.path.clone(), local: false }
+        Self { known, path: known.path.clone(), local: false, normal: Vec::new() }
     }
 
     pub(super) fn read(&mut self, piece: Piece<'_>) -> Option<Found> {
         let knowledge = self.known.catalog.as_ref().map_or(Knowledge::Nothing, Knowledge::Known);
         let path = if self.local { &Path::Unknown } else { &self.path };
-        let mut reading = read(piece.text, piece.text, knowledge, path, &self.known.rules);
+        let text = std::str::from_utf8(piece.text).ok().filter(|text| !text.contains('\0'));
+        // As the proxy does: long lists of literals are no reason not to look.
+        normalise(piece.text, &mut self.normal);
+        let normal = text.map_or(piece.text, |_| normal_text(&self.normal));
+        let mut reading = read(piece.text, normal, knowledge, path, &self.known.rules);
         let footprint = (!reading.footprints.is_empty()).then(|| reading.footprints.remove(0))?;
-        let text = String::from_utf8_lossy(piece.text);
-        if let Some(statement) = reading.analysis.statements.first() {
-            self.follow(&statement.effect, &text);
+        if let (Some(statement), Some(text)) = (reading.analysis.statements.first(), text) {
+            self.follow(&statement.effect, text);
         }
-        Some(Found::new(piece, &text, &footprint, &hints(piece.around)))
+        let error = text.filter(|_| footprint.kind == Kind::Unknown);
+        let error = error.and_then(|text| Some(in_short(&mentions(text).err()?.to_string())));
+        Some(Found { error, ..Found::new(piece, &footprint, &hints(piece.around)) })
     }
 
     fn follow(&mut self, effect: &Effect, text: &str) {
@@ -113,7 +119,7 @@ impl<'k> Reader<'k> {
 }
 
 impl Found {
-    fn new(piece: Piece<'_>, text: &str, footprint: &Footprint, hints: &Hints) -> Self {
+    fn new(piece: Piece<'_>, footprint: &Footprint, hints: &Hints) -> Self {
         let Footprint { kind, route, because, reads, writes, cacheable } = footprint;
         let mut reasons: Vec<_> = because.iter().map(ToString::to_string).collect();
         let mut sentences: Vec<_> = because.iter().map(|it| it.sentence().to_string()).collect();
@@ -123,10 +129,8 @@ impl Found {
             reasons.insert(0, "hinted".to_owned());
             sentences.insert(0, "asks for the primary in a comment".to_owned());
         }
-        let is_text = piece.text == text.as_bytes() && !text.contains('\0');
-        let error = (*kind == Kind::Unknown && is_text).then(|| mentions(text).err()).flatten();
         Self {
-            statement: text.to_owned(),
+            statement: String::from_utf8_lossy(piece.text).into_owned(),
             line: piece.line,
             route: route.name(),
             kind: kind.name(),
@@ -136,7 +140,7 @@ impl Found {
             writes: names(writes),
             cacheable: *cacheable,
             hints: (!hints.is_empty()).then(|| Hinted::new(hints)),
-            error: error.map(|it| in_short(&it.to_string())),
+            error: None,
         }
     }
 }
@@ -208,6 +212,11 @@ mod tests {
         check(
             "BEGIN; COMMIT",
             "any transaction: transaction_control; ;  | any transaction: transaction_control; ; ",
+        );
+        let list = "1, ".repeat(200_000);
+        check(
+            &format!("SELECT a FROM t WHERE a IN ({list}1)"),
+            "replica read: proven_read; t unknown; ",
         );
         check("SELEC 1", "primary unknown: unknown; unknown; unknown");
         check("/* afterwrite: primary */ SELECT 1", "primary read: hinted, proven_read; ; ");
