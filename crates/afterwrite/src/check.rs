@@ -1,4 +1,4 @@
-//! `afterwrite check`: does every node have what the guarantee needs?
+//! `afterwrite check`: does every node of every cluster have what the guarantee needs?
 
 mod ask;
 mod judge;
@@ -24,7 +24,7 @@ use crate::stop::unless_stopped;
 use crate::terminal::Terminal;
 use ask::Answers;
 use judge::{Expected, judge};
-use report::Report;
+use report::{Part, Report};
 
 /// Checks the configuration, then asks every node.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
@@ -35,10 +35,15 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Exit::failed)?;
     runtime.block_on(unless_stopped(async {
-        let Some(cluster) = settings.clusters.values().next() else {
-            return Err(Exit::failed("there is no cluster"));
-        };
-        let report = examine(cluster, pool_size, wait_max).await;
+        let mut parts = Vec::new();
+        for (name, _) in config.clusters() {
+            let Some(cluster) = settings.clusters.get(name) else { continue };
+            let Report { parts: found, .. } = examine(cluster, pool_size, wait_max).await;
+            let of_several = |part: Part| Part { name: format!("{name}: {}", part.name), ..part };
+            let several = settings.clusters.len() > 1;
+            parts.extend(found.into_iter().map(|it| if several { of_several(it) } else { it }));
+        }
+        let report = Report::of(parts);
         let terminal = Terminal::stdout();
         print!("{}", report.text(terminal));
         write_json(arguments.json.as_deref(), &report)?;

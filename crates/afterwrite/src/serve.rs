@@ -77,7 +77,7 @@ impl Ground {
                 let what = "afterwrite: --takeover needs restart_socket in the configuration";
                 return Err(Exit::Config(what.to_owned()));
             }
-            let inherited = Inherited::managed(given).map_err(Exit::failed)?;
+            let inherited = Inherited::adopt(given).map_err(Exit::failed)?;
             return Ok(Self { inherited, restart: None, takeover: None });
         };
         let failed = |error| Exit::Failed(format!("{}: {error}", path.display()));
@@ -89,7 +89,7 @@ impl Ground {
             info!(socket = %path.display(), "nobody to take over from");
         }
         let restart = Some(listen_for_restart(&path)?);
-        let inherited = Inherited::managed(given).map_err(Exit::failed)?;
+        let inherited = Inherited::adopt(given).map_err(Exit::failed)?;
         Ok(Self { inherited, restart, takeover: None })
     }
 }

@@ -1,7 +1,6 @@
 //! Asks a server to cancel what one of its processes is doing.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_wire::client;
@@ -12,10 +11,10 @@ use crate::error::ConnectError;
 use crate::server::Route;
 
 /// Which server process to interrupt.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CancelTarget {
     /// The way to its server.
-    pub route: Arc<Route>,
+    pub route: Route,
     /// The process.
     pub pid: i32,
     /// The key that proves the right to.

@@ -22,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::authenticate::{BindingPolicy, authenticate};
+use crate::cancel::CancelTarget;
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::pool::ServerCard;
@@ -56,15 +57,11 @@ pub struct Connection {
     pub stream: Stream,
     /// What is known of it, and what is owed on it.
     pub link: Link,
-    /// The server process, by the number that goes with the key.
-    pub pid: i32,
     /// The server process, by the number that it has on its machine: not the same if
     /// a pooler stands between.
     pub backend: i32,
-    /// The key that cancels what it does.
-    pub key: Vec<u8>,
-    /// The way to its server.
-    pub route: Arc<Route>,
+    /// What cancels what it does.
+    pub target: Arc<CancelTarget>,
     /// Parameters the server reported at login.
     pub parameters: Arc<Vec<(String, String)>>,
     /// When it was opened.
@@ -155,7 +152,6 @@ pub(crate) async fn open(
         messages.send(&out).await?;
         until_ready(&mut messages).await?;
     }
-    let now = Instant::now();
     let tls = messages.stream.tls().map(|tls| tls.describe());
     let route =
         Route { server: node.server.clone(), endpoint: greeting.endpoint, tls: tls.is_some() };
@@ -163,13 +159,12 @@ pub(crate) async fn open(
     let tls = tls.unwrap_or_default();
     let card = ServerCard::new(greeting.pid, route.endpoint.clone(), local, tls);
     let link = Link::new(spec(node.id, &introduction, admitted, prepared_max));
+    let now = Instant::now();
     Ok(Connection {
         stream: messages.into_stream()?,
         link,
-        pid: greeting.pid,
         backend: introduction.backend.unwrap_or(greeting.pid),
-        key: greeting.key,
-        route: Arc::new(route),
+        target: Arc::new(CancelTarget { route, pid: greeting.pid, key: greeting.key }),
         parameters: Arc::new(greeting.parameters),
         opened: now,
         last_used: now,
@@ -348,6 +343,11 @@ pub(crate) async fn process_is_gone(
 }
 
 impl Connection {
+    /// For how long nobody has used it.
+    pub(crate) fn unused_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_used)
+    }
+
     /// Asks the replica behind this very connection how far it has replayed, and
     /// adds the answer to what the connection proves.
     ///

@@ -43,7 +43,7 @@ pub struct Pool {
 struct State {
     settings: Arc<PoolSettings>,
     /// The last one given back is at the end.
-    idle: VecDeque<Connection>,
+    idle: VecDeque<Box<Connection>>,
     /// Open or being opened, idle ones included.
     open: usize,
     waiting: VecDeque<Waiting>,
@@ -129,14 +129,17 @@ impl Pool {
     /// Cancel-safe: whoever stops waiting leaves its place to the next.
     pub async fn claim(self: &Arc<Self>) -> Result<Claimed, ClaimError> {
         loop {
-            let (connection, settings) = match self.take_or_place() {
-                Took::Fresh(connection) => return Ok(Claimed::new(Arc::clone(self), connection)),
+            let now = Instant::now();
+            let (connection, settings) = match self.take_or_place(now) {
+                Took::Fresh(connection) => {
+                    return Ok(Claimed::new(Arc::clone(self), connection, now));
+                }
                 Took::Unchecked(connection, settings) => (connection, settings),
                 Took::Place(place) => return self.open(place).await.map_err(ClaimError::Connect),
                 Took::Refused(error) => return Err(ClaimError::Connect(error)),
                 Took::Nothing => match self.wait_in_line().await? {
                     Handover::Connection(connection) => {
-                        return Ok(Claimed::new(Arc::clone(self), *connection));
+                        return Ok(Claimed::new(Arc::clone(self), connection, Instant::now()));
                     }
                     Handover::Place => {
                         let place = Place::taken(self);
@@ -144,7 +147,7 @@ impl Pool {
                     }
                 },
             };
-            let mut claimed = Claimed::new(Arc::clone(self), connection);
+            let mut claimed = Claimed::new(Arc::clone(self), connection, now);
             match claimed.ask(&settings.check_query, settings.connect_timeout).await {
                 Ok(_) => return Ok(claimed),
                 // Closed, and the next one is tried.
@@ -153,33 +156,47 @@ impl Pool {
         }
     }
 
+    /// A connection that is open, unused and known to be good, if there is one: what
+    /// [`Self::claim`] would give at once.
+    pub(crate) fn claim_at_once(self: &Arc<Self>, now: Instant) -> Option<Claimed> {
+        let mut state = self.state.lock();
+        let connection = self.take_idle(&mut state, now)?;
+        if !state.settings.trusts(|| connection.unused_for(now)) {
+            // Whoever claims in earnest has it checked.
+            match state.settings.order {
+                Order::Lifo => state.idle.push_back(connection),
+                Order::Fifo => state.idle.push_front(connection),
+            }
+            return None;
+        }
+        drop(state);
+        Some(Claimed::new(Arc::clone(self), connection, now))
+    }
+
     /// Whatever can be had without waiting.
-    fn take_or_place(self: &Arc<Self>) -> Took {
-        let took = self.try_take(&mut self.state.lock());
+    fn take_or_place(self: &Arc<Self>, now: Instant) -> Took {
+        let took = self.try_take(&mut self.state.lock(), now);
         match took {
             None => {
                 // Another pool may hold what a shared limit leaves us short of.
                 self.limits.make_room(self);
-                self.try_take(&mut self.state.lock()).unwrap_or(Took::Nothing)
+                self.try_take(&mut self.state.lock(), now).unwrap_or(Took::Nothing)
             }
             Some(took) => took,
         }
     }
 
     /// `None` if only a shared limit stands in the way.
-    fn try_take(self: &Arc<Self>, state: &mut State) -> Option<Took> {
-        if let Some(connection) = self.take_idle(state) {
-            let check_after = state.settings.check_after;
-            let checked = state.settings.check_query.is_empty()
-                || check_after > Duration::ZERO && connection.last_used.elapsed() < check_after;
-            return Some(if checked {
+    fn try_take(self: &Arc<Self>, state: &mut State, now: Instant) -> Option<Took> {
+        if let Some(connection) = self.take_idle(state, now) {
+            return Some(if state.settings.trusts(|| connection.unused_for(now)) {
                 Took::Fresh(connection)
             } else {
                 Took::Unchecked(connection, Arc::clone(&state.settings))
             });
         }
         if let Some((until, error)) = &state.refused
-            && *until > Instant::now()
+            && *until > now
         {
             return Some(Took::Refused(error.again()));
         }
@@ -205,7 +222,8 @@ impl Pool {
             let login = Arc::clone(&self.login.read());
             let mut connection =
                 connect::open(&self.node, &login, self.role, settings.prepared_max, &self.sequence)
-                    .await?;
+                    .await
+                    .map(Box::new)?;
             if !settings.connect_query.is_empty() {
                 connection.ask(&settings.connect_query, limit).await?;
             }
@@ -227,7 +245,7 @@ impl Pool {
         }
         state.cards.push(Arc::downgrade(&connection.card));
         drop(state);
-        Ok(Claimed::new(Arc::clone(self), connection))
+        Ok(Claimed::new(Arc::clone(self), connection, Instant::now()))
     }
 
     /// Whoever knocks with a wrong password a hundred times a second helps nobody.
@@ -239,25 +257,25 @@ impl Pool {
     }
 
     /// An idle connection that still lives; those that do not are closed.
-    fn take_idle(&self, state: &mut State) -> Option<Connection> {
+    fn take_idle(&self, state: &mut State, now: Instant) -> Option<Box<Connection>> {
         loop {
             let mut connection = match state.settings.order {
                 Order::Lifo => state.idle.pop_back()?,
                 Order::Fifo => state.idle.pop_front()?,
             };
-            if self.is_fit(&connection, state) && is_silent(&mut connection) {
+            if self.is_fit(&connection, state, now) && is_silent(&mut connection) {
                 return Some(connection);
             }
             self.forget_one(state);
         }
     }
 
-    fn is_fit(&self, connection: &Connection, state: &State) -> bool {
+    fn is_fit(&self, connection: &Connection, state: &State, now: Instant) -> bool {
         connection.life == self.node.life.load(Ordering::SeqCst)
             && connection.era == state.era
             && connection.link.is_idle()
             && connection.link.retired().is_none()
-            && connection.opened.elapsed() < state.settings.lifetime_max
+            && now.saturating_duration_since(connection.opened) < state.settings.lifetime_max
     }
 
     /// One connection less. Those who starve for it are woken by the next tidying
@@ -268,18 +286,22 @@ impl Pool {
     }
 
     /// Takes a connection back, or its place if it is not fit any more.
-    pub(crate) fn give_back(&self, connection: Option<Connection>) {
+    pub(crate) fn give_back(&self, connection: Option<Box<Connection>>) {
+        let now = Instant::now();
         let mut state = self.state.lock();
-        let kept = connection.filter(|connection| self.is_fit(connection, &state));
+        let kept = connection.filter(|connection| self.is_fit(connection, &state, now));
         let over = state.open > state.settings.size && state.waiting.is_empty();
         match kept.filter(|_| !over) {
             Some(mut connection) => {
-                connection.last_used = Instant::now();
+                connection.last_used = now;
                 connection.card.rest(connection.link.prepared_len());
                 while let Some(next) = state.waiting.pop_front() {
-                    connection.card.claim();
-                    match next.sender.send(Handover::Connection(Box::new(connection))) {
-                        Err(Handover::Connection(back)) => connection = *back,
+                    connection.card.claim(now);
+                    match next.sender.send(Handover::Connection(connection)) {
+                        Err(Handover::Connection(back)) => {
+                            connection = back;
+                            connection.card.rest(connection.link.prepared_len());
+                        }
                         Ok(()) | Err(Handover::Place) => return,
                     }
                 }
@@ -289,7 +311,6 @@ impl Pool {
                     drop(connection);
                     self.limits.wake();
                 } else {
-                    connection.card.rest(connection.link.prepared_len());
                     state.idle.push_back(connection);
                 }
             }
@@ -357,14 +378,15 @@ impl Pool {
     /// Closes connections that nobody has needed for a while, and those of an
     /// earlier life of the node. Says whether more should be opened in advance.
     pub(crate) fn tidy(&self) -> bool {
+        let now = Instant::now();
         let mut state = self.state.lock();
         let idle = std::mem::take(&mut state.idle);
         let spare = state.open.saturating_sub(state.settings.min_size);
         let mut closable = spare;
         for connection in idle {
-            let unused = connection.last_used.elapsed() >= state.settings.idle_timeout;
+            let unused = connection.unused_for(now) >= state.settings.idle_timeout;
             let over = state.open > state.settings.size;
-            if !self.is_fit(&connection, &state) || over || unused && closable > 0 {
+            if !self.is_fit(&connection, &state, now) || over || unused && closable > 0 {
                 closable = closable.saturating_sub(1);
                 self.forget_one(&mut state);
             } else {
@@ -411,9 +433,9 @@ impl Pool {
 /// What can be had without waiting.
 enum Took {
     /// A connection that is known to be good.
-    Fresh(Connection),
+    Fresh(Box<Connection>),
     /// One that was unused for so long that it must be asked first.
-    Unchecked(Connection, Arc<PoolSettings>),
+    Unchecked(Box<Connection>, Arc<PoolSettings>),
     /// The right to open one.
     Place(Place),
     /// The server has just refused the login.

@@ -118,8 +118,32 @@ impl Pools {
             self.cluster.find_primary(limit).await.ok_or(ClaimError::NoPrimary)?
         };
         let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
-        self.note_use();
+        self.note_use(Instant::now());
         pool.claim().await
+    }
+
+    /// A connection to the primary, if one can be had without waiting.
+    pub fn primary_at_once(&self, now: Instant) -> Option<Claimed> {
+        let primary = self.cluster.primary()?;
+        let claimed = self.writers.get(usize::from(primary.node.0))?.claim_at_once(now)?;
+        self.note_use(now);
+        Some(claimed)
+    }
+
+    /// As [`Self::claim_fallback`], if it can be had without waiting.
+    pub fn fallback_at_once(&self, now: Instant) -> Option<Claimed> {
+        if !self.cluster.has_replicas() {
+            return self.primary_at_once(now);
+        }
+        let permit = self.fallback.try_take()?;
+        Some(self.primary_at_once(now)?.with_permit(Some(permit)))
+    }
+
+    /// A connection to a replica, if one can be had without waiting.
+    pub fn replica_at_once(&self, node: NodeId, now: Instant) -> Option<Claimed> {
+        let claimed = self.readers.get(usize::from(node.0))?.claim_at_once(now)?;
+        self.note_use(now);
+        Some(claimed)
     }
 
     /// A connection to the primary for a read that found no replica.
@@ -146,7 +170,7 @@ impl Pools {
 
     /// A connection to a replica.
     pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
-        self.note_use();
+        self.note_use(Instant::now());
         self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
     }
 
@@ -165,8 +189,9 @@ impl Pools {
         None
     }
 
-    fn note_use(&self) {
-        self.used.store(self.began.elapsed().as_secs(), Ordering::Relaxed);
+    fn note_use(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began);
+        self.used.store(since.as_secs(), Ordering::Relaxed);
     }
 
     /// For how many seconds nothing was claimed.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_backend::{
-    CancelTarget, Cluster, Connection, Login, Order, PoolSettings, Pools, WatchSettings, cancel,
+    Cluster, Connection, Login, Order, PoolSettings, Pools, WatchSettings, cancel,
 };
 use afterwrite_cluster as real;
 use afterwrite_net::tls::{Connector, ConnectorSettings, RootCa, ServerMode};
@@ -199,8 +199,7 @@ fn give_away(data: &Path, name: &str, bytes: &[u8]) {
 
 /// A cancel request takes the same way as its connection, and hits it.
 async fn check_cancel(link: &mut Connection) {
-    let route = Arc::clone(&link.route);
-    let target = CancelTarget { route, pid: link.pid, key: link.key.clone() };
+    let target = Arc::clone(&link.target);
     let sleeping = link.ask("SELECT pg_sleep(30)", LIMIT);
     let cancelling = async {
         sleep(Duration::from_millis(100)).await;

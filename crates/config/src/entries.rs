@@ -374,6 +374,7 @@ impl Values {
         self.add("routing.keys_max", routing.keys_max.shown());
         self.add("routing.replica_lag_max", off(routing.replica_lag_max.as_ref()));
         self.add("routing.catalog_interval", off(routing.catalog_interval.as_ref()));
+        self.add("routing.table_scope", routing.table_scope.shown());
         self.add("routing.functions_read", routing.functions_read.shown());
         self.add("routing.functions_write", routing.functions_write.shown());
         self.add("probe.idle_interval", probe.idle_interval.shown());

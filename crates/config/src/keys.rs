@@ -134,6 +134,7 @@ pub(crate) const KEYS: &[Key] = &[
     live("routing.keys_max"),
     live("routing.replica_lag_max"),
     live("routing.catalog_interval"),
+    live("routing.table_scope"),
     live("routing.functions_read"),
     live("routing.functions_write"),
     live("probe.idle_interval"),

@@ -72,6 +72,7 @@ pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
             ms(100)..=DAY,
             Some(secs(5)),
         ),
+        table_scope: checker.boolean("routing.table_scope", false),
         functions_read: checker.functions("routing.functions_read"),
         functions_write: checker.functions("routing.functions_write"),
     }

@@ -8,12 +8,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::address::{Endpoint, UnixName};
 use crate::peer::Peer;
 use crate::stream::Stream;
+use crate::tune::KeepAlive;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -29,6 +30,10 @@ pub struct Listener {
     endpoint: Endpoint,
     file: Option<SocketFile>,
     owns_file: AtomicBool,
+    /// The service manager listens on it, too, and for good.
+    managed: bool,
+    /// What is accepted is tuned as this socket is.
+    tunes: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +79,8 @@ impl Listener {
         socket.set_cloexec(true)?;
         let address = socket.local_addr()?;
         if let Some(address) = address.as_socket() {
-            return Self::tcp(socket, address);
+            // Who waits there already may have come before anybody tuned it.
+            return Self::tcp(socket, address, false);
         }
         let name = if let Some(path) = address.as_pathname() {
             UnixName::new(path)
@@ -86,13 +92,15 @@ impl Listener {
         Self::unix(socket, &name)
     }
 
-    fn tcp(socket: Socket, address: SocketAddr) -> io::Result<Self> {
+    fn tcp(socket: Socket, address: SocketAddr, tunes: bool) -> io::Result<Self> {
         let listener = TcpListener::from_std(socket.into())?;
         Ok(Self {
             kind: Kind::Tcp(listener),
             endpoint: address.into(),
             file: None,
             owns_file: AtomicBool::new(false),
+            managed: false,
+            tunes,
         })
     }
 
@@ -104,6 +112,9 @@ impl Listener {
             endpoint: name.clone().into(),
             file,
             owns_file: AtomicBool::new(true),
+            managed: false,
+            // There is nothing to be tuned.
+            tunes: true,
         })
     }
 
@@ -122,6 +133,11 @@ impl Listener {
         }
     }
 
+    /// Whether what it accepts needs no [tuning](Stream::tune) by [`KeepAlive::CLIENTS`].
+    pub fn tunes(&self) -> bool {
+        self.tunes
+    }
+
     /// Where it listens: with the port that port 0 became.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -133,9 +149,24 @@ impl Listener {
         self.owns_file.store(false, Ordering::SeqCst);
     }
 
-    /// From now on the socket's file is this one's to remove.
+    /// From now on the socket's file is this one's to remove, unless it is the service
+    /// manager's.
     pub fn own_file(&self) {
-        self.owns_file.store(true, Ordering::SeqCst);
+        self.owns_file.store(!self.managed, Ordering::SeqCst);
+    }
+
+    /// As the socket that the service manager listens on, too: its file stays, whoever
+    /// ends.
+    #[must_use]
+    pub fn managed(mut self) -> Self {
+        self.leave_file();
+        self.managed = true;
+        self
+    }
+
+    /// Whether the service manager listens on it, too.
+    pub fn is_managed(&self) -> bool {
+        self.managed
     }
 }
 
@@ -164,9 +195,18 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    let tunes = tune(&socket);
     socket.listen(BACKLOG)?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
-    Listener::tcp(socket, bound)
+    Listener::tcp(socket, bound, tunes)
+}
+
+/// Tunes the sockets that will be accepted: on Linux they take after the one that
+/// listens, which saves four system calls for each. Says whether that is so.
+fn tune(socket: &Socket) -> bool {
+    cfg!(target_os = "linux")
+        && socket.set_tcp_nodelay(true).is_ok()
+        && KeepAlive::CLIENTS.apply(&SockRef::from(socket)).is_ok()
 }
 
 /// Between `bind` and `listen` nobody can connect, so the permissions are set there.

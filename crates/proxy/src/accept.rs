@@ -30,11 +30,17 @@ pub(crate) async fn accept(listener: Arc<Listener>, shared: Arc<Shared>) {
     loop {
         match next(&listener, &mut held).await {
             Ok((stream, from)) => {
+                if !listener.tunes()
+                    && let Err(error) = stream.tune(&KeepAlive::CLIENTS)
+                {
+                    debug!(%error, "keep-alive is not available");
+                }
                 // Counted at once: who stops waits for everyone who was accepted.
                 let max = shared.settings().clients.connections_max.max(ARRIVING_LEAST);
                 let arriving = Counted::within(&shared.arriving, max);
                 let shared = Arc::clone(&shared);
-                tokio::spawn(async move { arrive(stream, from, arriving, shared).await });
+                // Boxed: it is large, and a task is moved several times until it runs.
+                tokio::spawn(Box::pin(arrive(stream, from, arriving, shared)));
             }
             Err(error) => {
                 // Most likely too many open files: those who are in are still served.
@@ -65,9 +71,6 @@ pub(crate) async fn next(
 
 /// Receives one connection, whatever it turns out to be.
 async fn arrive(stream: Stream, from: Peer, arriving: Option<Counted>, shared: Arc<Shared>) {
-    if let Err(error) = stream.tune(&KeepAlive::CLIENTS) {
-        debug!(%error, "keep-alive is not available");
-    }
     let Some(_arriving) = arriving else {
         shared.metrics.refused.inc();
         let report = Report::fatal("53300", "too many clients are logging in at once")

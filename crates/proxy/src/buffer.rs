@@ -13,11 +13,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes of a lent buffer.
 pub(crate) const LENT: usize = 16 * 1024;
 
-/// Buffers kept by a thread for its next client.
+/// Bytes of a buffer that is lent for an answer; one that has grown is not kept.
+const LENT_OUT: usize = 4 * 1024;
+
+/// Buffers of a kind kept by a thread for its next client.
 const KEPT_MAX: usize = 64;
 
 thread_local! {
     static KEPT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static KEPT_OUT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
 fn take() -> Vec<u8> {
@@ -34,9 +38,25 @@ fn give(buffer: Vec<u8>) {
     }
 }
 
-/// Frees a buffer that is kept: there is one client fewer who may want it.
+fn take_out() -> Vec<u8> {
+    KEPT_OUT.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(LENT_OUT))
+}
+
+fn give_out(mut buffer: Vec<u8>) {
+    if buffer.capacity() == LENT_OUT {
+        buffer.clear();
+        KEPT_OUT.with_borrow_mut(|kept| {
+            if kept.len() < KEPT_MAX {
+                kept.push(buffer);
+            }
+        });
+    }
+}
+
+/// Frees the buffers that are kept for one client: there is one fewer who may want them.
 pub(crate) fn spare() {
     drop(KEPT.with_borrow_mut(Vec::pop));
+    drop(KEPT_OUT.with_borrow_mut(Vec::pop));
 }
 
 /// Bytes that were read and not dealt with yet.
@@ -142,6 +162,9 @@ impl Outbox {
             self.data.clear();
             self.start = 0;
         }
+        if self.data.capacity() == 0 {
+            self.data = take_out();
+        }
         &mut self.data
     }
 
@@ -166,10 +189,10 @@ impl Outbox {
         std::mem::take(&mut self.written)
     }
 
-    /// Frees the memory, if nothing is in it.
+    /// Gives the buffer back, if nothing is in it.
     pub(crate) fn rest(&mut self) {
         if self.is_empty() {
-            self.data = Vec::new();
+            give_out(std::mem::take(&mut self.data));
             self.start = 0;
         }
     }

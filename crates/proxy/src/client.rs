@@ -68,6 +68,8 @@ pub(crate) struct Client {
     pub(crate) idle_since: Instant,
     /// It could not be parked, for a reason that will not go away.
     pub(crate) restless: bool,
+    /// Its card says that it is tied to its server connection.
+    pub(crate) pin_shown: bool,
 }
 
 /// Why a client's task ends.
@@ -193,6 +195,7 @@ impl Client {
             End::Fatal(report.detail("The configuration was changed while you were connected."))
         })?;
         self.session.set_wary(self.tenant.database.settings().wary);
+        self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();
         self.generation = generation;
         Ok(())
@@ -229,6 +232,7 @@ impl Client {
         if self.inbox.is_empty() {
             self.inbox.rest();
             self.outbox.rest();
+            self.upstream.rest();
         }
         let limit = self.settings.clients.idle_timeout;
         // Who will be parked by then is closed from there, and needs no timer.

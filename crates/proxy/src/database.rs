@@ -64,6 +64,9 @@ impl Database {
     pub(crate) fn watch(self: &Arc<Self>) {
         if self.site.cluster.has_replicas() && !self.watched.swap(true, Ordering::SeqCst) {
             tokio::spawn(watch(Arc::downgrade(self), Arc::clone(&self.schema)));
+        } else if self.clients.load(Ordering::SeqCst) == 0 {
+            // Nobody has looked for a while.
+            self.schema.wake.notify_one();
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use afterwrite_backend::{CancelTarget, ClaimError, Claimed, Primary};
+use afterwrite_backend::{ClaimError, Claimed, Primary};
 use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
@@ -17,22 +17,31 @@ use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
 use crate::roster::Life;
+use crate::route::{ReadBegun, Routed};
 
 impl Client {
     /// Carries out the exchange that was gathered.
     pub(crate) async fn carry_out(&mut self, request: Request) -> Result<(), End> {
         let asked = Instant::now();
         self.registered.card.asks(asked.saturating_duration_since(self.connected));
-        let ended = self.carry_out_asked(request).await;
+        let ended = self.carry_out_asked(request, asked).await;
         self.shared.metrics.hints.count(self.session.take_hint_counts());
-        self.registered.card.pinned(self.session.pinned().map(|pinned| pinned.causes));
+        let causes = self.session.pinned().map(|pinned| pinned.causes);
+        if causes.is_some() || self.pin_shown {
+            self.registered.card.pinned(causes);
+            self.pin_shown = causes.is_some();
+        }
         self.add_up(asked);
         ended
     }
 
-    async fn carry_out_asked(&mut self, request: Request) -> Result<(), End> {
-        // What is already for the client goes first: what follows may be held back.
-        self.flush().await?;
+    async fn carry_out_asked(&mut self, request: Request, asked: Instant) -> Result<(), End> {
+        let mut now = asked;
+        if !self.outbox.is_empty() {
+            // What is already for the client goes first: what follows may be held back.
+            self.flush().await?;
+            now = Instant::now();
+        }
         if let Some(report) = self.owed.take() {
             return Err(End::Fatal(report));
         }
@@ -44,7 +53,7 @@ impl Client {
                 self.session.reply_locally(self.outbox.end());
                 return Ok(());
             }
-            let place = match self.obtain_unless_interrupted(request.route, forced).await {
+            let place = match self.obtain(request.route, forced, now).await {
                 Ok(place) => place,
                 Err(report) => {
                     self.shared.metrics.claims_failed.inc();
@@ -61,32 +70,51 @@ impl Client {
                     self.shared.metrics.reroutes.inc();
                     request = self.session.request();
                     forced = reason;
+                    now = Instant::now();
                 }
             }
         }
     }
 
-    /// A server connection, unless the client cancels first or is sent away.
-    async fn obtain_unless_interrupted(
+    /// A server connection, and why that one.
+    async fn obtain(
         &mut self,
         route: Route,
         forced: Option<Reason>,
+        now: Instant,
     ) -> Result<Place, Report> {
         self.settle_doubts();
         if let Some(place) = self.held_place() {
             return Ok(place);
         }
+        let mut read = None;
+        if !self.tenant.database.is_paused()
+            && let Some(routed) = self.route_at_once(route, forced, now, &mut read)
+        {
+            return Ok(self.take_up(routed, route));
+        }
+        // Boxed: whoever need not wait has no room for it.
+        Box::pin(self.obtain_unless_interrupted(route, forced, read)).await
+    }
+
+    /// As [`Self::obtain`], unless the client cancels first or is sent away.
+    async fn obtain_unless_interrupted(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+        read: Option<ReadBegun>,
+    ) -> Result<Place, Report> {
         let registered = Arc::clone(&self.registered.card);
         registered.begin_waiting();
         registered.lives(Life::Waiting);
         let began = Instant::now();
         let obtained = tokio::select! {
             biased;
-            obtained = self.obtain(route, forced) => obtained.map_err(|error| refusal(&error)),
+            routed = self.route(route, forced, read) => routed.map_err(|error| refusal(&error)),
             () = registered.interrupted() => Err(cancelled()),
         };
         self.tally.wait_time += began.elapsed();
-        obtained
+        Ok(self.take_up(obtained?, route))
     }
 
     /// Adds up what the exchange took, for the statistics of its database.
@@ -117,26 +145,40 @@ impl Client {
         })
     }
 
-    /// A server connection for the exchange, and why that one.
-    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, ClaimError> {
+    /// A server connection for the exchange, however long that takes.
+    async fn route(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+        mut read: Option<ReadBegun>,
+    ) -> Result<Routed, ClaimError> {
         if self.tenant.database.is_paused() {
             let limit = self.tenant.pools.settings().wait_timeout;
             if !self.tenant.database.opened(limit).await {
                 return Err(ClaimError::Paused { waited: limit });
             }
+            // The read begins only now.
+            read = None;
         }
-        let routed = match (route, forced) {
-            (Route::Read, None) => self.route_read().await?,
-            (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
-                self.route_to_primary(reason).await?
+        match (route, forced) {
+            (Route::Read, None) => {
+                let read = read.unwrap_or_else(|| self.begin_read());
+                self.route_read(read).await
             }
-            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await?,
-        };
+            (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
+                self.route_to_primary(reason).await
+            }
+            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await,
+        }
+    }
+
+    /// Notes where the exchange runs: from here on the client holds the connection.
+    fn take_up(&mut self, routed: Routed, route: Route) -> Place {
         self.remember(routed.place, routed.link.node().id.0, route);
         self.aim(&routed.link);
         self.tally.assignments += 1;
         self.link = Some(routed.link);
-        Ok(routed.place)
+        routed.place
     }
 
     fn remember(&mut self, place: Place, node: u16, route: Route) {
@@ -158,10 +200,8 @@ impl Client {
 
     /// Cancel requests of the client hit this connection from now on.
     fn aim(&self, link: &Claimed) {
-        let target =
-            CancelTarget { route: Arc::clone(&link.route), pid: link.pid, key: link.key.clone() };
         link.card.serve(self.registered.card.id);
-        self.registered.card.aim(link.card.id, Some(target));
+        self.registered.card.aim(link.card.id, Some(Arc::clone(&link.target)));
     }
 
     fn settle_doubts(&mut self) {
@@ -202,7 +242,8 @@ impl Client {
             (false, false) if query < left => (query, query_timed_out()),
             (_, false) => (left, transaction_timed_out()),
         };
-        match timeout(limit, self.pump(place)).await {
+        // Boxed, as all that most exchanges do without.
+        match Box::pin(timeout(limit, self.pump(place))).await {
             Ok(pumped) => pumped,
             Err(_) => Pumped::Fault(report),
         }
@@ -214,7 +255,7 @@ impl Client {
         let Some(link) = self.link.as_mut() else { return Ok(Brought::All) };
         let Some(prelude) = self.session.prelude(&link.link) else { return Ok(Brought::All) };
         self.session.send_prelude(prelude, &mut link.link, self.upstream.end());
-        match self.pump_in_time(place).await {
+        match Box::pin(self.pump_in_time(place)).await {
             Pumped::Progress(Progress::Prelude(Ok(()))) => {
                 self.session.take_prelude_reports();
                 Ok(Brought::All)
@@ -307,7 +348,7 @@ impl Client {
         }
         if self.registered.card.clear() {
             // Sent on now, the cancel would hit whoever comes next.
-            self.registered.card.quiet().await;
+            Box::pin(self.registered.card.quiet()).await;
         }
         let sound = self.replies.is_empty() && self.upstream.is_empty();
         self.replies.consume(self.replies.len());

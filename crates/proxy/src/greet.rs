@@ -67,6 +67,7 @@ pub(crate) async fn greet(
         stall: None,
         idle_since: Instant::now(),
         restless: false,
+        pin_shown: false,
     });
     client.welcome(kind).await;
     Ok(client)
@@ -132,6 +133,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     session.set_wary(tenant.database.settings().wary);
+    session.set_tables(tenant.database.schema.table_keys());
     take_ours(&ours, &mut session, shared, &tenant)?;
     let (from, local) = (stream.peer().ok(), stream.local());
     let application = startup.get("application_name").unwrap_or_default();

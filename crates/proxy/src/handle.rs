@@ -88,7 +88,11 @@ impl Handle {
             let closed = || io::Error::new(io::ErrorKind::NotConnected, "it no longer listens");
             listener.upgrade().ok_or_else(closed)?.as_fd().try_clone_to_owned()
         };
+        let managed = |listener: &Weak<Listener>| {
+            listener.upgrade().is_some_and(|listener| listener.is_managed())
+        };
         Ok(Sockets {
+            managed: self.listeners.iter().map(managed).collect(),
             clients: self.listeners.iter().map(duplicate).collect::<io::Result<_>>()?,
             metrics: self.metrics.as_ref().map(duplicate).transpose()?,
         })

@@ -36,7 +36,7 @@ mod watch;
 pub use control::{Reloaded, Reread, Stop};
 pub use handle::Handle;
 pub use predecessor::ForeignCancel;
-pub use schema::SchemaSettings;
+pub use schema::{Readings, SchemaSettings};
 pub use serve::{Proxy, StartError};
 pub use settings::{
     ANY, AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,

@@ -136,6 +136,7 @@ impl Parked {
             stall: None,
             idle_since: self.idle_since,
             restless: false,
+            pin_shown: false,
         }))
     }
 }

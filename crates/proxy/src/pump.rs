@@ -74,11 +74,13 @@ impl Client {
 
     fn poll_pump(&mut self, context: &mut Context<'_>, place: Place) -> Poll<Pumped> {
         loop {
+            // Only what was read makes another round: it is to be sent on. What was sent
+            // makes room for what is read further down in the same one.
             let mut moved = false;
-            if let Poll::Ready(lost) = self.poll_upstream(context, &mut moved) {
+            if let Poll::Ready(lost) = self.poll_upstream(context) {
                 return Poll::Ready(lost);
             }
-            if let Poll::Ready(gone) = self.poll_outbox(context, &mut moved) {
+            if let Poll::Ready(gone) = self.poll_outbox(context) {
                 return Poll::Ready(gone);
             }
             if self.outbox.len() < OUTBOX_HIGH
@@ -96,11 +98,10 @@ impl Client {
     }
 
     /// Sends the server what is for it.
-    fn poll_upstream(&mut self, context: &mut Context<'_>, moved: &mut bool) -> Poll<Pumped> {
+    fn poll_upstream(&mut self, context: &mut Context<'_>) -> Poll<Pumped> {
         let Some(link) = self.link.as_mut() else {
             return Poll::Ready(Pumped::Lost("there is no server connection".into()));
         };
-        let before = self.upstream.len();
         if !self.upstream.is_empty()
             && let Poll::Ready(Err(error)) = self.upstream.poll_flush(&mut link.stream, context)
         {
@@ -110,12 +111,11 @@ impl Client {
                 return Poll::Ready(Pumped::Lost(error.to_string()));
             }
         }
-        *moved |= self.upstream.len() < before;
         Poll::Pending
     }
 
     /// Sends the client what is for it, unless it may still be taken back.
-    fn poll_outbox(&mut self, context: &mut Context<'_>, moved: &mut bool) -> Poll<Pumped> {
+    fn poll_outbox(&mut self, context: &mut Context<'_>) -> Poll<Pumped> {
         if self.gone {
             self.outbox.clear();
             return self.poll_linger(context);
@@ -129,7 +129,6 @@ impl Client {
         let flushed = self.outbox.poll_flush(&mut self.stream, context);
         if self.outbox.len() < before {
             self.stall = None;
-            *moved = true;
         }
         match flushed {
             Poll::Ready(Ok(())) => {

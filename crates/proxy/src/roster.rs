@@ -34,15 +34,15 @@ impl Roster {
         who: Who,
         long_secret: bool,
     ) -> Result<Registered, getrandom::Error> {
-        let mut secret = [0; SECRET_LONG];
+        let mut random = [0; size_of::<i32>() + SECRET_LONG];
         let length = if long_secret { SECRET_LONG } else { SECRET_SHORT };
-        let secret = secret.get_mut(..length).unwrap_or_default();
-        getrandom::fill(secret)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         loop {
-            let mut random = [0; 4];
+            // The number and the secret by one call.
             getrandom::fill(&mut random)?;
-            let pid = (i32::from_be_bytes(random) & i32::MAX).max(1);
+            let [a, b, c, d, secret @ ..] = &random;
+            let secret = secret.get(..length).unwrap_or_default();
+            let pid = (i32::from_be_bytes([*a, *b, *c, *d]) & i32::MAX).max(1);
             if let Entry::Vacant(place) = self.cards.lock().entry(pid) {
                 let card = Arc::new(Card::new(id, pid, secret, who));
                 place.insert(Arc::clone(&card));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Reason, View, decide};
-use afterwrite_session::Place;
-use afterwrite_types::{Fence, Floor, Need, NodeId, Position, Standing};
+use afterwrite_session::{Place, Route};
+use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -22,6 +22,10 @@ pub(crate) struct Routed {
     pub(crate) place: Place,
 }
 
+/// A read's floor is fixed: without that no place is decided on.
+#[derive(Debug)]
+pub(crate) struct ReadBegun(());
+
 impl Client {
     /// A connection to the primary.
     pub(crate) async fn route_to_primary(&self, reason: Reason) -> Result<Routed, ClaimError> {
@@ -34,16 +38,55 @@ impl Client {
         Ok(Routed { link, place: Place::Primary(reason) })
     }
 
-    /// A connection for a read.
+    /// A connection for the exchange, if one can be had without waiting for anything.
     ///
-    /// Waiting holds no server connection. Cancel-safe.
-    pub(crate) async fn route_read(&mut self) -> Result<Routed, ClaimError> {
-        let began = Instant::now();
-        let wait_max = self.tenant.wait_max;
+    /// Says in `read` that a read was begun, for whoever waits after all.
+    pub(crate) fn route_at_once(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+        now: Instant,
+        read: &mut Option<ReadBegun>,
+    ) -> Option<Routed> {
+        let reason = match (route, forced) {
+            (Route::Read, None) => {
+                let read = read.insert(self.begin_read());
+                match self.decide(read, now, self.tenant.wait_max, false) {
+                    Decision::Primary(reason) => reason,
+                    Decision::Replica { node, need, reason } => {
+                        let mut link = self.tenant.pools.replica_at_once(node, now)?;
+                        if need.is_some_and(|need| !proves(&mut link, need)) {
+                            // Whoever waits asks over it.
+                            link.release();
+                            return None;
+                        }
+                        return Some(Routed { link, place: Place::Replica(reason) });
+                    }
+                    Decision::Wait { .. } | Decision::Resolve { .. } => return None,
+                }
+            }
+            (Route::Read, Some(reason)) | (Route::Primary(reason), _) => reason,
+            (Route::Held | Route::Local, _) => Reason::Pinned,
+        };
+        let pools = &self.tenant.pools;
+        let link = if reason.is_fallback() {
+            let link = pools.fallback_at_once(now)?;
+            if route == Route::Read && forced.is_none() {
+                self.tenant.cluster().note_fallback(now);
+            }
+            link
+        } else {
+            pools.primary_at_once(now)?
+        };
+        Some(Routed { link, place: Place::Primary(reason) })
+    }
+
+    /// Fixes what the read that was gathered must see.
+    pub(crate) fn begin_read(&mut self) -> ReadBegun {
         let known = self.tenant.cluster().primary().map(|primary| primary.line);
         let now = self.shared.sequence.now();
         if let Some(line) = known {
-            for key in self.session.keys() {
+            for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
                 self.tenant.site().keys.lock().distrust(key, line, now);
             }
         }
@@ -53,17 +96,29 @@ impl Client {
             key.floor = key.floor.merge(Floor::since(now), now);
         }
         self.session.begin_read(key, known, now);
+        if let Some(tables) = self.table_floor(now) {
+            self.session.raise_read_floor(tables, now);
+        }
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
         }
+        ReadBegun(())
+    }
+
+    /// A connection for a read.
+    ///
+    /// Waiting holds no server connection. Cancel-safe.
+    pub(crate) async fn route_read(&mut self, read: ReadBegun) -> Result<Routed, ClaimError> {
+        let began = Instant::now();
+        let wait_max = self.tenant.wait_max;
         let mut budget = wait_max;
         let mut waited = false;
         let mut reachable = true;
         loop {
-            match self.decide(budget, waited) {
+            match self.decide(&read, Instant::now(), budget, waited) {
                 Decision::Primary(reason) => {
                     if reason.is_fallback() {
                         self.tenant.cluster().note_fallback(Instant::now());
@@ -109,9 +164,27 @@ impl Client {
 
     fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        for key in self.session.keys() {
+        for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.tenant.site().keys.lock().resolve(key, fence);
         }
+    }
+
+    /// What others have written to the tables that are read.
+    ///
+    /// Of a write under way nobody has heard yet that it is done; unless it is one of several
+    /// batches, each with its own "ready". So it asks for what the primary has now, and not for
+    /// the primary itself: on a busy table a write is always under way.
+    fn table_floor(&self, now: Moment) -> Option<Floor> {
+        let tables = self.session.tables_read();
+        if tables.is_empty() {
+            return None;
+        }
+        let found = self.tenant.site().keys.lock().floors(&tables, now)?;
+        let mut floor = found.floor;
+        if found.pending || self.shared.shares_keys() {
+            floor = floor.merge(Floor::since(now), now);
+        }
+        Some(floor)
     }
 
     fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
@@ -122,9 +195,9 @@ impl Client {
         self.tenant.site().keys.lock().floors(&keys, self.shared.sequence.now())
     }
 
-    fn decide(&self, budget: Duration, waited: bool) -> Decision {
+    fn decide(&self, _: &ReadBegun, now: Instant, budget: Duration, waited: bool) -> Decision {
         let pending = self.key_floor().is_some_and(|key| key.pending);
-        let replicas = self.tenant.cluster().replica_views(Instant::now());
+        let replicas = self.tenant.cluster().replica_views(now);
         let view = View { primary: self.tenant.cluster().primary_view(), replicas: &replicas };
         let ask = self.session.ask(pending, budget, waited);
         decide(&ask, &view, &self.settings.policy)
@@ -143,16 +216,12 @@ impl Client {
             }
         };
         let Some(need) = need else { return Some(link) };
-        let observed = link.node().observed(link.server);
-        if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
-            proof.learn(observed);
-        }
         if proves(&mut link, need) {
             return Some(link);
         }
         let limit = self.tenant.cluster().settings().probe_timeout;
         match link.witness(limit).await {
-            Ok(()) if proves(&mut link, need) => Some(link),
+            Ok(()) if covers(&mut link, need) => Some(link),
             Ok(()) => {
                 link.release();
                 None
@@ -162,6 +231,15 @@ impl Client {
     }
 }
 
+/// Whether a connection proves `need`, also by what the probe has seen meanwhile.
 fn proves(link: &mut Claimed, need: Position) -> bool {
+    let observed = link.node().observed(link.server);
+    if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
+        proof.learn(observed);
+    }
+    covers(link, need)
+}
+
+fn covers(link: &mut Claimed, need: Position) -> bool {
     link.link.proof_mut().is_some_and(|proof| proof.standing(need) == Standing::Covers)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_footprint::{Catalog, Knowledge, Path, Rules};
-use afterwrite_session::{Reading, SearchPath};
-use afterwrite_sql::{Access, Analysis, Effect, Reason};
+use afterwrite_footprint::{Catalog, Footprint, Knowledge, Path, Rules, Touched};
+use afterwrite_session::{Reading, SearchPath, TableKeys, Touch};
+use afterwrite_sql::{Access, Analysis, Effect, Reason, Statement};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
@@ -21,6 +21,8 @@ pub struct SchemaSettings {
     pub interval: Duration,
     /// What the user says of functions.
     pub rules: Arc<Rules>,
+    /// The database's name on the servers, if reads see what anyone has written to their tables.
+    pub table_scope: Option<Arc<str>>,
 }
 
 /// What is known of a database's schema.
@@ -113,6 +115,11 @@ impl Schema {
         self.known.read().settings.clone()
     }
 
+    /// The keys of its tables, if reads see what anyone has written to theirs.
+    pub(crate) fn table_keys(&self) -> Option<TableKeys> {
+        self.known.read().settings.table_scope.as_deref().map(TableKeys::of)
+    }
+
     /// Takes up other settings.
     pub(crate) fn apply(&self, settings: &SchemaSettings) {
         let mut known = self.known.write();
@@ -187,8 +194,10 @@ impl Schema {
     ) -> Arc<Reading> {
         if !alike {
             let analysis = afterwrite_sql::analyse(text);
-            if !wants_grammar(&analysis) {
-                return Arc::new(Reading::new(analysis, ""));
+            if !self.wants_grammar(&analysis) {
+                let nothing = Touch::nothing;
+                let reading = Reading::new(analysis, "");
+                return Arc::new(Reading { reads: nothing(), writes: nothing(), ..reading });
             }
         }
         let normal_len = key.len();
@@ -211,7 +220,7 @@ impl Schema {
         let cost_us = 10 + normal.len() as u64 / 6;
         if !self.budget.lock().spend(cost_us, Instant::now()) {
             self.memo.note_hurried();
-            return Arc::new(told(afterwrite_footprint::read_in_haste(text)));
+            return Arc::new(told(afterwrite_footprint::read_in_haste(text), None));
         }
         let (generation, reading) = self.read(text, normal, role, path);
         let reading = Arc::new(reading);
@@ -228,10 +237,12 @@ impl Schema {
 
     /// Reads a text by what is known now; and which generation that was.
     fn read(&self, text: &[u8], normal: &[u8], role: &str, path: SearchPath<'_>) -> (u64, Reading) {
-        let (generation, state, rules) = {
+        let (generation, state, rules, table_scope) = {
             let known = self.known.read();
             let generation = self.generation.load(Ordering::SeqCst);
-            (generation, known.state.clone(), Arc::clone(&known.settings.rules))
+            let settings = &known.settings;
+            let table_scope = settings.table_scope.clone();
+            (generation, known.state.clone(), Arc::clone(&settings.rules), table_scope)
         };
         let knowledge = match &state {
             State::Nothing => Knowledge::Nothing,
@@ -243,7 +254,8 @@ impl Schema {
             (SearchPath::Set(statement), _) => Path::of_statement(statement, role),
             (SearchPath::Initial | SearchPath::Unknown, _) => Path::Unknown,
         };
-        (generation, told(afterwrite_footprint::read(text, normal, knowledge, &path, &rules)))
+        let found = afterwrite_footprint::read(text, normal, knowledge, &path, &rules);
+        (generation, told(found, table_scope.as_deref()))
     }
 
     /// Has the schema looked at now, unless that was asked for a moment ago.
@@ -261,19 +273,81 @@ impl Schema {
     }
 }
 
-fn told(found: afterwrite_footprint::Reading) -> Reading {
-    let told: Vec<_> = found.footprints.iter().map(ToString::to_string).collect();
-    Reading::new(found.analysis, &told.join("; then "))
+/// Readings of texts as the clients of one database get them, to be measured.
+#[derive(Debug)]
+pub struct Readings(Arc<Schema>);
+
+impl Readings {
+    /// Nothing is known of the database.
+    pub fn of_an_unknown_database() -> Self {
+        Self(Schema::new(&SchemaSettings::default()))
+    }
+
+    /// Every text is new again.
+    pub fn forget(&self) {
+        self.0.changed();
+    }
+
+    /// What a text may do.
+    pub fn read(&self, text: &[u8]) -> Arc<Reading> {
+        self.0.reading(text, "app", SearchPath::Initial)
+    }
 }
 
-/// Whether there is anything that the words of the text alone do not tell.
-fn wants_grammar(analysis: &Analysis) -> bool {
-    analysis.statements.iter().any(|statement| {
-        let is_data = matches!(statement.effect, Effect::Plain | Effect::CopyOut);
-        let open = matches!(
-            statement.reason,
-            Reason::UnknownFunction | Reason::VolatileFunction | Reason::Unknown
-        );
-        is_data && (statement.access == Access::Reads || open)
-    })
+/// What was found of a text; the keys of its tables, if it is asked for by a database's name.
+fn told(found: afterwrite_footprint::Reading, table_scope: Option<&str>) -> Reading {
+    let text: Vec<_> = found.footprints.iter().map(ToString::to_string).collect();
+    let reading = Reading::new(found.analysis, &text.join("; then "));
+    let Some(database) = table_scope else { return reading };
+    let all = |touched: fn(&Footprint) -> &Touched| {
+        let names = found.footprints.iter().flat_map(|it| &touched(it).relations);
+        // A name without its schema may be any.
+        let unknown = found.footprints.iter().any(|it| {
+            let touched = touched(it);
+            touched.unknown || touched.relations.iter().any(|name| name.schema.is_none())
+        });
+        let tables = names.map(|name| TableKeys::table(database, &name.to_string())).collect();
+        Touch { tables, unknown: unknown || found.footprints.is_empty() }
+    };
+    Reading { reads: all(|it| &it.reads), writes: all(|it| &it.writes), ..reading }
+}
+
+impl Schema {
+    /// Whether there is anything that the words of the text alone do not tell.
+    fn wants_grammar(&self, analysis: &Analysis) -> bool {
+        let by_tables = self.known.read().settings.table_scope.is_some();
+        analysis.statements.iter().any(|statement| {
+            let is_data = matches!(statement.effect, Effect::Plain | Effect::CopyOut);
+            let open = matches!(
+                statement.reason,
+                Reason::UnknownFunction | Reason::VolatileFunction | Reason::Unknown
+            );
+            is_data && (statement.access == Access::Reads || open)
+                || by_tables && !touches_nothing(statement)
+        }) || analysis.overflow
+    }
+}
+
+/// Whether it reads and writes no table, by its words.
+fn touches_nothing(statement: &Statement) -> bool {
+    matches!(
+        statement.effect,
+        Effect::Begin { .. }
+            | Effect::Commit { .. }
+            | Effect::Rollback { .. }
+            | Effect::Savepoint
+            | Effect::PrepareTransaction
+            | Effect::CommitPrepared
+            | Effect::RollbackPrepared
+            | Effect::SetTransaction
+            | Effect::Set(_)
+            | Effect::Reset { .. }
+            | Effect::ResetAll
+            | Effect::DiscardAll
+            | Effect::DiscardSequences
+            | Effect::DeallocateAll
+            | Effect::Deallocate { .. }
+            | Effect::Show
+            | Effect::Afterwrite(_)
+    )
 }

@@ -12,6 +12,8 @@ use tracing::warn;
 pub struct Sockets {
     /// For clients.
     pub clients: Vec<OwnedFd>,
+    /// Which of them the service manager listens on, too; none, where this ends.
+    pub managed: Vec<bool>,
     /// For `/metrics`.
     pub metrics: Option<OwnedFd>,
 }
@@ -24,28 +26,24 @@ pub struct Sockets {
 pub struct Inherited {
     clients: Vec<Listener>,
     metrics: Option<Listener>,
-    /// The service manager's, which goes on listening on them.
-    managed: bool,
 }
 
 impl Inherited {
-    /// Takes up sockets that the service manager listens on. Must be called within a
-    /// runtime.
-    pub fn managed(sockets: Sockets) -> io::Result<Self> {
-        Ok(Self { managed: true, ..Self::adopt(sockets)? })
-    }
-
     /// Takes over sockets that are listened on. Must be called within a runtime.
     pub fn adopt(sockets: Sockets) -> io::Result<Self> {
-        let adopt = |socket| {
+        let adopt = |socket| -> io::Result<Listener> {
             let listener = Listener::adopt(socket)?;
             listener.leave_file();
             Ok(listener)
         };
+        let managed = sockets.managed.into_iter().chain(std::iter::repeat(false));
+        let clients = sockets.clients.into_iter().zip(managed).map(|(socket, managed)| {
+            let listener = adopt(socket)?;
+            Ok(if managed { listener.managed() } else { listener })
+        });
         Ok(Self {
-            clients: sockets.clients.into_iter().map(adopt).collect::<io::Result<_>>()?,
+            clients: clients.collect::<io::Result<_>>()?,
             metrics: sockets.metrics.map(adopt).transpose()?,
-            managed: false,
         })
     }
 
@@ -57,13 +55,11 @@ impl Inherited {
     /// Closes what is not listened on any more, and removes the files of it: the other
     /// process is told to leave them. Those of the service manager's sockets stay.
     pub fn close(self) {
-        if self.managed {
-            for address in self.endpoints() {
+        for listener in self.clients.iter().chain(&self.metrics) {
+            if listener.is_managed() {
+                let address = listener.endpoint();
                 warn!(%address, "not in `listen`: this socket of the service manager is not used");
             }
-            return;
-        }
-        for listener in self.clients.iter().chain(&self.metrics) {
             listener.own_file();
         }
     }

@@ -1,5 +1,6 @@
 //! Keeps what is known of a database's schema up to date.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -40,9 +41,13 @@ pub(crate) async fn watch(database: Weak<Database>, schema: Arc<Schema>) {
     loop {
         let Some(database) = database.upgrade() else { return };
         let interval = schema.settings().interval;
+        let nobody_asks = watch.state.is_some() && database.clients.load(Ordering::SeqCst) == 0;
         let pause = if interval.is_zero() {
             watch = Watch::default();
             OFF
+        } else if nobody_asks && schema.is_known() {
+            watch.questions = None;
+            interval
         } else {
             match watch.refresh(&database, &schema).await {
                 Ok(true) => interval,

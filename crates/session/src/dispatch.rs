@@ -82,7 +82,7 @@ impl Session {
             client::sync(out);
             link.expect(Await::Sync, Owner::Evict);
         }
-        if self.exchange.may_move() {
+        if first && self.exchange.may_move() {
             // It may have to be sent once more.
             self.exchange.ops = ops;
         } else if !self.exchange.complete {
@@ -302,6 +302,7 @@ fn send(op: &Op, link: &mut Link, who: SessionId, inbox: &[u8], out: &mut Vec<u8
         }
         Op::Execute(span) => pass(out, *span, Some(Await::Execute), link),
         Op::Flush(span) | Op::Copy(span) => pass(out, *span, None, link),
+        Op::CopyEndAhead(span) => pass(out, *span, Some(Await::CopyEnd), link),
         Op::Sync(span) => pass(out, *span, Some(Await::Sync), link),
         Op::Fail { simple, .. } => fail(*simple, link, out),
         Op::Say(say) => link.expect(Await::Say(say.clone()), Owner::Client),
@@ -379,14 +380,14 @@ fn provide(prepared: &Arc<Prepared>, named: bool, link: &mut Link, out: &mut Vec
 fn drop_outdated(prepared: &Prepared, link: &mut Link, out: &mut Vec<u8>) {
     if link.drop_outdated(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, prepared.name.as_bytes());
-        link.expect(Await::Close, Owner::Evict);
+        link.expect(Await::Drop(prepared.id), Owner::Evict);
     }
 }
 
 pub(crate) fn prepare(prepared: &Arc<Prepared>, link: &mut Link, owner: Owner, out: &mut Vec<u8>) {
     if let Some(evicted) = link.learn(prepared.id, prepared.generation()) {
         client::close(out, STATEMENT, format!("_afterwrite_{:x}", evicted.0));
-        link.expect(Await::Close, Owner::Evict);
+        link.expect(Await::Drop(evicted), Owner::Evict);
     }
     client::parse_bytes(out, prepared.name.as_bytes(), &prepared.rest);
     link.expect(Await::Parse(Some(prepared.id)), owner);

@@ -13,6 +13,7 @@ use crate::link::Say;
 use crate::pinned::Causes;
 use crate::shape::Shape;
 use crate::statement::{Prepared, StatementId};
+use crate::tables::Touched;
 
 /// Where the bytes of a message stand, from the exchange's first byte.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,8 @@ pub(crate) enum Op {
     Sync(Span),
     /// Part of `COPY` data, or its end.
     Copy(Span),
+    /// The end of `COPY` data that a server has not asked for yet.
+    CopyEndAhead(Span),
     /// Answered by the proxy.
     Say(Say),
 }
@@ -149,6 +152,8 @@ pub(crate) struct Exchange {
     pub(crate) hints: Option<Box<ExchangeHints>>,
     /// Something in it is executed at the session's own level.
     pub(crate) unhinted: bool,
+    /// The tables it touches, in table scope.
+    pub(crate) touched: Option<Box<Touched>>,
     /// Keys under which its write was noted.
     pub(crate) marked: SmallVec<[Key; 1]>,
     /// The text of each statement that changes a setting, in the order of the changes.

@@ -34,6 +34,7 @@ impl Session {
         self.open.status = status;
         self.open.schema = schema;
         self.keep_hinted_keys(exchange);
+        self.keep_written_tables(exchange);
     }
 
     /// Takes up settings that the exchange changed, so that they follow the client.

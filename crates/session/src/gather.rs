@@ -591,12 +591,29 @@ impl Session {
 
     fn take_copy(&mut self, copy: u8, span: Span) {
         // Outside of COPY a server drops these silently: the tail of a COPY that failed.
-        if self.phase == Phase::Copying || self.phase == Phase::Open {
-            self.exchange.ops.push(Op::Copy(span));
-            if self.phase == Phase::Copying && copy != tag::COPY_DATA {
-                self.phase = if self.exchange.copies_simply { Phase::Running } else { Phase::Open };
+        let end = copy != tag::COPY_DATA;
+        match self.phase {
+            Phase::Copying => {
+                self.exchange.ops.push(Op::Copy(span));
+                if end {
+                    let simply = self.exchange.copies_simply;
+                    self.phase = if simply { Phase::Running } else { Phase::Open };
+                }
             }
+            Phase::Open | Phase::Gathering if end && self.may_copy_ahead() => {
+                self.exchange.ops.push(Op::CopyEndAhead(span));
+            }
+            Phase::Open => self.exchange.ops.push(Op::Copy(span)),
+            Phase::Gathering if self.may_copy_ahead() => self.exchange.ops.push(Op::Copy(span)),
+            Phase::Gathering | Phase::Running => {}
         }
+    }
+
+    /// Whether something in the exchange may take `COPY` data once a server executes it.
+    fn may_copy_ahead(&self) -> bool {
+        let exchange = &self.exchange;
+        let copies = exchange.intent.copy_in || exchange.intent.unread;
+        exchange.executes && copies && !exchange.skip
     }
 
     /// A message too long to be held: its beginning is looked at, the rest goes
@@ -646,7 +663,9 @@ impl Session {
                 self.exchange.intent.add(&Intent { statements: 0, ..Intent::unread() });
                 self.push(Op::Bind { prepared, named, span });
             }
-            tag::COPY_DATA if under_way && !discard => self.exchange.ops.push(Op::Copy(span)),
+            tag::COPY_DATA if (under_way || self.may_copy_ahead()) && !discard => {
+                self.exchange.ops.push(Op::Copy(span));
+            }
             tag::COPY_DATA => self.upstream.discard = true,
             _ => {
                 let claimed = message.head.body_len;
@@ -726,6 +745,7 @@ fn is_known_everywhere(op: &Op) -> bool {
         | Op::Execute(_)
         | Op::Sync(_)
         | Op::Copy(_)
+        | Op::CopyEndAhead(_)
         | Op::Say(Say::BindComplete | Say::Bytes(_)) => false,
     }
 }

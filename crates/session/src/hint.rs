@@ -231,7 +231,9 @@ impl Session {
         let intent = &self.exchange.intent;
         let may_end = intent.transaction != Transaction::Untouched || intent.unread;
         let earlier = self.open.keys.iter().filter(|_| may_end);
-        for key in self.keys().iter().chain(earlier) {
+        let tables = self.tables_written();
+        let written = self.open.tables.iter().filter(|_| may_end).chain(&tables);
+        for key in self.keys().iter().chain(earlier).chain(written) {
             if !self.exchange.marked.contains(key) {
                 self.exchange.marked.push(*key);
                 unmarked.push(*key);

@@ -87,6 +87,8 @@ pub struct Intent {
     pub unread: bool,
     /// It has a statement that is for the proxy.
     pub local: bool,
+    /// It commits what another transaction has prepared: nobody knows what.
+    pub commits_prepared: bool,
     /// It changes the schema, and not just with something temporary.
     pub schema: bool,
     /// It only shows settings of the server: what the session's primary would say.
@@ -111,6 +113,7 @@ impl Default for Intent {
             changes: SmallVec::new(),
             unread: false,
             local: false,
+            commits_prepared: false,
             schema: false,
             only_shows: false,
         }
@@ -208,6 +211,7 @@ impl Intent {
         self.unread |= other.unread;
         self.local |= other.local;
         self.schema |= other.schema;
+        self.commits_prepared |= other.commits_prepared;
     }
 
     fn give_up(&mut self) {
@@ -237,7 +241,6 @@ impl Intent {
             Effect::Plain
             | Effect::CopyOut
             | Effect::SetLocal
-            | Effect::CommitPrepared
             | Effect::Set(_)
             | Effect::Reset { .. }
             | Effect::ResetAll
@@ -259,6 +262,7 @@ impl Intent {
             Effect::Commit { chain: true } | Effect::Rollback { chain: true } => {
                 one.transaction = Transaction::Mixed;
             }
+            Effect::CommitPrepared => one.commits_prepared = true,
             Effect::Savepoint => one.savepoint = true,
             Effect::SetTransaction => one.sets_transaction = true,
             Effect::DiscardAll => {

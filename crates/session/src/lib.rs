@@ -40,6 +40,7 @@ mod session;
 mod settings;
 mod shape;
 mod statement;
+mod tables;
 
 pub use command::{Answer, answer};
 pub use dispatch::Dispatch;
@@ -61,3 +62,4 @@ pub use scope::Scope;
 pub use session::{Limits, Lost, Outcome, Session, Verdict};
 pub use settings::{Fingerprint, Settings};
 pub use statement::{Library, Prepared, StatementId};
+pub use tables::{TableKeys, Touch};

@@ -94,10 +94,14 @@ pub(crate) enum Await {
     DescribePortal(Option<StatementId>),
     Execute,
     Close,
+    /// The proxy drops this statement of its own.
+    Drop(StatementId),
     /// Ends with "ready".
     Query,
     FunctionCall,
     Sync,
+    /// Nothing: it ends the data of a `COPY` that the server is about to begin.
+    CopyEnd,
     /// Nothing: we answer this one ourselves, in its turn.
     Say(Say),
 }
@@ -335,14 +339,17 @@ impl Link {
     /// The server reported an error and skips to the next Sync: what was expected
     /// before that will not come.
     pub(crate) fn skip_to_sync(&mut self) {
-        while let Some(expect) = self.expects.front() {
-            match &expect.what {
-                Await::Sync => return,
-                Await::Parse(Some(id)) => {
-                    let id = *id;
-                    self.unlearn(id);
-                }
+        let sync = self.expects.iter().position(|expect| expect.what == Await::Sync);
+        let skipped: Vec<Expect> =
+            self.expects.drain(..sync.unwrap_or(self.expects.len())).collect();
+        // The last first: what was dropped to be prepared anew is there as it was.
+        for Expect { what, owner } in skipped.into_iter().rev() {
+            match what {
+                Await::Parse(Some(id)) => self.unlearn(id),
+                Await::Parse(None) if owner == Owner::Sequences => self.sequences_ready = false,
                 Await::Parse(None) => self.unnamed = Unnamed::Unknown,
+                Await::Drop(id) => self.keep(id),
+                Await::Execute if owner == Owner::Sequences => self.sequences = Sequences::Mixed,
                 Await::Bind(_)
                 | Await::DescribeStatement(_)
                 | Await::DescribePortal(_)
@@ -350,10 +357,17 @@ impl Link {
                 | Await::Close
                 | Await::Query
                 | Await::FunctionCall
+                | Await::Sync
+                | Await::CopyEnd
                 | Await::Say(_) => {}
             }
-            self.expects.pop_front();
         }
-        self.skipping = true;
+        self.skipping = sync.is_none();
+    }
+
+    /// Notes that `id` is still there, since the server has skipped the message that was
+    /// to drop it; whoever uses it next has it dropped.
+    fn keep(&mut self, id: StatementId) {
+        self.prepared.insert(id, Plan { used: 0, generation: 0, doubted: true, shape: None });
     }
 }

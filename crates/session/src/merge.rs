@@ -106,7 +106,9 @@ impl Session {
     }
 
     fn is_known_and_plain(&self, name: &[u8], intent: &mut Intent) -> bool {
-        self.statements.find(name).is_some_and(|statement| {
+        // One that this very exchange prepares is there only if that succeeds.
+        let confirmed = !self.exchange.parsed.iter().any(|parsed| **parsed == *name);
+        self.statements.find(name).filter(|_| confirmed).is_some_and(|statement| {
             intent.add(&statement.intent);
             self.is_plain(statement) && !self.statements.is_outdated(name)
         })

@@ -104,7 +104,7 @@ impl Session {
                 // Its plan has other columns, or nobody knows which.
                 link.unlearn(prepared.id);
                 client::close(out, STATEMENT, prepared.name.as_bytes());
-                link.expect(Await::Close, Owner::Evict);
+                link.expect(Await::Drop(prepared.id), Owner::Evict);
             }
             prepare(prepared, link, Owner::Prelude, out);
             client::describe(out, STATEMENT, prepared.name.as_bytes());

@@ -7,6 +7,7 @@ use afterwrite_sql::Analysis;
 use crate::intent::Intent;
 use crate::session::Session;
 use crate::statement::{Library, Prepared};
+use crate::tables::Touch;
 
 /// What an SQL text may do.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct Reading {
     pub intent: Intent,
     /// What they touch and why they run where they do, for people; empty if nobody knows.
     pub footprint: Box<str>,
+    /// The tables it reads.
+    pub reads: Touch,
+    /// The tables it writes, if it may.
+    pub writes: Touch,
 }
 
 impl Reading {
@@ -27,7 +32,13 @@ impl Reading {
 
     /// What was found out about a text.
     pub fn new(analysis: Analysis, footprint: &str) -> Self {
-        Self { intent: Intent::of(&analysis), analysis, footprint: footprint.into() }
+        Self {
+            intent: Intent::of(&analysis),
+            analysis,
+            footprint: footprint.into(),
+            reads: Touch::unknown(),
+            writes: Touch::unknown(),
+        }
     }
 }
 
@@ -87,6 +98,8 @@ impl Session {
     /// Remembers what a statement was found to do, for `SHOW afterwrite.last_decision`.
     pub(crate) fn note_read(&mut self, reading: Arc<Reading>) {
         if !reading.intent.local && !self.exchange.skip {
+            let may_write = reading.intent.writes.is_some() || reading.intent.unread;
+            self.note_touched(&reading.reads, &reading.writes, may_write);
             self.last_reading = Some(reading);
         }
     }

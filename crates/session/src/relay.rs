@@ -115,13 +115,18 @@ impl Session {
         if link.passing.left > 0 {
             return;
         }
-        while let Some(Expect { what: Await::Say(say), .. }) = link.expects.front() {
-            if self.exchange.discards.is_none() {
-                say.write(out);
-            }
-            if *say == Say::ParseComplete {
-                self.exchange.parsed_ok += 1;
-                self.exchange.vouched = true;
+        while let Some(Expect { what: what @ (Await::Say(_) | Await::CopyEnd), .. }) =
+            link.expects.front()
+        {
+            // The end of data that nothing has taken has no answer.
+            if let Await::Say(say) = what {
+                if self.exchange.discards.is_none() {
+                    say.write(out);
+                }
+                if *say == Say::ParseComplete {
+                    self.exchange.parsed_ok += 1;
+                    self.exchange.vouched = true;
+                }
             }
             link.expects.pop_front();
         }
@@ -170,7 +175,9 @@ impl Session {
                     self.take_description(link, id, owner, head, body);
                 }
             }
-            (tag::COPY_IN, _) => self.take_copy_in(link),
+            (tag::COPY_IN, Owner::Client) => self.take_copy_in(link),
+            // We never offer any data.
+            (tag::COPY_IN, _) => return Err(out_of_turn()),
             (tag::COMMAND_COMPLETE, Owner::Client) => self.take_completion(link, body),
             _ => {}
         }
@@ -203,12 +210,12 @@ impl Session {
 
     fn take_copy_in(&mut self, link: &mut Link) {
         let simple = link.expects.front().is_some_and(|front| front.what == Await::Query);
+        if !simple && ends_copy_ahead(link) {
+            return;
+        }
         self.exchange.copies_simply = simple;
         self.go_on(Phase::Copying);
         if !simple {
-            // While it takes COPY data a server ignores Sync, so another one will
-            // come behind the data, and only that one is answered.
-            link.expects.retain(|expect| expect.what != Await::Sync);
             self.exchange.complete = false;
         }
     }
@@ -547,6 +554,32 @@ impl Session {
     }
 }
 
+/// Whether the `COPY` that a batch has just begun is ended by what was sent behind it: by
+/// the end of its data, or by what is none, which is an error.
+///
+/// While it takes data a server ignores Sync, so another one will come behind the data,
+/// and only that one is answered.
+fn ends_copy_ahead(link: &mut Link) -> bool {
+    let mut at = 1;
+    while let Some(expect) = link.expects.get(at) {
+        match expect.what {
+            Await::Sync => drop(link.expects.remove(at)),
+            Await::CopyEnd => return link.expects.remove(at).is_some(),
+            Await::Say(_) => at += 1,
+            Await::Parse(_)
+            | Await::Bind(_)
+            | Await::DescribeStatement(_)
+            | Await::DescribePortal(_)
+            | Await::Execute
+            | Await::Close
+            | Await::Drop(_)
+            | Await::Query
+            | Await::FunctionCall => return true,
+        }
+    }
+    false
+}
+
 /// An error with this body.
 fn message(body: &[u8]) -> Option<Vec<u8>> {
     let length = u32::try_from(body.len() + 4).ok()?;
@@ -586,7 +619,7 @@ fn fits(message: u8, awaited: &Await) -> (bool, bool) {
     match message {
         tag::PARSE_COMPLETE => (matches!(awaited, Await::Parse(_)), true),
         tag::BIND_COMPLETE => (matches!(awaited, Await::Bind(_)), true),
-        tag::CLOSE_COMPLETE => (*awaited == Await::Close, true),
+        tag::CLOSE_COMPLETE => (matches!(awaited, Await::Close | Await::Drop(_)), true),
         tag::PARAMETER_DESCRIPTION => (matches!(awaited, Await::DescribeStatement(_)), false),
         tag::ROW_DESCRIPTION | tag::NO_DATA => match awaited {
             Await::DescribeStatement(_) | Await::DescribePortal(_) => (true, true),
@@ -595,8 +628,10 @@ fn fits(message: u8, awaited: &Await) -> (bool, bool) {
             | Await::Bind(_)
             | Await::Execute
             | Await::Close
+            | Await::Drop(_)
             | Await::FunctionCall
             | Await::Sync
+            | Await::CopyEnd
             | Await::Say(_) => (false, false),
         },
         tag::DATA_ROW | tag::COPY_IN | tag::COPY_OUT | tag::COPY_DATA | tag::COPY_DONE => {

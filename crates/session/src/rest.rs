@@ -90,6 +90,8 @@ impl Session {
             id,
             mode,
             wary,
+            // Set again for who wakes.
+            tables: _,
             holds: _,
             pinned: _,
             noted: _,

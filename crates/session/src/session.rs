@@ -19,6 +19,7 @@ use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::shape::Describing;
 use crate::statement::Statements;
+use crate::tables::TableKeys;
 
 /// Times that a read is sent at most, if servers go away under it.
 const TRIES_MAX: u8 = 3;
@@ -67,6 +68,8 @@ pub(crate) struct Open {
     pub(crate) schema: bool,
     /// Keys that hints in it have named: its write counts under them once it commits.
     pub(crate) keys: Vec<Key>,
+    /// The tables that it has written: their readers must see it once it commits.
+    pub(crate) tables: Vec<Key>,
 }
 
 /// One client, from its first statement to its goodbye.
@@ -83,6 +86,8 @@ pub struct Session {
     pub(crate) mode: Mode,
     /// The server is asked behind everything what is left, also behind triggers and views.
     pub(crate) wary: bool,
+    /// Reads ask for what was written to their tables.
+    pub(crate) tables: Option<TableKeys>,
     /// The server connection stays with the client between exchanges.
     pub(crate) holds: bool,
     pub(crate) pinned: Option<Pinned>,
@@ -172,6 +177,7 @@ impl Session {
             id: SessionId::unique(),
             mode: Mode::default(),
             wary: false,
+            tables: None,
             holds: false,
             pinned: None,
             noted: Causes::default(),
@@ -292,6 +298,11 @@ impl Session {
         }
         self.exchange.floor = floor;
         self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// The read that is being routed must see this, too.
+    pub fn raise_read_floor(&mut self, floor: Floor, now: Moment) {
+        self.exchange.floor = self.exchange.floor.merge(floor, now);
     }
 
     /// What to ask `decide` about the read that is being routed.

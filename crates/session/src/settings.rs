@@ -180,17 +180,28 @@ pub(crate) fn is_role(name: &str) -> bool {
 
 /// The statement that sets this value. Not SET, which takes 'a, b' for the name of one schema.
 pub(crate) fn setting(name: &str, value: &str) -> String {
-    format!("SELECT pg_catalog.set_config({}, {}, false)", literal(name), literal(value))
+    const AROUND: usize = "SELECT pg_catalog.set_config(E'', E'', false)".len();
+    // Each login makes this text, if only to tell its settings from others'.
+    let mut sql = String::with_capacity(AROUND + name.len() + value.len());
+    sql.push_str("SELECT pg_catalog.set_config(");
+    push_literal(name, &mut sql);
+    sql.push_str(", ");
+    push_literal(value, &mut sql);
+    sql.push_str(", false)");
+    sql
 }
 
 /// A string literal that means the same whatever `standard_conforming_strings` is.
-fn literal(value: &str) -> String {
-    let quoted = value.replace('\'', "''");
-    if value.contains('\\') {
-        format!("E'{}'", quoted.replace('\\', "\\\\"))
-    } else {
-        format!("'{quoted}'")
+fn push_literal(value: &str, sql: &mut String) {
+    sql.push_str(if value.contains('\\') { "E'" } else { "'" });
+    for part in value.split_inclusive(['\'', '\\']) {
+        sql.push_str(part);
+        // What ends a part is doubled.
+        if let Some(last @ ('\'' | '\\')) = part.chars().next_back() {
+            sql.push(last);
+        }
     }
+    sql.push('\'');
 }
 
 #[cfg(test)]

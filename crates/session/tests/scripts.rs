@@ -491,6 +491,26 @@ fn a_statement_that_could_not_be_prepared_is_not_known() {
 }
 
 #[test]
+fn what_was_to_make_room_and_was_skipped_is_still_there() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    for (name, sql) in [("a", "SELECT 1"), ("b", "SELECT 2")] {
+        rig.run(&mut replica, REPLICA, &extended(name, sql), "1 2 D C:SELECT Z:I");
+    }
+    let mut batch = Vec::new();
+    client::parse(&mut batch, "x", "SELECT no", &[]);
+    client::parse(&mut batch, "y", "SELECT 4", &[]);
+    client::sync(&mut batch);
+    let (sent, seen) = rig.run(&mut replica, REPLICA, &batch, "3 E:42703 Z:I");
+    assert_eq!(sent, "C P(_afterwrite_3) C P(_afterwrite_4) S");
+    assert_eq!(seen, "EZI");
+    // A name that a server knows cannot be prepared again.
+    let (sent, _) = rig.run(&mut replica, REPLICA, &bound("b"), "3 1 2 D C:SELECT Z:I");
+    assert_eq!(sent, "C P(_afterwrite_2) B(_afterwrite_2) E S");
+    let (sent, _) = rig.run(&mut replica, REPLICA, &bound("a"), "1 2 D C:SELECT Z:I");
+    assert_eq!(sent, "P(_afterwrite_1) B(_afterwrite_1) E S");
+}
+
+#[test]
 fn copy_in_takes_its_data_and_a_second_sync() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     rig.request(&extended("", "COPY t FROM STDIN"));
@@ -506,6 +526,63 @@ fn copy_in_takes_its_data_and_a_second_sync() {
     let (seen, progress) = rig.answer(&mut primary, "C:COPY Z:I");
     assert_eq!(seen, "CZI");
     assert!(matches!(progress, Progress::Done(outcome) if outcome.unresolved));
+}
+
+#[test]
+fn copy_data_may_be_sent_ahead_in_the_same_batch() {
+    let data = || {
+        let mut out = extended("", "COPY t FROM STDIN");
+        out.truncate(out.len() - 5);
+        client::copy_data(&mut out, b"1\n");
+        out
+    };
+    for (end, replies, told) in [(true, "C:COPY Z:I", "12GCZI"), (false, "E:57014 Z:I", "12GEZI")] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        let mut batch = data();
+        if end {
+            client::copy_done(&mut batch);
+        } else {
+            client::copy_fail(&mut batch, "no");
+        }
+        client::sync(&mut batch);
+        rig.request(&batch);
+        let sent = rig.send(&mut primary, PRIMARY);
+        assert_eq!(sent, if end { "P() B() E d c S" } else { "P() B() E d f S" });
+        let (seen, progress) = rig.answer(&mut primary, &format!("1 2 G {replies}"));
+        assert_eq!(seen, told);
+        assert!(matches!(progress, Progress::Done(outcome) if outcome.unresolved));
+    }
+    // A batch that takes no data: a server ignores them, and so do we.
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let mut batch = extended("", "INSERT INTO t VALUES (1)");
+    batch.truncate(batch.len() - 5);
+    client::copy_done(&mut batch);
+    client::sync(&mut batch);
+    rig.request(&batch);
+    assert!(rig.send(&mut primary, PRIMARY).starts_with("P() B() E S "));
+}
+
+#[test]
+fn a_server_that_asks_for_data_where_nothing_copies_is_not_fed_for_ever() {
+    // Behind what is taken for a read: whatever follows is sent once.
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.request(&query("SELECT 1"));
+    rig.send(&mut replica, REPLICA);
+    let (_, progress) = rig.answer(&mut replica, "G");
+    assert_eq!(progress, Progress::Client);
+    let mut close = Vec::new();
+    client::close(&mut close, b'P', "");
+    rig.gather(&close);
+    assert_eq!(rig.send(&mut replica, REPLICA), "C");
+    assert_eq!(rig.send(&mut replica, REPLICA), "");
+    // Behind what is ours it makes no sense at all.
+    let (mut rig, mut primary) = (Rig::with_login("timezone", "UTC"), link(Role::Primary));
+    rig.request(&query("SELECT 1"));
+    let prelude = rig.session.prelude(&primary).unwrap();
+    rig.session.send_prelude(prelude, &mut primary, &mut Vec::new());
+    let (out, asked) = (&mut rig.outbox, &mut rig.asked);
+    let told = rig.session.relay(&mut primary, &replied("G"), &rig.sequence, out, asked);
+    assert!(told.is_err(), "{told:?}");
 }
 
 #[test]
@@ -1154,6 +1231,26 @@ fn nobody_is_told_of_anothers_sequences() {
 }
 
 #[test]
+fn what_was_to_be_forgotten_and_was_skipped_is_not_told_later() {
+    let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
+    let insert = query("INSERT INTO t VALUES (1)");
+    other.run(&mut primary, PRIMARY, &insert, "C:INSERT Z:I CAPTURED:2000");
+    let mut bad = Vec::new();
+    client::parse(&mut bad, "", "SELECT no FROM t FOR UPDATE", &[]);
+    client::flush(&mut bad);
+    rig.request(&bad);
+    assert_eq!(rig.send(&mut primary, PRIMARY), "P() H");
+    // The error is on its way when the rest comes.
+    assert_eq!(rig.gather(&extended("", "SELECT currval('s')")), Gathered::Further);
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert!(sent.contains("B(_afterwrite_sequences)"), "{sent}");
+    rig.answer(&mut primary, "E:42703 Z:I CAPTURED:2000 1 LEFT:0/2");
+    rig.request(&query("SELECT currval('s')"));
+    let sent = rig.send(&mut primary, PRIMARY);
+    assert!(sent.starts_with(FORGET), "{sent}");
+}
+
+#[test]
 fn who_moves_a_sequence_by_name_may_ask_for_it_next() {
     let (mut rig, mut other, mut primary) = (Rig::new(), Rig::new(), link(Role::Primary));
     let insert = query("INSERT INTO t VALUES (1)");
@@ -1415,6 +1512,7 @@ fn what_must_be_known_before_one_reads_on_is_not_joined() {
         query("INSERT INTO t VALUES (1)"),
         bound(""),
         bound("unknown"),
+        bound("named first"),
     ] {
         let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
         let first = extended("named first", "INSERT INTO t VALUES (1)");

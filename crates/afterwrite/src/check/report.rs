@@ -47,7 +47,7 @@ impl Finding {
 /// A node, or the cluster as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Part {
-    /// `host:port`, or `cluster`.
+    /// `host:port`, or `cluster`; behind the cluster's name, if there are several.
     pub(super) name: String,
     /// `primary`, `replica`, or nothing if that is not known.
     pub(super) role: Option<&'static str>,
@@ -59,7 +59,7 @@ pub(super) struct Part {
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Report {
-    /// The nodes in the order of the configuration, then the cluster.
+    /// The nodes in the order of the configuration, then their cluster; cluster by cluster.
     pub(super) parts: Vec<Part>,
     /// Whether the proxy can keep its promise here.
     pub(super) ready: bool,

@@ -12,8 +12,9 @@ pub(super) enum Message {
     /// New to old: hand your sockets over.
     TakeOver,
     /// Old to new, with the sockets: those of clients, then that of `/metrics`, then
-    /// the restart socket itself.
-    Sockets { clients: usize, metrics: bool },
+    /// the restart socket itself. Those that are `managed` are the service manager's, too;
+    /// releases that do not know of it say and hear nothing there.
+    Sockets { clients: usize, metrics: bool, managed: Vec<bool> },
     /// New to old: I can serve.
     Ready,
     /// Old to new: I accept nobody any more.
@@ -35,8 +36,10 @@ impl Message {
     pub(super) fn line(&self) -> String {
         let mut line = match self {
             Self::TakeOver => format!("take-over {VERSION}"),
-            Self::Sockets { clients, metrics } => {
-                format!("sockets {clients} {}", u8::from(*metrics))
+            Self::Sockets { clients, metrics, managed } => {
+                let digit = |it: &bool| if *it { '1' } else { '0' };
+                let managed: String = managed.iter().map(digit).collect();
+                format!("sockets {clients} {} {managed}", u8::from(*metrics))
             }
             Self::Ready => "ready".to_owned(),
             Self::Go => "go".to_owned(),
@@ -66,7 +69,9 @@ impl Message {
             "take-over" if rest == VERSION => Self::TakeOver,
             "sockets" => {
                 let clients = word().parse().ok()?;
-                Self::Sockets { clients, metrics: word() == "1" }
+                let metrics = word() == "1";
+                let managed = word().bytes().map(|digit| digit == b'1').collect();
+                Self::Sockets { clients, metrics, managed }
             }
             "ready" => Self::Ready,
             "go" => Self::Go,
@@ -103,8 +108,8 @@ mod tests {
     fn what_is_said_is_understood() {
         let said = [
             Message::TakeOver,
-            Message::Sockets { clients: 3, metrics: true },
-            Message::Sockets { clients: 1, metrics: false },
+            Message::Sockets { clients: 3, metrics: true, managed: vec![false, true, false] },
+            Message::Sockets { clients: 1, metrics: false, managed: vec![false] },
             Message::Ready,
             Message::Go,
             Message::Cancel { id: 7, pid: 12, key: vec![0, 255, 16] },
@@ -117,6 +122,8 @@ mod tests {
             let line = message.line();
             assert_eq!(Message::parse(line.trim_end()).as_ref(), Some(&message), "{line:?}");
         }
+        let of_before = Message::Sockets { clients: 3, metrics: true, managed: Vec::new() };
+        assert_eq!(Message::parse("sockets 3 1"), Some(of_before));
         let two = Message::Refused("a\nb".to_owned()).line();
         assert_eq!(two, "refused a; b\n");
         for line in ["", "take-over", "take-over 2", "cancel 1 2 xy", "cancel a 2 00", "what"] {

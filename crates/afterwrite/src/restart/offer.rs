@@ -156,7 +156,11 @@ impl Side {
         all.extend(sockets.metrics.iter().map(AsFd::as_fd));
         all.push(listener.as_fd());
         let metrics = sockets.metrics.is_some();
-        let message = Message::Sockets { clients: sockets.clients.len(), metrics };
+        let message = Message::Sockets {
+            clients: sockets.clients.len(),
+            metrics,
+            managed: sockets.managed.clone(),
+        };
         channel.send_with(&message, &all).await?;
         match channel.expect(READY_MAX).await? {
             Message::Ready => {}

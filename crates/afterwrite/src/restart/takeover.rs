@@ -38,8 +38,8 @@ impl Takeover {
         let Some(mut channel) = connect(path).await? else { return Ok(None) };
         channel.send(&Message::TakeOver).await?;
         let invalid = |what: String| io::Error::new(ErrorKind::InvalidData, what);
-        let (clients, metrics) = match channel.expect(ANSWER_MAX).await? {
-            Message::Sockets { clients, metrics } => (clients, metrics),
+        let (clients, metrics, managed) = match channel.expect(ANSWER_MAX).await? {
+            Message::Sockets { clients, metrics, managed } => (clients, metrics, managed),
             Message::Refused(why) => return Err(io::Error::other(why)),
             other => return Err(invalid(format!("it says {other:?} instead of its sockets"))),
         };
@@ -51,7 +51,7 @@ impl Takeover {
         let metrics = if metrics { sockets.pop() } else { None };
         let restart = Listener::adopt(restart)?;
         restart.leave_file();
-        let inherited = Inherited::adopt(Sockets { clients: sockets, metrics })?;
+        let inherited = Inherited::adopt(Sockets { clients: sockets, managed, metrics })?;
         info!(pid = channel.pid(), "taking over from the process that serves now");
         Ok(Some(Taken { takeover: Self(channel), inherited, restart }))
     }

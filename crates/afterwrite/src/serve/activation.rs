@@ -18,5 +18,5 @@ pub(crate) fn sockets() -> io::Result<Sockets> {
         };
         clients.extend(socket);
     }
-    Ok(Sockets { clients, metrics: None })
+    Ok(Sockets { managed: vec![true; clients.len()], clients, metrics: None })
 }

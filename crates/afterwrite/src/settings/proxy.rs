@@ -215,12 +215,13 @@ fn cluster(
 }
 
 /// How the schemas of databases are learned.
-fn schema(config: &Config) -> SchemaSettings {
+fn schema(config: &Config, on_servers: &str) -> SchemaSettings {
     let routing = &config.routing;
     let reads = routing.functions_read.iter().map(String::as_str);
     let writes = routing.functions_write.iter().map(String::as_str);
     SchemaSettings {
         interval: routing.catalog_interval.unwrap_or(Duration::ZERO),
+        table_scope: routing.table_scope.then(|| on_servers.into()),
         // They were checked when the configuration was read.
         rules: Arc::new(Rules::new(reads, writes).unwrap_or_default()),
     }
@@ -276,7 +277,7 @@ fn database(
         level: level(of_pool.level),
         wait_max: of_pool.wait_max,
         wary: of_pool.inventory == Inventory::Always,
-        schema: schema(config),
+        schema: schema(config, database.database.as_deref().unwrap_or(name)),
         reset_query: pool.reset_query.clone().unwrap_or_default(),
         disabled: database.disabled,
     }

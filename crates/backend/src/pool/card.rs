@@ -84,8 +84,9 @@ impl ServerCard {
         self.client.store(client, Ordering::Relaxed);
     }
 
-    pub(crate) fn claim(&self) {
-        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    pub(crate) fn claim(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began);
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         self.claimed.store(micros, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crate::connect::Connection;
 use crate::node::Node;
@@ -13,16 +14,16 @@ use crate::pool::Pool;
 #[derive(Debug)]
 pub struct Claimed {
     pool: Arc<Pool>,
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
     reusable: bool,
     /// The right to read on the primary for want of a replica.
     permit: Option<Permit>,
 }
 
 impl Claimed {
-    pub(crate) fn new(pool: Arc<Pool>, connection: Connection) -> Self {
+    pub(crate) fn new(pool: Arc<Pool>, connection: Box<Connection>, now: Instant) -> Self {
         pool.node().in_flight.fetch_add(1, Ordering::Relaxed);
-        connection.card.claim();
+        connection.card.claim(now);
         Self { pool, connection: Some(connection), reusable: false, permit: None }
     }
 

@@ -97,7 +97,7 @@ impl Drop for InLine<'_> {
         let Some(mut receiver) = self.receiver.take() else { return };
         receiver.close();
         match receiver.try_recv() {
-            Ok(Handover::Connection(connection)) => self.pool.give_back(Some(*connection)),
+            Ok(Handover::Connection(connection)) => self.pool.give_back(Some(connection)),
             Ok(Handover::Place) => drop(Place::taken(self.pool)),
             Err(_) => {}
         }

@@ -39,6 +39,14 @@ pub struct PoolSettings {
     pub prepared_max: usize,
 }
 
+impl PoolSettings {
+    /// Whether a connection that was unused for so long may be used without asking it.
+    pub(crate) fn trusts(&self, unused_for: impl FnOnce() -> Duration) -> bool {
+        self.check_query.is_empty()
+            || self.check_after > Duration::ZERO && unused_for() < self.check_after
+    }
+}
+
 /// Which of the unused connections is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {

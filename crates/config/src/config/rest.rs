@@ -21,6 +21,8 @@ pub struct RoutingConfig {
     /// How often the primary is asked whether its schema has changed. `None`: never, and
     /// then a database's own functions are not known, and go to the primary.
     pub catalog_interval: Option<Duration>,
+    /// Whether reads see what anyone has written to the tables they read.
+    pub table_scope: bool,
     /// Functions that only read, whatever the catalog calls them.
     pub functions_read: Vec<String>,
     /// Functions that write, whatever the catalog calls them.

@@ -228,6 +228,21 @@ fn check(cluster: &Cluster, folder: &Path) {
     let nobody = cluster.url().replace("app@", "nobody_here@");
     let bad = afterwrite_run(&["check", &nobody]);
     assert!(bad.code.is_some_and(|code| code != 0), "{bad:?}");
+    // Of several clusters each is asked.
+    let text = format!(
+        "[cluster]\nurl = \"{}\"\n[clusters.reports]\nurl = \"postgres://app@127.0.0.1:{free}/app\"\n",
+        cluster.url()
+    );
+    let bad = afterwrite_run(&["check", "--config", &config(folder, &text)]);
+    assert!(bad.code.is_some_and(|code| code != 0), "{bad:?}");
+    for part in [
+        format!("default: 127.0.0.1:{}  primary", cluster.primary().port()),
+        format!("reports: 127.0.0.1:{free}"),
+        "default: cluster".to_owned(),
+        "reports: cluster".to_owned(),
+    ] {
+        assert!(bad.out.contains(&part), "{part}: {bad:?}");
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Nobody reads a state older than their own last write, and reads go to replicas
 //! where they can.
 
+mod catalog;
 mod checker;
 mod hints;
 mod leaks;
 mod levels;
 mod routing;
 mod scopes;
+mod tables;
 mod transactions;
 mod writes;

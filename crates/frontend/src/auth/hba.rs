@@ -5,12 +5,15 @@
 mod address;
 mod parse;
 
+use std::io;
 use std::path::Path;
+
+use tracing::warn;
 
 use super::file::{self, Beside, FileProblem};
 use super::ident::IdentMaps;
 use super::peer::{Peer, PeerAddress};
-use address::Network;
+use address::{Network, own_networks};
 
 /// Rules, in the order of the file.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +65,14 @@ enum From {
     /// Anywhere: `all`, or a Unix socket.
     Anywhere,
     Network(Network),
+    /// From one of this machine's own addresses.
+    SameHost,
+    /// From a network that this machine is in.
+    SameNet,
 }
+
+/// Finds out which networks this machine is in.
+type Own<'a> = &'a dyn Fn() -> io::Result<Vec<Network>>;
 
 /// What a rule asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +106,24 @@ impl Hba {
 
     /// The rule for this login; `None` if none fits.
     pub(super) fn rule(&self, peer: &Peer, database: &str, user: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.fits(peer, database, user))
+        self.rule_within(peer, database, user, &own_networks)
+    }
+
+    /// As [`Self::rule`]. If it cannot be found out whether a rule fits, none does: the
+    /// next ones were written for those whom it does not fit.
+    fn rule_within(&self, peer: &Peer, database: &str, user: &str, own: Own<'_>) -> Option<&Rule> {
+        for rule in self.rules.iter().filter(|rule| rule.is_for(peer, database, user)) {
+            match rule.from.holds(&peer.address, own) {
+                Ok(true) => return Some(rule),
+                Ok(false) => {}
+                Err(error) => {
+                    let line = rule.line;
+                    warn!(line, %error, "this machine's addresses are not known: nobody comes in");
+                    return None;
+                }
+            }
+        }
+        None
     }
 
     /// The maps of names that the rules refer to.
@@ -106,7 +133,8 @@ impl Hba {
 }
 
 impl Rule {
-    fn fits(&self, peer: &Peer, database: &str, user: &str) -> bool {
+    /// Whether it fits, wherever the client comes from.
+    fn is_for(&self, peer: &Peer, database: &str, user: &str) -> bool {
         let encrypted = peer.tls.is_some();
         let kind = match (self.kind, &peer.address) {
             (Kind::Local, PeerAddress::Local { .. }) | (Kind::Host, PeerAddress::Ip(_)) => true,
@@ -115,22 +143,27 @@ impl Rule {
             (Kind::Local, PeerAddress::Ip(_))
             | (Kind::Host | Kind::HostSsl | Kind::HostNoSsl, PeerAddress::Local { .. }) => false,
         };
-        let from = match (&self.from, &peer.address) {
-            (From::Anywhere, _) => true,
-            (From::Network(network), PeerAddress::Ip(ip)) => network.contains(*ip),
-            (From::Network(_), PeerAddress::Local { .. }) => false,
-        };
-        kind && from
-            && self.databases.iter().any(|it| match it {
-                Database::All => true,
-                Database::SameUser => database == user,
-                Database::Replication => false,
-                Database::One(name) => name == database,
-            })
-            && self.users.iter().any(|it| match it {
-                User::All => true,
-                User::One(name) => name == user,
-            })
+        kind && self.databases.iter().any(|it| match it {
+            Database::All => true,
+            Database::SameUser => database == user,
+            Database::Replication => false,
+            Database::One(name) => name == database,
+        }) && self.users.iter().any(|it| match it {
+            User::All => true,
+            User::One(name) => name == user,
+        })
+    }
+}
+
+impl From {
+    fn holds(&self, address: &PeerAddress, own: Own<'_>) -> io::Result<bool> {
+        Ok(match (self, address) {
+            (Self::Anywhere, _) => true,
+            (Self::Network(network), PeerAddress::Ip(ip)) => network.contains(*ip),
+            (Self::SameHost, PeerAddress::Ip(ip)) => own()?.iter().any(|it| it.is_of(*ip)),
+            (Self::SameNet, PeerAddress::Ip(ip)) => own()?.iter().any(|it| it.contains(*ip)),
+            (Self::Network(_) | Self::SameHost | Self::SameNet, PeerAddress::Local { .. }) => false,
+        })
     }
 }
 

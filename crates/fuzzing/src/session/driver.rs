@@ -156,6 +156,7 @@ pub(crate) fn well_behaved(data: &[u8]) {
     conclude(&mut script, &mut direct, &mut expected);
     let _told = Told(asked(&script.bytes));
     let mut world = World::new(choices, Manners::Good, settings);
+    world.session.set_wary(is_wary(data));
     world.client = std::mem::take(&mut script.bytes);
     let end = world.run();
     if let End::Closed(why) = end {
@@ -194,6 +195,12 @@ fn settings(choices: &mut Choices<'_>) -> Settings {
     }
 }
 
+/// Whether the server is asked behind everything what is left. By the length: no byte of
+/// the corpus means something else for it.
+fn is_wary(data: &[u8]) -> bool {
+    data.len() % 4 == 3
+}
+
 /// A client that sends anything and servers that answer anything: no panic, no more than
 /// the limits held, no "ready" that nobody asked for.
 pub(crate) fn hostile(data: &[u8]) {
@@ -217,6 +224,7 @@ pub(crate) fn hostile(data: &[u8]) {
     let asked_max = readies_asked(&script.bytes);
     let _told = Told(asked(&script.bytes));
     let mut world = World::new(choices, Manners::Bad, settings);
+    world.session.set_wary(is_wary(data));
     world.client = script.bytes;
     world.run();
     let seen = readies(&world.seen);

@@ -4,7 +4,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 use crate::address::Address;
 use crate::connect::connect;
-use crate::tune::KeepAlive;
 
 fn unix(folder: &TempDir) -> (Endpoint, PathBuf) {
     let path = folder.path().join(".s.PGSQL.6432");
@@ -50,6 +49,25 @@ async fn tcp_takes_a_free_port() {
     assert_ne!(port, 0);
     let peer = check_talk(&listener, &Address::new("127.0.0.1", port)).await;
     assert!(peer.tcp().unwrap().ip().is_loopback());
+}
+
+#[tokio::test]
+async fn what_is_accepted_is_tuned_as_the_listener_is() {
+    let listener = Listener::bind(&Endpoint::Tcp("127.0.0.1:0".parse().unwrap()), 0).unwrap();
+    let port = listener.endpoint().tcp().unwrap().port();
+    let connecting = tokio::net::TcpStream::connect(("127.0.0.1", port));
+    let (connected, accepted) = tokio::join!(connecting, listener.accept());
+    let (_connected, (stream, _)) = (connected.unwrap(), accepted.unwrap());
+    let crate::stream::Kind::Tcp(stream) = stream.into_kind() else {
+        panic!("it is no TCP socket")
+    };
+    let socket = SockRef::from(&stream);
+    assert_eq!(socket.tcp_nodelay().unwrap(), listener.tunes());
+    assert_eq!(socket.keepalive().unwrap(), listener.tunes());
+    if listener.tunes() {
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KeepAlive::CLIENTS.idle);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KeepAlive::CLIENTS.interval);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
@@ -78,7 +79,7 @@ struct Reach {
     /// Wakes whoever serves it.
     waker: Option<Waker>,
     /// What its statements run on.
-    target: Option<Box<CancelTarget>>,
+    target: Option<Arc<CancelTarget>>,
     pin: Option<Box<(Causes, SystemTime)>>,
 }
 
@@ -255,9 +256,9 @@ impl Card {
     }
 
     /// From now on its statements run there: on the server connection with this number.
-    pub(crate) fn aim(&self, link: u64, target: Option<CancelTarget>) {
+    pub(crate) fn aim(&self, link: u64, target: Option<Arc<CancelTarget>>) {
         self.link.store(link, Ordering::Relaxed);
-        self.reach.lock().target = target.map(Box::new);
+        self.reach.lock().target = target;
     }
 
     /// From now on nothing of the client's runs anywhere; says whether a cancel

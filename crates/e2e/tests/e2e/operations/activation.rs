@@ -52,4 +52,16 @@ async fn sockets_of_the_service_manager_are_used_and_stay_its_own() {
     checks.that("one that is not in `listen` is named", told, &log);
     checks.that("and its file is left alone", file.exists(), address);
     proxy.end("TERM", Duration::from_secs(10)).await;
+
+    // Handed over from process to process it is still the manager's.
+    let restart = folder.path().join("restart");
+    let restart = format!("restart_socket={}", restart.display());
+    let args = [&cluster.url(), "--listen", &both, "--listen", address, "--set", &restart];
+    let mut first = Proxy::activate(&args, sockets()).await;
+    let mut second = Proxy::takes_over(&args).await;
+    first.ended(Duration::from_secs(10)).await;
+    let ran = psql(&local, "SELECT 4");
+    checks.that("after a takeover", ran.code == Some(0), &format!("{ran:?}"));
+    second.end("TERM", Duration::from_secs(10)).await;
+    checks.that("the file outlives both", file.exists(), address);
 }

@@ -42,13 +42,32 @@ async fn settings_change_while_clients_stay() {
     let too_many = Raw::try_login(port, &[]).await.map(drop).map_err(|it| it.code());
     checks.that("it holds on", too_many == Err("53300".to_owned()), &format!("{too_many:?}"));
 
-    write(&path, "threads = 1", "connections_max = 3\n[log]\nlevel = \"warn\"", &cluster);
+    for sql in [
+        "CREATE TABLE locked (n int)",
+        "CREATE FUNCTION take() RETURNS trigger LANGUAGE plpgsql \
+         AS $$ BEGIN PERFORM pg_advisory_lock(7); RETURN NEW; END $$",
+        "CREATE TRIGGER take BEFORE INSERT ON locked FOR EACH ROW EXECUTE FUNCTION take()",
+    ] {
+        client.ask(sql).await;
+    }
+    let wary = "connections_max = 3\n[log]\nlevel = \"warn\"\n[pool]\ninventory = \"always\"";
+    write(&path, "threads = 1", wary, &cluster);
     proxy.signal("HUP");
     let limit = Duration::from_secs(10);
     eventually("the new limit", limit, || async { Raw::try_login(port, &[]).await.is_ok() }).await;
     checks
         .run("clients stay", async {
             assert_eq!(client.ask("SELECT 1").await, ["1"]);
+        })
+        .await;
+    checks
+        .run("and take up what holds for their database", async {
+            client.ask("INSERT INTO locked VALUES (1)").await;
+            // Whoever comes next would get the connection that was used last.
+            let held = "SELECT count(*) FROM pg_locks \
+                        WHERE locktype = 'advisory' AND pid = pg_backend_pid()";
+            assert_eq!(Raw::login(port, &[]).await.ask(held).await, ["0"]);
+            assert_eq!(client.ask(held).await, ["1"]);
         })
         .await;
     drop(other);

@@ -20,6 +20,7 @@ async fn prepared_statements_survive_company_and_ddl() {
         checks.run(&format!("{name}: after its own DDL"), after_own_ddl(proxy)).await;
         checks.run(&format!("{name}: search_path"), search_path(&bed, proxy)).await;
         checks.run(&format!("{name}: prepared with a Flush"), flushed(proxy)).await;
+        checks.run(&format!("{name}: others' failures"), others_failures(&bed, proxy)).await;
     }
     let limited = bed.another(&["--set", "clients.prepared_max=3"]).await;
     checks.run("more than a client may have", too_many(&limited)).await;
@@ -173,6 +174,22 @@ async fn flushed(proxy: &Proxy) {
         raw.send(&out).await;
         let replies: Vec<_> = raw.until(b'Z').await.into_iter().map(|it| it.tag).collect();
         assert_eq!(replies, b"2DCZ");
+    }
+}
+
+/// What cannot be prepared by one is sound for all who have it.
+async fn others_failures(bed: &Bed, proxy: &Proxy) {
+    bed.prepare("DROP TABLE IF EXISTS mine; CREATE TABLE mine AS SELECT 1 AS n").await;
+    for sql in ["SELECT n FROM mine", "SELECT n FROM mine FOR UPDATE"] {
+        let (first, second) = (connect(&proxy.url()).await, connect(&proxy.url()).await);
+        let statement = first.prepare(sql).await.unwrap();
+        assert_eq!(first.query_one(&statement, &[]).await.unwrap().get::<_, i32>(0), 1);
+        second.batch_execute("SET search_path = pg_catalog").await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(sqlstate(&second.prepare(sql).await.err().unwrap()), "42P01");
+            let row = first.query_one(&statement, &[]).await.unwrap();
+            assert_eq!(row.get::<_, i32>(0), 1);
+        }
     }
 }
 

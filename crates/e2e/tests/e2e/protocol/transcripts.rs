@@ -592,6 +592,17 @@ fn copy_cases() -> Vec<(&'static str, Vec<Step>)> {
             ],
         ),
         (
+            "copy: in, extended, all in one batch",
+            vec![
+                ([run(into, &[]), data("1\n"), data("2\n"), done(), sync()].concat(), "Z"),
+                ([run("SELECT count(*) FROM t", &[]), sync()].concat(), "Z"),
+            ],
+        ),
+        (
+            "copy: given up, extended, all in one batch",
+            one(&[run(into, &[]), data("1\n"), fail("no"), sync(), query("SELECT 1")]),
+        ),
+        (
             "copy: given up, extended",
             vec![
                 ([run(into, &[]), sync()].concat(), "G"),

@@ -71,6 +71,19 @@ impl Proxy {
         proxy
     }
 
+    /// Starts `afterwrite serve --takeover ARGS…` and waits until it is ready.
+    pub(crate) async fn takes_over(args: &[&str]) -> Self {
+        let mut command = Command::new(afterwrite());
+        command
+            .args(["serve", "--takeover", "--metrics-listen", "127.0.0.1:0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let mut proxy = Self::run(command);
+        proxy.wait_for_log("ready").await;
+        proxy
+    }
+
     fn run(mut command: Command) -> Self {
         let mut child = command
             .env_remove("DATABASE_URL")

@@ -138,8 +138,11 @@ fn from(fields: &mut IntoIter<Field>) -> Result<From, String> {
     if token.is("all") {
         return Ok(From::Anywhere);
     }
-    if token.is("samehost") || token.is("samenet") {
-        return Err(format!("address {} is not supported", token.text));
+    if token.is("samehost") {
+        return Ok(From::SameHost);
+    }
+    if token.is("samenet") {
+        return Ok(From::SameNet);
     }
     let invalid = || format!("invalid address \"{}\"", token.text);
     let network = if let Some((address, length)) = token.text.split_once('/') {

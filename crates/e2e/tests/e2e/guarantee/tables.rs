@@ -1,0 +1,223 @@
+//! Table scope: whoever reads a table sees what anyone has committed to it, with no key at all,
+//! and reads of other tables are not held up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use afterwrite_cluster::Plan;
+use tokio_postgres::Client;
+
+use crate::support::{Bed, Checks, connect, eventually, number, text};
+
+const SCHEMA: &str = "
+    CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL);
+    CREATE TABLE child (id int, a_id int REFERENCES a ON DELETE CASCADE);
+    CREATE TABLE quiet (v int); INSERT INTO quiet VALUES (1);
+    CREATE TABLE parts (id int, v int) PARTITION BY RANGE (id);
+    CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (1000);
+    CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (1000) TO (1000000);
+    CREATE TABLE watched (v int); CREATE TABLE noted (v int);
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO noted VALUES (NEW.v); RETURN NEW; END $$;
+    CREATE TRIGGER note AFTER INSERT ON watched FOR EACH ROW EXECUTE FUNCTION note();
+    CREATE FUNCTION put(int) RETURNS void LANGUAGE sql AS 'INSERT INTO a VALUES ($1, 1)';
+    CREATE PROCEDURE put_and_commit(n int) LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO a VALUES (n, 1); COMMIT; INSERT INTO a VALUES (-n, 1); END $$;
+    CREATE VIEW seen AS SELECT id, v FROM a;
+    CREATE TABLE ruled (v int);
+    CREATE RULE too AS ON INSERT TO ruled DO ALSO INSERT INTO noted VALUES (NEW.v);
+    CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS n FROM a;
+";
+
+#[tokio::test]
+async fn anyones_writes_are_seen_by_table() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(300); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "routing.table_scope=true"]).await;
+    bed.prepare(SCHEMA).await;
+    let [writer, reader] = [connect(&bed.proxy.url()).await, connect(&bed.proxy.url()).await];
+    eventually("the catalog is known", Duration::from_secs(10), async || {
+        number(&reader, "SELECT count(*) FROM quiet").await;
+        text(&reader, "SHOW afterwrite.last_decision").await.contains("reads public.quiet; ")
+    })
+    .await;
+    let mut checks = Checks::default();
+    for (write, read) in WAYS {
+        checks.run(write, seen(&writer, &reader, write, read)).await;
+    }
+    checks.run("another table", others_go_on(&writer, &reader)).await;
+    checks.run("a transaction that has not ended", unfinished(&writer, &reader)).await;
+    checks.run("read-only transactions", read_only(&writer, &reader)).await;
+    checks.run("prepared statements", prepared(&writer, &reader)).await;
+    checks.run("many at once", many(&bed)).await;
+    checks.run("without it nobody knows", control(&bed).await).await;
+}
+
+/// What writes, with `$` for a number, and what must then have changed.
+const WAYS: [(&str, &str); 20] = [
+    ("INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM a"),
+    ("UPDATE a SET v = v + 1", "SELECT sum(v) FROM a"),
+    ("INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM seen"),
+    ("INSERT INTO seen VALUES ($, 1)", "SELECT count(*) FROM a"),
+    ("BEGIN; INSERT INTO a VALUES ($, 1); COMMIT", "SELECT count(*) FROM a"),
+    ("SELECT put($)", "SELECT count(*) FROM a"),
+    ("CALL put_and_commit($)", "SELECT count(*) FROM a WHERE id < 0"),
+    ("DO $do$ BEGIN INSERT INTO a VALUES ($, 1); END $do$", "SELECT count(*) FROM a"),
+    (
+        "WITH i AS (INSERT INTO a VALUES ($, 1) RETURNING 1) SELECT 1 FROM i",
+        "SELECT count(*) FROM a",
+    ),
+    ("INSERT INTO quiet VALUES (1); INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM a"),
+    (
+        "MERGE INTO a USING (SELECT $ AS n) s ON id = n WHEN NOT MATCHED THEN INSERT VALUES (n, 1)",
+        "SELECT count(*) FROM a",
+    ),
+    ("INSERT INTO a VALUES ($, 1); INSERT INTO child VALUES (1, $)", "SELECT count(*) FROM child"),
+    // By a foreign key's cascade.
+    ("DELETE FROM a WHERE id IN (SELECT a_id FROM child)", "SELECT -count(*) FROM child"),
+    ("INSERT INTO parts VALUES ($, 1)", "SELECT count(*) FROM parts"),
+    ("INSERT INTO parts_high VALUES (10000 + $, 1)", "SELECT count(*) FROM parts"),
+    ("INSERT INTO parts VALUES ($, 1)", "SELECT count(*) FROM parts_low"),
+    // By a trigger, and by a rule.
+    ("INSERT INTO watched VALUES ($)", "SELECT count(*) FROM noted"),
+    ("INSERT INTO ruled VALUES ($)", "SELECT count(*) FROM noted"),
+    ("INSERT INTO a VALUES ($, 1); REFRESH MATERIALIZED VIEW summary", "SELECT n FROM summary"),
+    ("CREATE TABLE made$ AS SELECT 1; INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM a"),
+];
+
+static NUMBER: AtomicI64 = AtomicI64::new(1);
+
+fn fresh(sql: &str) -> String {
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    sql.replace("$do$", "\0").replace('$', &number.to_string()).replace('\0', "$do$")
+}
+
+async fn seen(writer: &Client, reader: &Client, write: &str, read: &str) {
+    for _ in 0..3 {
+        let before = number(reader, read).await;
+        if write.contains("DELETE") {
+            let sql = fresh("INSERT INTO a VALUES ($, 1); INSERT INTO child VALUES (1, $)");
+            writer.batch_execute(&sql).await.unwrap();
+            writer.batch_execute(&fresh(write)).await.unwrap();
+            // A row came and went.
+            assert_eq!(number(reader, read).await, 0, "{write}");
+            continue;
+        }
+        writer.batch_execute(&fresh(write)).await.unwrap();
+        let after = number(reader, read).await;
+        assert!(after > before, "{write}: {read} gave {before} and then {after}");
+    }
+}
+
+async fn others_go_on(writer: &Client, reader: &Client) {
+    eventually("the replicas have all", Duration::from_secs(5), async || {
+        number(reader, "SELECT count(*) FROM quiet").await;
+        text(reader, "SHOW afterwrite.last_decision").await.starts_with("replica")
+    })
+    .await;
+    for _ in 0..5 {
+        writer.batch_execute(&fresh("INSERT INTO a VALUES ($, 1)")).await.unwrap();
+        number(reader, "SELECT count(*) FROM quiet").await;
+        let decision = text(reader, "SHOW afterwrite.last_decision").await;
+        assert!(decision.starts_with("replica"), "{decision}");
+        number(reader, "SELECT count(*) FROM a").await;
+        let decision = text(reader, "SHOW afterwrite.last_decision").await;
+        assert!(decision.starts_with("primary"), "{decision}");
+    }
+}
+
+async fn unfinished(writer: &Client, reader: &Client) {
+    let before = number(reader, "SELECT count(*) FROM a").await;
+    writer.batch_execute("BEGIN").await.unwrap();
+    writer.batch_execute(&fresh("INSERT INTO a VALUES ($, 1)")).await.unwrap();
+    writer.batch_execute("SAVEPOINT s").await.unwrap();
+    assert_eq!(number(reader, "SELECT count(*) FROM a").await, before);
+    writer.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(number(reader, "SELECT count(*) FROM a").await, before + 1);
+}
+
+async fn read_only(writer: &Client, reader: &Client) {
+    for _ in 0..3 {
+        let before = number(reader, "SELECT count(*) FROM a").await;
+        writer.batch_execute(&fresh("INSERT INTO a VALUES ($, 1)")).await.unwrap();
+        reader.batch_execute("BEGIN READ ONLY").await.unwrap();
+        let after = number(reader, "SELECT count(*) FROM a").await;
+        reader.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(after, before + 1);
+    }
+}
+
+async fn prepared(writer: &Client, reader: &Client) {
+    let insert = writer.prepare("INSERT INTO a VALUES ($1, 1)").await.unwrap();
+    let count = reader.prepare("SELECT count(*) FROM a").await.unwrap();
+    for _ in 0..3 {
+        let before: i64 = reader.query_one(&count, &[]).await.unwrap().get(0);
+        let id: i32 = fresh("$").parse().unwrap();
+        writer.execute(&insert, &[&id]).await.unwrap();
+        let after: i64 = reader.query_one(&count, &[]).await.unwrap().get(0);
+        assert_eq!(after, before + 1);
+    }
+}
+
+/// Writers count up, each in a row of its own; readers know what was acknowledged to whom.
+async fn many(bed: &Bed) {
+    const WRITERS: usize = 4;
+    bed.prepare("CREATE TABLE counters (id int PRIMARY KEY, v int); INSERT INTO counters SELECT n, 0 FROM generate_series(0, 3) n").await;
+    let acknowledged: Arc<[AtomicI64; WRITERS]> = Arc::default();
+    let over = Instant::now() + Duration::from_secs(4);
+    let mut tasks = Vec::new();
+    for id in 0..WRITERS {
+        let (client, acknowledged) = (connect(&bed.proxy.url()).await, Arc::clone(&acknowledged));
+        tasks.push(tokio::spawn(async move {
+            for value in 1_i64.. {
+                let sql = format!("UPDATE counters SET v = {value} WHERE id = {id}");
+                client.batch_execute(&sql).await.unwrap();
+                acknowledged[id].store(value, Ordering::SeqCst);
+                if Instant::now() > over {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(u64::try_from(value % 5).unwrap())).await;
+            }
+            0
+        }));
+    }
+    for _ in 0..WRITERS {
+        let (client, acknowledged) = (connect(&bed.proxy.url()).await, Arc::clone(&acknowledged));
+        tasks.push(tokio::spawn(async move {
+            let mut reads = 0;
+            while Instant::now() < over {
+                let least: Vec<_> =
+                    acknowledged.iter().map(|it| it.load(Ordering::SeqCst)).collect();
+                let rows = client.query("SELECT id, v FROM counters", &[]).await.unwrap();
+                for row in rows {
+                    let (id, value): (i32, i32) = (row.get(0), row.get(1));
+                    let least = least[usize::try_from(id).unwrap()];
+                    assert!(i64::from(value) >= least, "{id} was {least} and is {value}");
+                }
+                reads += 1;
+            }
+            reads
+        }));
+    }
+    let mut reads = 0;
+    for task in tasks {
+        reads += task.await.unwrap();
+    }
+    assert!(reads > 100, "{reads} reads");
+}
+
+/// The same steps where it is off find the old state: the checks above could fail.
+async fn control(bed: &Bed) -> impl Future<Output = ()> {
+    let other = bed.another(&[]).await;
+    let [writer, reader] = [connect(&other.url()).await, connect(&other.url()).await];
+    async move {
+        let mut stale = 0;
+        for _ in 0..5 {
+            let before = number(&reader, "SELECT count(*) FROM a").await;
+            writer.batch_execute(&fresh("INSERT INTO a VALUES ($, 1)")).await.unwrap();
+            stale += i32::from(number(&reader, "SELECT count(*) FROM a").await <= before);
+        }
+        drop(other);
+        assert!(stale > 0, "no read was stale without it");
+    }
+}

@@ -1,0 +1,152 @@
+//! Table scope: whoever reads a table sees what anyone has written to it.
+//!
+//! Tables are keys that nobody has to name: a write is noted under the tables it touches, a read
+//! asks for those it reads. Where it is not known which, a write counts for all tables, and a
+//! read asks for every write.
+
+use afterwrite_core::Key;
+use smallvec::SmallVec;
+
+use crate::exchange::Exchange;
+use crate::intent::Transaction;
+use crate::scope;
+use crate::session::Session;
+
+/// Tables that one exchange, or one transaction, is noted under; beyond that it counts for all.
+const TABLES_MAX: usize = 256;
+
+/// The keys of a database that stand for more than a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableKeys {
+    /// Writes of which it is not known what they touch. Every read asks for it.
+    pub unknown: Key,
+    /// Every write. A read asks for it of which it is not known what it reads.
+    pub all: Key,
+}
+
+impl TableKeys {
+    /// Those of a database.
+    pub fn of(database: &str) -> Self {
+        // No name has a NUL byte in it, and no key that a client names.
+        Self {
+            unknown: scope::fingerprint(&format!("\0unknown\0{database}")),
+            all: scope::fingerprint(&format!("\0all\0{database}")),
+        }
+    }
+
+    /// The key of one table, named with its schema.
+    pub fn table(database: &str, name: &str) -> Key {
+        scope::fingerprint(&format!("\0table\0{database}\0{name}"))
+    }
+}
+
+/// The tables that a text reads, or writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Those that are known.
+    pub tables: Box<[Key]>,
+    /// Others, too.
+    pub unknown: bool,
+}
+
+impl Touch {
+    /// None.
+    pub fn nothing() -> Self {
+        Self { tables: Box::default(), unknown: false }
+    }
+
+    /// Nobody knows.
+    pub fn unknown() -> Self {
+        Self { tables: Box::default(), unknown: true }
+    }
+}
+
+/// What an exchange's statements touch, all of them together.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    reads: SmallVec<[Key; 4]>,
+    writes: SmallVec<[Key; 4]>,
+}
+
+impl Session {
+    /// Has reads ask for the tables they read, and writes noted under those they touch; set
+    /// before its first exchange.
+    pub fn set_tables(&mut self, tables: Option<TableKeys>) {
+        self.tables = tables;
+    }
+
+    /// Notes what a statement that is executed touches.
+    pub(crate) fn note_touched(&mut self, reads: &Touch, writes: &Touch, may_write: bool) {
+        let Some(tables) = self.tables else { return };
+        let touched = self.exchange.touched.get_or_insert_default();
+        if reads.unknown {
+            add(&mut touched.reads, &[tables.all]);
+        } else if !reads.tables.is_empty() {
+            add(&mut touched.reads, &reads.tables);
+            add(&mut touched.reads, &[tables.unknown]);
+        }
+        if may_write && (writes.unknown || !writes.tables.is_empty()) {
+            add(&mut touched.writes, &writes.tables);
+            add(&mut touched.writes, &[tables.all]);
+        }
+        if may_write && writes.unknown {
+            add(&mut touched.writes, &[tables.unknown]);
+        }
+        for keys in [&mut touched.reads, &mut touched.writes] {
+            if keys.len() > TABLES_MAX {
+                *keys = SmallVec::from_slice(&[tables.unknown, tables.all]);
+            }
+        }
+    }
+
+    /// The keys of the tables that the exchange reads.
+    pub fn tables_read(&self) -> SmallVec<[Key; 4]> {
+        let Some(tables) = self.tables else { return SmallVec::new() };
+        let intent = &self.exchange.intent;
+        let begins = matches!(intent.transaction, Transaction::Begins { .. });
+        match &self.exchange.touched {
+            // What it is going to read is not known yet.
+            _ if begins || intent.unread => SmallVec::from_slice(&[tables.all]),
+            Some(touched) => touched.reads.clone(),
+            None => SmallVec::new(),
+        }
+    }
+
+    /// The keys of the tables that the exchange may write.
+    pub(crate) fn tables_written(&self) -> SmallVec<[Key; 4]> {
+        let Some(tables) = self.tables else { return SmallVec::new() };
+        let mut keys = match &self.exchange.touched {
+            Some(touched) => touched.writes.clone(),
+            None => SmallVec::new(),
+        };
+        let intent = &self.exchange.intent;
+        if intent.unread || intent.opaque || intent.commits_prepared {
+            add(&mut keys, &[tables.unknown, tables.all]);
+        }
+        keys
+    }
+
+    /// Keeps what the statements of an open transaction touched until it ends.
+    pub(crate) fn keep_written_tables(&mut self, exchange: &Exchange) {
+        let Some(tables) = self.tables else { return };
+        let unclear = exchange.intent.unread || exchange.intent.opaque;
+        let unknown = unclear.then_some([tables.unknown, tables.all]).into_iter().flatten();
+        let known = exchange.touched.iter().flat_map(|touched| touched.writes.iter().copied());
+        for key in known.chain(unknown) {
+            if !self.open.tables.contains(&key) {
+                self.open.tables.push(key);
+            }
+        }
+        if self.open.tables.len() > TABLES_MAX {
+            self.open.tables = vec![tables.unknown, tables.all];
+        }
+    }
+}
+
+fn add(keys: &mut SmallVec<[Key; 4]>, more: &[Key]) {
+    for key in more {
+        if !keys.contains(key) {
+            keys.push(*key);
+        }
+    }
+}
