@@ -108,7 +108,7 @@ fn is_break(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn shown<'a>(text: &'a str, cuts: impl Iterator<Item = Cut>) -> Vec<&'a str> {
+    fn shown(text: &str, cuts: impl Iterator<Item = Cut>) -> Vec<&str> {
         cuts.map(|cut| &text[cut.text]).collect()
     }
 
