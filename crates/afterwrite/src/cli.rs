@@ -21,6 +21,9 @@ pub(crate) enum Command {
     Restart(ConfigArguments),
     /// Check a configuration, and ask every node for what the guarantee needs
     Check(ConfigArguments),
+    /// Tell where statements would run, and why: by their text alone, or asking a database
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArguments),
     /// Make a configuration of another pooler's: pgbouncer.ini or pgcat.toml
     #[command(after_help = "Ends with 0 when it is made, whatever is left to decide; with 78 \
                             when the file is not such a configuration; with 1 when a file cannot \
@@ -33,6 +36,19 @@ pub(crate) enum Command {
     /// Test it for long: many sessions, faults in a real cluster, every read judged
     Soak(SoakArguments),
 }
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  afterwrite explain 'SELECT * FROM orders; UPDATE orders SET paid = true'
+  afterwrite explain --database postgres://app@10.0.0.1/shop 'SELECT order_total(42)'
+  afterwrite explain --config afterwrite.toml --database shop --file queries.sql
+  afterwrite explain --json --file queries.sql | grep '\"route\":\"primary\"'
+  pg_dump --schema-only shop | afterwrite explain
+
+In a file, statements end with a semicolon; where no line ends with one, each line is a statement.
+
+Ends with 0 wherever the statements go; with 1 when a file cannot be read or no server answers;
+with 2 when there is nothing to explain; with 78 when the configuration is wrong.";
 
 /// Where the configuration comes from.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +93,47 @@ pub(crate) struct ServeArguments {
     /// always if there is none
     #[arg(long)]
     pub(crate) takeover: bool,
+}
+
+/// What `afterwrite explain` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainArguments {
+    /// The statements, several in one text if need be; "-" reads standard input
+    #[arg(value_name = "SQL")]
+    pub(crate) sql: Vec<String>,
+    /// Read statements from this file, too (may be given more than once)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Vec<PathBuf>,
+    /// Ask this database for its functions, views and tables: a URL as for serve, or the name of
+    /// a database in the configuration
+    #[arg(short, long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Ask a database of this configuration file, with its lists of functions
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set any key of the configuration, as in --set cluster.tls.mode=require
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The search path, as in 'app, public' [default: the role's, by the database]
+    #[arg(long, value_name = "SCHEMAS")]
+    pub(crate) search_path: Option<String>,
+    /// The role: its search path, and "$user" in it [default: who asks the database]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Functions that only read, beside those of the configuration: name, schema.name, with *
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = function)]
+    pub(crate) functions_read: Vec<String>,
+    /// Functions that write, beside those of the configuration
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = function)]
+    pub(crate) functions_write: Vec<String>,
+    /// Print one JSON array, one statement a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn function(pattern: &str) -> Result<String, afterwrite_footprint::BadPattern> {
+    let pattern = pattern.trim();
+    afterwrite_footprint::Rules::new([pattern], []).map(|_| pattern.to_owned())
 }
 
 /// What `afterwrite import` takes.

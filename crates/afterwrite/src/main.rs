@@ -5,6 +5,7 @@ mod cli;
 mod cluster;
 mod demo;
 mod exit;
+mod explain;
 mod import;
 mod local;
 mod log;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Restart(arguments) => restart::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Cluster(arguments) => cluster::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -1,4 +1,4 @@
-//! Questions with many rows for an answer, to the primary, over a connection of their own.
+//! Questions with many rows for an answer, over a connection of their own.
 
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use tokio::time::timeout;
 use crate::cluster::Cluster;
 use crate::connect::{self, Login, unexpected};
 use crate::error::ConnectError;
+use crate::server::Server;
 use crate::stream::Messages;
 
 /// Rows of one answer at most.
 const ROWS_MAX: usize = 1_000_000;
 
-/// A connection to the primary for questions of our own.
+/// A connection for questions of our own.
 #[expect(missing_debug_implementations, reason = "it holds what was received")]
 pub struct Questions {
     messages: Messages,
@@ -34,15 +35,24 @@ impl Cluster {
             database: database.to_owned(),
             channel_binding: self.login.channel_binding,
         };
-        let limit = self.settings().connect_timeout;
-        let entering = connect::enter(&node.server, &login, Some(Role::Primary));
-        let (messages, _) =
-            timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
-        Ok(Questions { messages })
+        Questions::connect(&node.server, &login, self.settings().connect_timeout).await
     }
 }
 
 impl Questions {
+    /// Connects to this server, whatever its role.
+    pub async fn connect(
+        server: &Server,
+        login: &Login,
+        limit: Duration,
+    ) -> Result<Self, ConnectError> {
+        // As to a primary: what is asked for is set by nobody but us.
+        let entering = connect::enter(server, login, Some(Role::Primary));
+        let (messages, _) =
+            timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
+        Ok(Self { messages })
+    }
+
     /// Asks, and hands over each row of the answer. An error of the server's is an error.
     ///
     /// Not cancel-safe: dropped half-way, or after an error, it must not be used again.

@@ -243,7 +243,10 @@ fn of(statement: &Statement, mentions: Option<&Mentions>, judged: Judged) -> Foo
     let reads = statement.access == Access::Reads;
     let clean = judged.because.iter().all(|it| it.reason == Reason::Utility);
     let mut because = judged.because;
-    if !reads && because.iter().all(|it| it.reason != statement.reason) {
+    // Functions that the words do not know, the catalog may: then it says what they are.
+    let is_superseded =
+        mentions.is_some() && statement.reason == Reason::UnknownFunction && !because.is_empty();
+    if !reads && !is_superseded && because.iter().all(|it| it.reason != statement.reason) {
         because.insert(0, Because::only(statement.reason));
     } else if reads {
         because = vec![Because::only(statement.reason)];

@@ -56,6 +56,10 @@ pub(crate) fn of(
     judge.mentions(mentions);
     judge.found.because.sort();
     judge.found.because.dedup();
+    let named = |because: &Because| because.what.as_ref().map(|_| because.reason);
+    let named: BTreeSet<Reason> = judge.found.because.iter().filter_map(named).collect();
+    // What is said of something needs not be said again in general.
+    judge.found.because.retain(|it| it.what.is_some() || !named.contains(&it.reason));
     judge.found
 }
 
@@ -250,6 +254,9 @@ impl Judge<'_> {
                     let reach = catalog.changing(oid, change, judge.rules);
                     judge.add(catalog, &reach.relations, reach.unknown, false);
                 });
+                if matches!(self.knowledge, Knowledge::Nothing) {
+                    self.found.writes.relations.insert(name.clone());
+                }
             }
             Use::Locks => self.found.because.push(Because::of(Reason::LockingClause, name)),
             Use::Defines => {

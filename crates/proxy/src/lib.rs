@@ -43,3 +43,4 @@ pub use settings::{
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, Settings, UserSettings,
 };
 pub use sockets::{Inherited, Sockets};
+pub use watch::read_catalog;

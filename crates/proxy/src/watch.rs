@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use afterwrite_backend::{ConnectError, Questions};
-use afterwrite_footprint::{Builder, Part};
+use afterwrite_footprint::{Builder, Catalog, Part};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -101,15 +101,7 @@ impl Watch {
         }
         let rows = read(questions).await?;
         let counted = rows.len();
-        let built = tokio::task::spawn_blocking(move || {
-            let mut builder = Builder::default();
-            for (part, row) in &rows {
-                let row: Vec<_> = row.iter().map(Option::as_deref).collect();
-                builder.take(*part, &row);
-            }
-            builder.build()
-        });
-        let catalog = built.await.map_err(|error| ConnectError::Protocol(error.to_string()))?;
+        let catalog = build(rows).await?;
         if catalog.is_none() {
             warn!(database = database.name, "the catalog is too large to be known");
         }
@@ -133,7 +125,25 @@ impl Watch {
     }
 }
 
+/// Reads the catalog once; `None` if there is more of it than is taken up.
+pub async fn read_catalog(questions: &mut Questions) -> Result<Option<Catalog>, ConnectError> {
+    build(read(questions).await?).await
+}
+
 type Row = Vec<Option<String>>;
+
+/// Makes a catalog of its rows. That may take a while, and is done elsewhere.
+async fn build(rows: Vec<(Part, Row)>) -> Result<Option<Catalog>, ConnectError> {
+    let built = tokio::task::spawn_blocking(move || {
+        let mut builder = Builder::default();
+        for (part, row) in &rows {
+            let row: Vec<_> = row.iter().map(Option::as_deref).collect();
+            builder.take(*part, &row);
+        }
+        builder.build()
+    });
+    built.await.map_err(|error| ConnectError::Protocol(error.to_string()))
+}
 
 /// Reads the whole catalog, in one snapshot.
 async fn read(questions: &mut Questions) -> Result<Vec<(Part, Row)>, ConnectError> {

@@ -10,8 +10,10 @@
 //!
 //! The path of a text: `lexer` cuts tokens, `reader` finds the end of a statement, `statement`
 //! looks at its first words, `scan` applies the rules to the rest; `keyword` and `function` are
-//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments.
+//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments, and `cut`
+//! says where each statement stands.
 
+mod cut;
 mod effect;
 mod function;
 mod hint;
@@ -23,6 +25,7 @@ mod scan;
 mod setting;
 mod statement;
 
+pub use cut::{Cut, cuts, lines, texts};
 pub use function::{Kind as Function, built_in, harmful, is_information_schema_helper};
 pub use normal::{normal_text, normalise};
 pub use scan::is_of_the_primary;
@@ -59,51 +62,4 @@ pub fn analyse(text: &[u8]) -> Analysis {
         rest = behind;
     }
     analysis
-}
-
-/// The texts of the statements that [`analyse`] finds, without the blanks, comments and
-/// semicolons around them.
-pub fn texts(text: &[u8]) -> Vec<&[u8]> {
-    let mut texts = Vec::new();
-    let mut rest = Some(lexer::Lexer::new(text));
-    while let Some(mut lexer) = rest
-        && texts.len() < MANY
-    {
-        let (statement, behind) = statement::first(lexer);
-        let left = behind.map_or(0, |behind| behind.left());
-        let (mut start, mut end) = (None, 0);
-        while let Some(token) = lexer.next() {
-            let ends = behind.is_some() && token.kind == lexer::Kind::Semicolon;
-            if lexer.left() < left || lexer.left() == left && ends {
-                break;
-            }
-            end = text.len().saturating_sub(lexer.left());
-            start.get_or_insert(end.saturating_sub(token.text.len()));
-        }
-        if statement.is_some() {
-            texts.push(text.get(start.unwrap_or(end)..end).unwrap_or_default());
-        }
-        rest = behind;
-    }
-    texts
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn texts_are_cut_where_statements_end() {
-        let text = b" ; SET a = 'x;y' -- why\n ;; /* b */ SELECT (';'), $$;$$;\
-            CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END; RESET ALL ; ";
-        let texts: Vec<_> = super::texts(text).into_iter().map(String::from_utf8_lossy).collect();
-        assert_eq!(
-            texts,
-            [
-                "SET a = 'x;y'",
-                "SELECT (';'), $$;$$",
-                "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END",
-                "RESET ALL"
-            ]
-        );
-        assert_eq!(super::analyse(text).statements.len(), texts.len());
-    }
 }

@@ -16,6 +16,7 @@
 
 mod cli;
 mod drivers;
+mod explain;
 mod faults;
 mod footprints;
 mod guarantee;
