@@ -100,7 +100,8 @@ impl Session {
         if !reading.intent.local && !self.exchange.skip {
             let may_write = reading.intent.writes.is_some() || reading.intent.unread;
             self.note_touched(&reading.reads, &reading.writes, may_write);
-            self.last_reading = Some(reading);
+            // One that has nothing to tell is not worth its memory.
+            self.last_reading = Some(reading).filter(|it| !it.footprint.is_empty());
         }
     }
 }

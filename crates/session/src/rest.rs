@@ -7,6 +7,7 @@ use afterwrite_types::{Floor, Level};
 use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
 use crate::portal::Portals;
+use crate::reading::Reading;
 use crate::scope::Scope;
 use crate::session::{Limits, Phase, Session};
 use crate::settings::Settings;
@@ -31,6 +32,8 @@ pub struct Resting {
     level: Level,
     default_level: Level,
     last_decision: Option<Place>,
+    /// Shared with all who sent the same text.
+    last_reading: Option<Arc<Reading>>,
     strings_escape: bool,
     encoding_ambiguous: bool,
     role_refused: bool,
@@ -105,7 +108,7 @@ impl Session {
             fatal: _,
             over: _,
             last_decision,
-            last_reading: _,
+            last_reading,
             schema_changed: _,
             prelude: _,
             describing: _,
@@ -130,6 +133,7 @@ impl Session {
             level,
             default_level,
             last_decision,
+            last_reading,
             strings_escape,
             encoding_ambiguous,
             role_refused,
@@ -150,7 +154,7 @@ impl Resting {
             mode: self.mode,
             wary: self.wary,
             last_decision: self.last_decision,
-            last_reading: None,
+            last_reading: self.last_reading,
             schema_changed: false,
             strings_escape: self.strings_escape,
             encoding_ambiguous: self.encoding_ambiguous,

@@ -109,7 +109,7 @@ pub struct Session {
     pub(crate) over: bool,
     /// Where its last statement that needed a server ran, and why there.
     pub(crate) last_decision: Option<Place>,
-    /// What the last exchange did that was read; forgotten by who rests.
+    /// What the last exchange did that was read.
     pub(crate) last_reading: Option<Arc<Reading>>,
     /// A change of the schema has taken effect, and nobody was told yet.
     pub(crate) schema_changed: bool,

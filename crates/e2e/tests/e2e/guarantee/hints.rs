@@ -111,7 +111,8 @@ async fn token(proxy: &Proxy) {
 async fn primary(proxy: &Proxy) {
     let client = connect(&proxy.url()).await;
     assert_eq!(text(&client, &format!("{ON_REPLICA} -- afterwrite: primary")).await, "f");
-    assert_eq!(text(&client, "SHOW afterwrite.last_decision").await, "primary: hinted");
+    let decision = text(&client, "SHOW afterwrite.last_decision").await;
+    assert!(decision.starts_with("primary: hinted"), "{decision}");
     assert_eq!(text(&client, ON_REPLICA).await, "t", "the next is free again");
     let begin = "BEGIN READ ONLY /*afterwrite.route='primary'*/";
     client.batch_execute(begin).await.unwrap();
@@ -129,7 +130,8 @@ async fn weaker(proxy: &Proxy) {
     let client = connect(&proxy.url()).await;
     client.batch_execute("UPDATE t SET v = 1 WHERE id = 8").await.unwrap();
     assert_eq!(read_with(&client, 8, "/*afterwrite.level='eventual'*/").await, 0);
-    assert_eq!(text(&client, "SHOW afterwrite.last_decision").await, "replica: eventual");
+    let decision = text(&client, "SHOW afterwrite.last_decision").await;
+    assert!(decision.starts_with("replica: eventual"), "{decision}");
     assert_eq!(read_with(&client, 8, "").await, 1);
     assert!(hints_counted(proxy, "weaker").await > before);
 }
@@ -163,7 +165,8 @@ async fn bad_token(bed: &Bed) {
     let client = connect(&bed.proxy.url()).await;
     write_directly(bed, 9, 1).await;
     assert_eq!(read_with(&client, 9, "/*afterwrite.token='v1.nonsense'*/").await, 1);
-    assert_eq!(text(&client, "SHOW afterwrite.last_decision").await, "primary: bad_token");
+    let decision = text(&client, "SHOW afterwrite.last_decision").await;
+    assert!(decision.starts_with("primary: bad_token"), "{decision}");
 }
 
 async fn literals(proxy: &Proxy) {
@@ -180,7 +183,8 @@ async fn literals(proxy: &Proxy) {
     let client = connect(&proxy.url()).await;
     let rows = client.query("SELECT $1::text", &[&"/* afterwrite: primary */"]).await.unwrap();
     assert_eq!(rows[0].get::<_, &str>(0), "/* afterwrite: primary */");
-    assert_ne!(text(&client, "SHOW afterwrite.last_decision").await, "primary: hinted");
+    let decision = text(&client, "SHOW afterwrite.last_decision").await;
+    assert!(!decision.starts_with("primary: hinted"), "{decision}");
 }
 
 async fn named(bed: &Bed) {
