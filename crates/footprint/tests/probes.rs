@@ -1,5 +1,4 @@
 //! A function or a table hidden in every place that the grammar has for one: the walk finds it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use afterwrite_footprint::{Class, mentions};
 
