@@ -167,7 +167,8 @@ impl<'a> Walk<'a> {
                 self.fields(node, &[]);
             }
             "TypeName" => {
-                if let Some(name) = Name::of_parts(node.list("names").iter().map(Value::text)) {
+                let name = Name::of_parts(node.list("names").iter().map(Value::text));
+                if let Some(name) = name.filter(|name| !self.found.types.contains(name)) {
                     push(&mut self.found.types, name, &mut self.found.incomplete);
                 }
                 self.fields(node, &["names"]);
