@@ -11,7 +11,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
 .PHONY: help setup build demo test doctest check fmt clippy licences soak bench load memory sim mutants fuzz \
-	regress clean
+	regress footprints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -101,6 +101,11 @@ REGRESS_REPLICAS ?= 1
 regress: build ## PostgreSQL's own suite, direct and through Afterwrite; TESTS= REGRESS_MODE=session
 	@sh scripts/setup regress
 	scripts/regress $(TESTS)
+
+footprints: ## PostgreSQL's own suite: what is called fit for a replica must run on one; TESTS=
+	@sh scripts/setup build regress
+	$(CARGO) build -p afterwrite-e2e --example footprints
+	scripts/regress --footprints $(TESTS)
 
 clean: ## remove what was compiled
 	$(CARGO) clean

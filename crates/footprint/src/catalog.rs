@@ -135,7 +135,17 @@ impl Catalog {
         };
         let mut called = match (built_in, own.is_empty()) {
             (Some(built_in), _) => built_in,
-            (None, true) => return rules.judged(&call.name, None, unknown(&call.name)),
+            (None, true) => {
+                // A type of the same name may stand in front of the server's own.
+                let casts =
+                    call.is_built_in_cast() && !self.type_names.contains_key(&call.name.name);
+                let called = if casts {
+                    Called { varies: true, ..Called::default() }
+                } else {
+                    unknown(&call.name)
+                };
+                return rules.judged(&call.name, None, called);
+            }
             (None, false) => Called::default(),
         };
         for function in own {

@@ -140,11 +140,31 @@ impl Judge<'_> {
         );
         self.found.writes.unknown |= opaque;
         self.found.reads.unknown |= opaque;
+        self.temporary_schema(mentions);
         self.calls_and_such(mentions);
         for (name, use_) in &mentions.relations {
             self.relation(name, *use_);
         }
         self.copied(mentions);
+    }
+
+    /// Whoever asks for the current schema makes it, if it is that of temporary objects; and a
+    /// view or a function may ask.
+    fn temporary_schema(&mut self, mentions: &Mentions) {
+        let asks = |call: &Call| {
+            call.name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+                && matches!(&*call.name.name, "current_schema" | "current_schemas")
+        };
+        let may_be_first = match (self.path, self.knowledge) {
+            (Path::Known(_), _) => self.path.begins_with_temporary(),
+            (Path::Unknown, Knowledge::Nothing) => false,
+            // The text itself has moved the path.
+            (Path::Unknown, _) => mentions.calls.iter().any(asks),
+        };
+        if may_be_first {
+            let name = Name::bare("pg_temp");
+            self.found.because.push(Because::of(Reason::SessionState, &name));
+        }
     }
 
     /// `COPY name TO` takes plain tables only, and is refused for all others.
@@ -212,6 +232,7 @@ impl Judge<'_> {
         match built_in {
             Some(kind) => Called::of_built_in(kind, name),
             None if helper => Called::default(),
+            None if call.is_built_in_cast() => Called { varies: true, ..Called::default() },
             None => {
                 let called = Called { because: Some(Because::of(reason, name)), ..unknown(name) };
                 self.rules.judged(name, None, called)

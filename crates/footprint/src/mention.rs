@@ -112,6 +112,46 @@ pub struct Call {
     pub arguments: Option<u16>,
 }
 
+impl Call {
+    /// Whether it is a cast in the form of a call, `regtype('int4')`, to a type of the server's own
+    /// that has no function of its name.
+    pub(crate) fn is_built_in_cast(&self) -> bool {
+        const TYPES: [&str; 27] = [
+            "bytea",
+            "cid",
+            "date",
+            "inet",
+            "json",
+            "jsonb",
+            "jsonpath",
+            "macaddr",
+            "macaddr8",
+            "oid",
+            "pg_lsn",
+            "regclass",
+            "regcollation",
+            "regconfig",
+            "regdictionary",
+            "regnamespace",
+            "regoper",
+            "regoperator",
+            "regproc",
+            "regprocedure",
+            "regrole",
+            "regtype",
+            "tid",
+            "tsquery",
+            "tsvector",
+            "uuid",
+            "xid8",
+        ];
+        let name = &self.name;
+        self.arguments == Some(1)
+            && name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog")
+            && TYPES.contains(&&*name.name)
+    }
+}
+
 /// What kind of statement it is, by the grammar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Class {

@@ -51,6 +51,13 @@ impl Path {
         Self::Known(schemas.into())
     }
 
+    /// Whether temporary objects come first, so that naming the current schema makes their schema.
+    /// (A `pg_catalog` in front is not told from the one that nobody wrote.)
+    pub(crate) fn begins_with_temporary(&self) -> bool {
+        let first = self.schemas().unwrap_or_default().iter().find(|name| ***name != *"pg_catalog");
+        first.is_some_and(|name| name.starts_with("pg_temp"))
+    }
+
     /// Its schemas in order; `None` if they are not known.
     pub fn schemas(&self) -> Option<&[Box<str>]> {
         match self {
@@ -123,6 +130,20 @@ mod tests {
         check("", &["pg_catalog"]);
         check("\"\"", &["pg_catalog"]);
         assert_eq!(Path::of_setting("\"open", "me"), Path::Unknown);
+    }
+
+    #[test]
+    fn temporary_objects_may_come_first() {
+        for (value, expected) in [
+            ("pg_temp", true),
+            ("pg_temp_3, public", true),
+            ("pg_catalog, pg_temp", true),
+            ("public, pg_temp", false),
+            ("", false),
+        ] {
+            assert_eq!(Path::of_setting(value, "me").begins_with_temporary(), expected, "{value}");
+        }
+        assert!(!Path::Unknown.begins_with_temporary());
     }
 
     #[test]

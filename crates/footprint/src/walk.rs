@@ -6,6 +6,9 @@ use crate::tree::{Node, Value};
 /// Mentions of one kind that are kept at most; more of them make it incomplete.
 const MENTIONS_MAX: usize = 4096;
 
+/// `CURRENT_SCHEMA` among the functions without parentheses.
+const CURRENT_SCHEMA: i64 = 15;
+
 /// What the statement with this tree mentions.
 pub(crate) fn mentions(statement: &Node) -> Mentions {
     let mut walk = Walk::default();
@@ -164,12 +167,19 @@ impl<'a> Walk<'a> {
                 self.fields(node, &[]);
             }
             "TypeName" => {
-                if let Some(name) = Name::of_parts(node.list("names").iter().map(Value::text)) {
+                let name = Name::of_parts(node.list("names").iter().map(Value::text));
+                if let Some(name) = name.filter(|name| !self.found.types.contains(name)) {
                     push(&mut self.found.types, name, &mut self.found.incomplete);
                 }
                 self.fields(node, &["names"]);
             }
-            "SqlValueFunction" => self.found.varies = true,
+            "SqlValueFunction" => {
+                self.found.varies = true;
+                if node.number("op") == CURRENT_SCHEMA {
+                    let name = Name::bare("current_schema");
+                    self.push_call(Call { name, arguments: Some(0) });
+                }
+            }
             "ParamRef" => self.found.parameters = true,
             "LockingClause" => self.found.locks_rows = true,
             "IntoClause" => {

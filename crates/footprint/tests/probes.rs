@@ -27,6 +27,16 @@ fn nothing_is_passed_by() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// However many rows there are, they count as one.
+#[test]
+fn a_type_is_mentioned_once() {
+    let one = mentions("INSERT INTO t VALUES ('1'::money, N'a')").unwrap();
+    let rows = vec!["('1'::money, N'a')"; 5000].join(", ");
+    let many = mentions(&format!("INSERT INTO t VALUES {rows}")).unwrap();
+    assert_eq!(one, many);
+    assert!(!many[0].incomplete);
+}
+
 /// A deep statement must not take the stack of whoever reads it.
 #[test]
 fn hostile_depth_is_an_answer() {

@@ -12,6 +12,7 @@
 mod bytes;
 mod config;
 mod console;
+mod footprint;
 mod login;
 mod scram;
 mod session;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("scram_client", scram::client),
     ("scram_keys", scram::keys),
     ("sql", sql::analysis),
+    ("footprint", footprint::reading),
     ("session", session::well_behaved),
     ("session_hostile", session::hostile),
     ("token", types::token),

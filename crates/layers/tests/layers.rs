@@ -46,7 +46,7 @@ const MACHINE: &[&str] = &["types", "wire", "sql", "core", "session"];
 
 /// Whatever reads what others wrote.
 const DECODERS: &[&str] =
-    &["types", "wire", "sql", "core", "session", "console", "frontend", "config"];
+    &["types", "wire", "sql", "core", "session", "console", "footprint", "frontend", "config"];
 
 /// The whole proxy, to be run by a test in its own process.
 const PROXY: &[&str] = &[

@@ -101,6 +101,12 @@ thread_local! {
     static NORMAL: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Texts from this length on are looked up as they are, too.
+const EXACT_FROM: usize = 200;
+
+/// Begins the key of a text as it is; a normal form begins otherwise.
+const EXACT: u8 = b'x';
+
 /// A buffer larger than this is given back.
 const NORMAL_KEPT_MAX: usize = 64 * 1024;
 
@@ -175,13 +181,55 @@ impl Schema {
     /// What a text may do for a client of this user.
     pub(crate) fn reading(&self, text: &[u8], role: &str, path: SearchPath<'_>) -> Arc<Reading> {
         NORMAL.with_borrow_mut(|key| {
-            let alike = afterwrite_sql::normalise(text, key);
-            let reading = self.reading_of(text, alike, key, role, path);
+            let reading = if text.len() < EXACT_FROM {
+                self.reading_by_form(text, key, role, path)
+            } else {
+                self.reading_by_text(text, key, role, path)
+            };
             if key.capacity() > NORMAL_KEPT_MAX {
                 *key = Vec::new();
             }
             reading
         })
+    }
+
+    /// A long text is looked up as it is first: making its normal form takes longer than that.
+    fn reading_by_text(
+        &self,
+        text: &[u8],
+        key: &mut Vec<u8>,
+        role: &str,
+        path: SearchPath<'_>,
+    ) -> Arc<Reading> {
+        let exact = |key: &mut Vec<u8>| {
+            key.clear();
+            key.push(EXACT);
+            key.extend_from_slice(text);
+            finish_key(key, role, path);
+        };
+        exact(key);
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some(known) = self.memo.get(key, generation) {
+            return known;
+        }
+        let reading = self.reading_by_form(text, key, role, path);
+        let hurried = reading.intent.writes == Some(Reason::NotAnalysed);
+        if !hurried && self.generation.load(Ordering::SeqCst) == generation && !text.contains(&0) {
+            exact(key);
+            self.memo.put(key, generation, &reading);
+        }
+        reading
+    }
+
+    fn reading_by_form(
+        &self,
+        text: &[u8],
+        key: &mut Vec<u8>,
+        role: &str,
+        path: SearchPath<'_>,
+    ) -> Arc<Reading> {
+        let alike = afterwrite_sql::normalise(text, key);
+        self.reading_of(text, alike, key, role, path)
     }
 
     fn reading_of(
@@ -201,17 +249,7 @@ impl Schema {
             }
         }
         let normal_len = key.len();
-        key.push(0);
-        match path {
-            SearchPath::Initial => key.push(b'i'),
-            SearchPath::Set(statement) => {
-                key.push(b's');
-                key.extend_from_slice(statement.as_bytes());
-            }
-            SearchPath::Unknown => key.push(b'?'),
-        }
-        key.push(0);
-        key.extend_from_slice(role.as_bytes());
+        finish_key(key, role, path);
         let generation = self.generation.load(Ordering::SeqCst);
         if let Some(known) = self.memo.get(key, generation) {
             return known;
@@ -292,6 +330,21 @@ impl Readings {
     pub fn read(&self, text: &[u8]) -> Arc<Reading> {
         self.0.reading(text, "app", SearchPath::Initial)
     }
+}
+
+/// Adds to a text what else its reading depends on.
+fn finish_key(key: &mut Vec<u8>, role: &str, path: SearchPath<'_>) {
+    key.push(0);
+    match path {
+        SearchPath::Initial => key.push(b'i'),
+        SearchPath::Set(statement) => {
+            key.push(b's');
+            key.extend_from_slice(statement.as_bytes());
+        }
+        SearchPath::Unknown => key.push(b'?'),
+    }
+    key.push(0);
+    key.extend_from_slice(role.as_bytes());
 }
 
 /// What was found of a text; the keys of its tables, if it is asked for by a database's name.

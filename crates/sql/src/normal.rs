@@ -18,9 +18,10 @@ const DEPTH_MAX: usize = 128;
 ///
 /// Two texts with the same normal form have the same [`Analysis`](crate::Analysis), and mention
 /// the same names. In queries and in `INSERT`, `UPDATE`, `DELETE` and `MERGE` each string becomes
-/// `''`, each number `1`, each parameter `$1`; several alike in an `IN (…)` list, in brackets, or
-/// as rows of `VALUES` become one. What is written is valid where the text was, and the first
-/// byte tells whether it was changed at all: a text is never taken for another's normal form.
+/// `''` (`n''` if it was of that kind, which is a cast), each number `1`, each parameter `$1`;
+/// several alike in an `IN (…)` list, in brackets, or as rows of `VALUES` become one. What is
+/// written is valid where the text was, and the first byte tells whether it was changed at all: a
+/// text is never taken for another's normal form.
 ///
 /// Other commands (`SET`, `PREPARE TRANSACTION`, …) may mean another thing with other literals,
 /// and are left as they are.
@@ -92,6 +93,10 @@ impl<'w> Writer<'w> {
             // Its escape character may stand elsewhere.
             Kind::EscapedName | Kind::Unterminated | Kind::Other => return None,
             Kind::Text(Quotes::Prefixed) if token.text.get(1) == Some(&b'&') => return None,
+            // It is a cast.
+            Kind::Text(Quotes::Prefixed) if matches!(token.text.first(), Some(b'n' | b'N')) => {
+                Some(b'n')
+            }
             Kind::Text(_) => Some(b'\''),
             Kind::Number => Some(b'1'),
             Kind::Parameter => Some(b'$'),
@@ -106,9 +111,12 @@ impl<'w> Writer<'w> {
     }
 
     fn value(&mut self, literal: u8) {
-        if self.literal == Some(b'\'') && literal == b'\'' {
+        if matches!(self.literal, Some(b'\'' | b'n')) && literal == b'\'' {
             // A string that goes on in another line; anything else is refused by the server.
-        } else if self.frame().list
+            self.comma = None;
+            return;
+        }
+        if self.frame().list
             && let Some((comma, before)) = self.comma
             && before == literal
         {
@@ -117,6 +125,7 @@ impl<'w> Writer<'w> {
         } else {
             self.out.extend_from_slice(match literal {
                 b'\'' => b" ''",
+                b'n' => b" n''",
                 b'$' => b" $1",
                 _ => b" 1",
             });
@@ -213,6 +222,7 @@ mod tests {
         check("SELECT f($3, 1, 2)", "~ select f ( $1 , 1 , 1 )");
         check("SELECT -1::int", "~ select - 1 :: int");
         check("SELECT 'a'\n  'b'", "~ select ''");
+        check("SELECT N'a'\n  'b', n'', x'1f'", "~ select n'' , n'' , ''");
     }
 
     #[test]

@@ -940,3 +940,19 @@ SELECT any_value(id) FROM orders;
 --- writes: unknown
 --- standby: fails 3F000
 SELECT no_such_schema.f();
+
+--- fn_builtin_cast_as_call
+--- route: replica
+--- kind: read
+--- reads: -
+--- standby: runs
+--- why: types of the server's own that have no function of their name
+SELECT regtype('int4'), regproc('now'), regoper('||/'), pg_catalog.regnamespace('app'), tsquery('a & b'), inet('10.0.0.1'::text);
+
+--- fn_builtin_cast_as_call_two
+--- route: primary
+--- kind: write
+--- writes: unknown
+--- standby: fails 42883
+--- why: no cast takes two values
+SELECT regtype('int4', 1);

@@ -305,3 +305,22 @@ SELECT 1; DISCARD PLANS;
 --- writes: unknown
 --- standby: fails 25006
 SELECT f_imm(1); SELECT f_write();
+
+--- multi_path_temporary
+--- route: primary
+--- kind: session
+--- standby: fails 25006
+--- why: asking for the current schema makes it
+SET search_path TO pg_temp, app; SELECT current_schema();
+
+--- multi_path_temporary_keyword
+--- route: primary
+--- kind: session
+--- standby: fails 25006
+SET search_path TO pg_temp; SELECT current_schema;
+
+--- multi_path_temporary_schemas
+--- route: primary
+--- kind: session
+--- standby: fails 25006
+SET search_path TO pg_temp; SELECT current_schemas(true);
