@@ -63,11 +63,23 @@ struct Writer<'w> {
     comma: Option<(usize, u8)>,
     /// The literal that was written last, if nothing is behind it.
     literal: Option<u8>,
+    /// The last token is a dot: a word behind it is a name, whichever word it is.
+    dotted: bool,
+    /// The last token is such a name.
+    named: bool,
 }
 
 impl<'w> Writer<'w> {
     fn new(out: &'w mut Vec<u8>) -> Self {
-        Self { out, frames: SmallVec::new(), ground: Frame::default(), comma: None, literal: None }
+        Self {
+            out,
+            frames: SmallVec::new(),
+            ground: Frame::default(),
+            comma: None,
+            literal: None,
+            dotted: false,
+            named: false,
+        }
     }
 
     /// `None`: it must stay as it is.
@@ -132,6 +144,7 @@ impl<'w> Writer<'w> {
         }
         self.comma = None;
         self.literal = Some(literal);
+        (self.dotted, self.named) = (false, false);
     }
 
     fn other(&mut self, token: Token<'_>) -> Option<()> {
@@ -140,19 +153,28 @@ impl<'w> Writer<'w> {
             _ => None,
         };
         self.literal = None;
+        let (dotted, named) = (self.dotted, self.named);
+        self.dotted = token.kind == Kind::Dot;
+        self.named = dotted;
         match token.kind {
             Kind::Open | Kind::OpenBracket => {
                 if self.frames.len() >= DEPTH_MAX {
                     return None;
                 }
-                let list = token.kind == Kind::OpenBracket || self.out.ends_with(b" in");
+                let is_in = !named && self.out.ends_with(b" in");
+                let list = token.kind == Kind::OpenBracket || is_in;
                 self.frames.push(Frame { start: self.out.len(), list, ..Frame::default() });
             }
-            Kind::Word(Keyword::Values) => {
+            Kind::Word(Keyword::Values) if !dotted => {
                 let frame = self.frame();
                 (frame.rows, frame.last) = (true, (0, 0));
             }
-            Kind::Comma => {}
+            Kind::Comma => {
+                // Behind a column that is called `values` come no rows.
+                let end = self.out.len();
+                let frame = self.frame();
+                frame.rows &= frame.last.1 == end;
+            }
             Kind::Close | Kind::CloseBracket => {
                 self.written(token);
                 self.close();
@@ -237,6 +259,10 @@ mod tests {
             "~ insert into t ( a , b ) values ( $1 , $1 ) returning a",
         );
         check("SELECT (1), (2)", "~ select ( 1 ) , ( 1 )");
+        // Names, whatever they look like: how many arguments there are decides what is called.
+        check("SELECT s.in(1, 2)", "~ select s . in ( 1 , 1 )");
+        check("SELECT s.values(1), (1)", "~ select s . values ( 1 ) , ( 1 )");
+        check("SELECT f(values, (1), (2))", "~ select f ( values , ( 1 ) , ( 1 ) )");
         check("SELECT f(1) IN (f(1, 2), 2, 3)", "~ select f ( 1 ) in ( f ( 1 , 1 ) , 1 )");
     }
 
