@@ -210,8 +210,7 @@ impl Session {
             && !exchange.intent.only_shows
             && exchange.intent.transaction == Transaction::Untouched
             && !self.in_transaction()
-            && !self.holds
-            && self.mode != Mode::Session
+            && !self.is_unguarded()
     }
 }
 

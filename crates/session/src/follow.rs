@@ -32,6 +32,7 @@ impl Session {
             self.open.read_only = false;
         }
         self.open.status = status;
+        self.open.moved_path |= exchange.intent.moves_path;
         self.open.schema = schema;
         self.keep_hinted_keys(exchange);
         self.keep_written_tables(exchange);

@@ -716,8 +716,17 @@ impl Session {
     }
 
     /// Whether what was gathered may write, should it run on the primary.
+    ///
+    /// On a connection that the client holds nothing proves that what was taken for a read
+    /// does not write: there is no read-only transaction around it.
     pub(crate) fn may_write(&self) -> bool {
-        self.exchange.executes && !self.reads()
+        let unproven = self.is_unguarded() && !self.exchange.intent.only_shows;
+        self.exchange.executes && (unproven || !self.reads())
+    }
+
+    /// Whether its client holds the connection, outside of a transaction.
+    pub(crate) fn is_unguarded(&self) -> bool {
+        (self.holds || self.mode == Mode::Session) && !self.in_transaction()
     }
 
     fn reads(&self) -> bool {

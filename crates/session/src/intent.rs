@@ -83,6 +83,8 @@ pub struct Intent {
     pub sets_transaction: bool,
     /// Settings it changes.
     pub changes: SmallVec<[Change; 0]>,
+    /// It may have names looked for elsewhere, for the rest of the transaction at least.
+    pub moves_path: bool,
     /// Part of it was not analysed: it may do anything.
     pub unread: bool,
     /// It has a statement that is for the proxy.
@@ -111,6 +113,7 @@ impl Default for Intent {
             savepoint: false,
             sets_transaction: false,
             changes: SmallVec::new(),
+            moves_path: false,
             unread: false,
             local: false,
             commits_prepared: false,
@@ -208,6 +211,7 @@ impl Intent {
         self.savepoint |= other.savepoint;
         self.sets_transaction |= other.sets_transaction;
         self.changes.extend(other.changes.iter().cloned());
+        self.moves_path |= other.moves_path;
         self.unread |= other.unread;
         self.local |= other.local;
         self.schema |= other.schema;
@@ -216,6 +220,7 @@ impl Intent {
 
     fn give_up(&mut self) {
         self.unread = true;
+        self.moves_path = true;
         self.opaque = true;
         self.moves_sequence = true;
         self.writes = self.writes.or(Some(Reason::Unreadable));
@@ -236,6 +241,12 @@ impl Intent {
             one.writes = Some(statement.reason);
             one.schema = statement.reason == Reason::Ddl && statement.effect == Effect::Plain;
         }
+        one.moves_path = one.opaque
+            || !one.changes.is_empty()
+            || matches!(
+                statement.effect,
+                Effect::SetLocal | Effect::Pins(_) | Effect::Rollback { .. } | Effect::Savepoint
+            );
         match &statement.effect {
             Effect::Show => one.only_shows = true,
             Effect::Plain

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use afterwrite_sql::Analysis;
+use afterwrite_sql::{Analysis, Pin};
 
 use crate::intent::Intent;
 use crate::session::Session;
@@ -88,8 +88,13 @@ impl Prepared {
 impl Session {
     /// Where it looks for names without a schema.
     pub(crate) fn search_path(&self) -> SearchPath<'_> {
-        // "$user" is whoever the role is.
-        if self.settings.have_role() {
+        // "$user" is whoever the role is. What a function has set, or a transaction that came back
+        // to a savepoint, is not known; nor, until it ends, what was set in a transaction.
+        let is_set_unseen = self
+            .pinned
+            .is_some_and(|it| it.causes.contains(Pin::SetConfig) || it.causes.contains(Pin::Other));
+        let is_moving = self.open.moved_path || self.exchange.intent.moves_path;
+        if self.settings.have_role() || is_set_unseen || is_moving {
             return SearchPath::Unknown;
         }
         self.settings.statement("search_path").map_or(SearchPath::Initial, SearchPath::Set)

@@ -64,6 +64,8 @@ pub(crate) struct Open {
     pub(crate) read_only: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
+    /// Names may be looked for elsewhere since.
+    pub(crate) moved_path: bool,
     /// The schema was changed in it.
     pub(crate) schema: bool,
     /// Keys that hints in it have named: its write counts under them once it commits.

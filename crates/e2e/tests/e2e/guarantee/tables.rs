@@ -27,6 +27,8 @@ const SCHEMA: &str = "
     CREATE VIEW seen AS SELECT id, v FROM a;
     CREATE TABLE ruled (v int);
     CREATE RULE too AS ON INSERT TO ruled DO ALSO INSERT INTO noted VALUES (NEW.v);
+    CREATE SCHEMA other; CREATE TABLE other.a (id int); GRANT USAGE ON SCHEMA other TO PUBLIC;
+    GRANT ALL ON other.a TO PUBLIC;
     CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS n FROM a;
 ";
 
@@ -45,6 +47,7 @@ async fn anyones_writes_are_seen_by_table() {
     for (write, read) in WAYS {
         checks.run(write, seen(&writer, &reader, write, read)).await;
     }
+    checks.run("a path of the transaction's own", other_path(&writer, &reader)).await;
     checks.run("another table", others_go_on(&writer, &reader)).await;
     checks.run("a transaction that has not ended", unfinished(&writer, &reader)).await;
     checks.run("read-only transactions", read_only(&writer, &reader)).await;
@@ -90,6 +93,22 @@ static NUMBER: AtomicI64 = AtomicI64::new(1);
 fn fresh(sql: &str) -> String {
     let number = NUMBER.fetch_add(1, Ordering::SeqCst);
     sql.replace("$do$", "\0").replace('$', &number.to_string()).replace('\0', "$do$")
+}
+
+/// What a transaction sets is not what its session has set.
+async fn other_path(writer: &Client, reader: &Client) {
+    const COUNT: &str = "SELECT count(*) FROM other.a";
+    for set in ["SET LOCAL search_path = other", "SET search_path = other"] {
+        for end in ["COMMIT", "RESET search_path; COMMIT"] {
+            let before = number(reader, COUNT).await;
+            writer.batch_execute("BEGIN").await.unwrap();
+            writer.batch_execute(set).await.unwrap();
+            writer.batch_execute("INSERT INTO a VALUES (1)").await.unwrap();
+            writer.batch_execute(end).await.unwrap();
+            assert_eq!(number(reader, COUNT).await, before + 1, "{set}; {end}");
+            writer.batch_execute("RESET search_path").await.unwrap();
+        }
+    }
 }
 
 async fn seen(writer: &Client, reader: &Client, write: &str, read: &str) {
