@@ -19,6 +19,7 @@ use crate::path::Path;
 use crate::rules::{Rules, Verdict};
 pub use load::{Builder, PathRow};
 pub use questions::Part;
+use relation::Full;
 pub(crate) use relation::{Oid, Relation};
 pub(crate) use types::Types;
 use types::{Cast, Operator};
@@ -248,6 +249,19 @@ impl Catalog {
                 .unwrap_or_default(),
             (None, None) => all.collect(),
         }
+    }
+
+    /// Whether a function of this name may leave something in the session.
+    fn is_opaque(&self, name: &Full) -> bool {
+        let (schema, name) = name.parts();
+        let mut all = self.functions.get(name).into_iter().flatten();
+        all.any(|it| *it.schema == *schema && it.opaque)
+    }
+
+    /// Whether a relation of this name is not to be read on a standby.
+    fn is_feared_relation(&self, name: &str) -> bool {
+        let mut all = self.by_name.get(name).into_iter().flatten();
+        all.any(|oid| !self.reading(*oid, &Rules::default()).because.is_empty())
     }
 
     pub(crate) fn relation(&self, oid: Oid) -> Option<&Relation> {

@@ -36,6 +36,16 @@ pub struct Builder {
     too_large: bool,
     /// The words in the bodies of functions that claim not to write.
     called: Vec<Body>,
+    /// What calls a function that claims not to write: it matters if that one is opaque.
+    hidden: Vec<(Full, Hidden)>,
+}
+
+/// What calls a function without naming it.
+#[derive(Debug)]
+enum Hidden {
+    Operator(Box<str>, Operator),
+    Cast(Cast),
+    Made(Oid, Box<str>),
 }
 
 /// The words in a function's body.
@@ -61,13 +71,42 @@ impl Builder {
         }
         self.catalog.index();
         self.spread_opacity();
+        for (function, hidden) in std::mem::take(&mut self.hidden) {
+            if self.catalog.is_opaque(&function) {
+                self.hide(hidden);
+            }
+        }
         Some(self.catalog)
     }
 
-    /// Whatever calls what is opaque, or volatile, is opaque itself.
+    /// Takes up what calls a function that is to be feared.
+    fn hide(&mut self, hidden: Hidden) {
+        match hidden {
+            Hidden::Operator(name, operator) => {
+                self.catalog.operators.entry(name).or_default().push(operator);
+            }
+            Hidden::Cast(cast) => self.catalog.casts.push(cast),
+            Hidden::Made(oid, calls) => {
+                self.catalog.made.insert(oid, calls);
+            }
+        }
+    }
+
+    /// Takes up what calls a function: a volatile one, if its schema is not told.
+    fn calls(&mut self, schema: Option<&str>, name: &str, hidden: Hidden) {
+        match schema {
+            Some(schema) => self.hidden.push((Full::new(schema, name), hidden)),
+            None => self.hide(hidden),
+        }
+    }
+
+    /// Whatever calls what is opaque, or volatile, is opaque itself; and whatever names a relation
+    /// that is not to be read on a standby.
     fn spread_opacity(&mut self) {
+        let named: BTreeSet<Box<str>> =
+            self.called.iter().flat_map(|body| body.words.iter().cloned()).collect();
         for _ in 0..CALLS_DEEP_MAX {
-            let feared: BTreeSet<Box<str>> = self
+            let mut feared: BTreeSet<Box<str>> = self
                 .catalog
                 .functions
                 .iter()
@@ -76,6 +115,8 @@ impl Builder {
                 })
                 .map(|(name, _)| name.clone())
                 .collect();
+            let relations = named.iter().filter(|name| self.catalog.is_feared_relation(name));
+            feared.extend(relations.cloned());
             let mut changed = false;
             for Body { schema, name, words } in &self.called {
                 if words.is_disjoint(&feared) {
@@ -110,21 +151,26 @@ impl Builder {
                     calls: text(2)?.into(),
                     operands: [text(3), text(4)].into_iter().flatten().filter_map(oid).collect(),
                 };
-                self.catalog.operators.entry(text(1)?.into()).or_default().push(operator);
+                let hidden = Hidden::Operator(text(1)?.into(), operator);
+                self.calls(text(5), text(6).unwrap_or_default(), hidden);
             }
-            Part::Casts => self.catalog.casts.push(Cast {
-                source: oid(text(0)?)?,
-                target: oid(text(1)?)?,
-                context: match text(2)? {
-                    "e" => CastContext::Explicit,
-                    "a" => CastContext::Assignment,
-                    _ => CastContext::Implicit,
-                },
-                target_name: text(3)?.into(),
-                calls: text(4)?.into(),
-            }),
+            Part::Casts => {
+                let cast = Cast {
+                    source: oid(text(0)?)?,
+                    target: oid(text(1)?)?,
+                    context: match text(2)? {
+                        "e" => CastContext::Explicit,
+                        "a" => CastContext::Assignment,
+                        _ => CastContext::Implicit,
+                    },
+                    target_name: text(3)?.into(),
+                    calls: text(4)?.into(),
+                };
+                self.calls(text(5), text(6).unwrap_or_default(), Hidden::Cast(cast));
+            }
             Part::Made => {
-                self.catalog.made.insert(oid(text(0)?)?, text(1)?.into());
+                let hidden = Hidden::Made(oid(text(0)?)?, text(1)?.into());
+                self.calls(text(2), text(3).unwrap_or_default(), hidden);
             }
             Part::TypeNames => {
                 let named = (text(1)?.into(), oid(text(0)?)?);
@@ -195,7 +241,8 @@ impl Builder {
         if let (Volatility::Immutable | Volatility::Stable, Some(source)) =
             (function.volatility, text(7))
         {
-            let words = words(source).map(str::to_ascii_lowercase);
+            // Names as they stand, should they be quoted.
+            let words = words(source).flat_map(|it| [it.to_owned(), it.to_ascii_lowercase()]);
             let (schema, name) = (text(0)?.into(), text(1)?.into());
             self.called.push(Body { schema, name, words: words.map(Into::into).collect() });
         }
@@ -259,10 +306,19 @@ fn is_opaque(language: &str, source: Option<&str>) -> bool {
             const FEARED: [&str; 8] =
                 ["set", "set_config", "execute", "setseed", "load", "listen", "dblink", "prepare"];
             FEARED.iter().any(|feared| word.eq_ignore_ascii_case(feared))
+                || is_of_one_server(word)
                 || word.get(..11).is_some_and(|it| it.eq_ignore_ascii_case("pg_advisory"))
                 || word.get(..15).is_some_and(|it| it.eq_ignore_ascii_case("pg_try_advisory"))
         }),
     }
+}
+
+/// Whether it names what is another thing on each server, or what acts on the one that runs it.
+fn is_of_one_server(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    (word.starts_with("pg_") || word.starts_with("txid_"))
+        && (afterwrite_sql::is_of_the_primary(word.as_bytes())
+            || afterwrite_sql::harmful(word.as_bytes()).is_some())
 }
 
 fn words(source: &str) -> impl Iterator<Item = &str> {

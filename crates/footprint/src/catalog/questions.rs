@@ -9,12 +9,12 @@ pub enum Part {
     Functions,
     /// Functions of `pg_catalog`.
     BuiltIn,
-    /// Operators that call volatile functions.
+    /// Operators that call volatile functions, or functions whose bodies are read.
     Operators,
-    /// Casts that call volatile functions.
+    /// The same for casts.
     Casts,
-    /// Types that call volatile functions when a value is made: in their input, or in the checks
-    /// of a domain.
+    /// Types that call such functions when a value is made: in their input, or in the checks of a
+    /// domain.
     Made,
     /// Types that were made after the database.
     TypeNames,
@@ -114,7 +114,12 @@ const FUNCTIONS: &str = "\
       CASE WHEN p.provariadic = 0 THEN p.pronargs::text END, \
       COALESCE((SELECT t.typtype IN ('c', 'p') AND p.pronargs = 1 \
          FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0]), false)::text, \
-      l.lanname::text, CASE WHEN p.provolatile <> 'v' AND l.lanname IN ('sql', 'plpgsql') \
+      CASE WHEN a.aggfnoid IS NULL THEN l.lanname::text ELSE 'sql' END, \
+      CASE WHEN a.aggfnoid IS NOT NULL THEN (SELECT pg_catalog.string_agg(f.proname, ' ') \
+         FROM pg_catalog.pg_proc f WHERE f.oid IN (a.aggtransfn, a.aggfinalfn, \
+             a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, \
+             a.aggminvtransfn, a.aggmfinalfn)) \
+        WHEN p.provolatile <> 'v' AND l.lanname IN ('sql', 'plpgsql') \
         AND pg_catalog.length(p.prosrc) < 60000 THEN CASE WHEN p.prosrc <> '' THEN p.prosrc \
           ELSE pg_catalog.pg_get_functiondef(p.oid) END END, \
       pg_catalog.array_to_string(ARRAY(SELECT t FROM pg_catalog.unnest(p.proargtypes) t \
@@ -136,31 +141,43 @@ const BUILT_IN: &str = "\
 const OPERATORS: &str = "\
     SELECT n.nspname::text, o.oprname::text, p.oid::pg_catalog.regproc::text, \
       CASE WHEN o.oprleft >= 16384 THEN o.oprleft::text END, \
-      CASE WHEN o.oprright >= 16384 THEN o.oprright::text END \
+      CASE WHEN o.oprright >= 16384 THEN o.oprright::text END, \
+      CASE WHEN p.provolatile <> 'v' THEN f.nspname::text END, p.proname::text \
     FROM pg_catalog.pg_operator o \
     JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
     JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode \
-    WHERE o.oid >= 16384 AND p.provolatile = 'v'";
+    JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace \
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+    WHERE o.oid >= 16384 \
+      AND (p.provolatile = 'v' OR p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))";
 
 const CASTS: &str = "\
     SELECT c.castsource::text, c.casttarget::text, c.castcontext::text, \
-      t.typname::text, p.oid::pg_catalog.regproc::text \
+      t.typname::text, p.oid::pg_catalog.regproc::text, \
+      CASE WHEN p.provolatile <> 'v' THEN f.nspname::text END, p.proname::text \
     FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc \
     JOIN pg_catalog.pg_type t ON t.oid = c.casttarget \
-    WHERE c.oid >= 16384 AND p.provolatile = 'v'";
+    JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace \
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+    WHERE c.oid >= 16384 \
+      AND (p.provolatile = 'v' OR p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))";
 
 const MADE: &str = "\
-    SELECT t.oid::text, p.oid::pg_catalog.regproc::text \
+    SELECT t.oid::text, p.oid::pg_catalog.regproc::text, NULL, p.proname::text \
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_proc p \
       ON p.oid IN (t.typinput, t.typreceive) \
     WHERE t.oid >= 16384 AND t.typtype <> 'd' AND p.oid >= 16384 \
       AND p.provolatile = 'v' \
-    UNION SELECT k.contypid::text, p.oid::pg_catalog.regproc::text \
+    UNION SELECT k.contypid::text, p.oid::pg_catalog.regproc::text, \
+        CASE WHEN p.provolatile <> 'v' THEN f.nspname::text END, p.proname::text \
       FROM pg_catalog.pg_constraint k \
       JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
        AND d.objid = k.oid AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
       JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid \
-     WHERE k.contypid <> 0 AND p.provolatile = 'v'";
+      JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace \
+      JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+     WHERE k.contypid <> 0 \
+       AND (p.provolatile = 'v' OR p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal'))";
 
 const TYPE_NAMES: &str = "\
     SELECT t.oid::text, n.nspname::text, t.typname::text FROM pg_catalog.pg_type t \

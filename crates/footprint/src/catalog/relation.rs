@@ -62,6 +62,10 @@ impl Full {
         &self.0
     }
 
+    pub(super) fn parts(&self) -> (&str, &str) {
+        (&self.0, &self.1)
+    }
+
     pub(crate) fn name(&self) -> Name {
         Name::within(&self.0, &self.1)
     }

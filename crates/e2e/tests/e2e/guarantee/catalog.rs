@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_postgres::Client;
 
-use crate::support::{Bed, Checks, connect, eventually, text};
+use crate::support::{Bed, Checks, connect, eventually, number, text};
 
 const SCHEMA: &str = "
     CREATE TABLE t (id int PRIMARY KEY, v int);
@@ -27,6 +27,28 @@ const SCHEMA: &str = "
     CREATE FUNCTION two.f() RETURNS int LANGUAGE sql AS
         'INSERT INTO public.log VALUES (''two'') RETURNING 2';
     GRANT USAGE ON SCHEMA one, two TO PUBLIC;
+    CREATE SEQUENCE tickets;
+    CREATE FUNCTION latest() RETURNS bigint LANGUAGE sql STABLE AS
+        'SELECT last_value FROM tickets';
+    CREATE FUNCTION busy() RETURNS bigint LANGUAGE sql STABLE AS
+        'SELECT count(*) FROM pg_stat_activity';
+    CREATE FUNCTION by_view() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT sum(id) FROM noting';
+    CREATE FUNCTION marks(int, int) RETURNS int LANGUAGE plpgsql STABLE AS
+        $$ BEGIN PERFORM set_config('my.mark', 'x', false); RETURN $1 + $2; END $$;
+    CREATE AGGREGATE marked(int) (sfunc = marks, stype = int, initcond = 0);
+    CREATE OPERATOR +# (leftarg = int, rightarg = int, function = marks);
+    CREATE TYPE box2 AS (a int);
+    CREATE FUNCTION marks(box2) RETURNS int LANGUAGE plpgsql STABLE AS
+        $$ BEGIN PERFORM pg_advisory_lock_shared(4242); RETURN 1; END $$;
+    CREATE CAST (box2 AS int) WITH FUNCTION marks(box2);
+    CREATE FUNCTION marks(int) RETURNS boolean LANGUAGE plpgsql STABLE AS
+        $$ BEGIN PERFORM pg_advisory_lock_shared(4242); RETURN true; END $$;
+    CREATE DOMAIN marked_int AS int CHECK (marks(VALUE));
+    CREATE FUNCTION hides() RETURNS bigint LANGUAGE plpgsql STABLE AS
+        $$ BEGIN RETURN 1 OPERATOR(public.!!!) 1; END $$;
+    CREATE FUNCTION writes(int, int) RETURNS bigint LANGUAGE sql AS
+        'INSERT INTO log VALUES (''hidden''); SELECT 1::bigint';
+    CREATE OPERATOR !!! (leftarg = int, rightarg = int, function = writes);
 ";
 
 #[tokio::test]
@@ -42,6 +64,11 @@ async fn the_catalog_decides() {
     .await;
     let mut checks = Checks::default();
     checks.run("functions", functions(&client)).await;
+    // On a connection of its own, for some of it stays.
+    let other = connect(&bed.proxy.url()).await;
+    checks.run("what calls without naming", hidden(&other)).await;
+    checks.run("a name that looks like a list", looks_like_a_list(&bed)).await;
+    checks.run("a read that writes on a held connection", held(&bed)).await;
     checks.run("prepared statements", prepared(&client)).await;
     checks.run("views and tables", relations(&client)).await;
     checks.run("the search path", paths(&bed)).await;
@@ -78,6 +105,53 @@ async fn functions(client: &Client) {
     on_primary(client, "SELECT id FROM t LIMIT noted(1)", "volatile_function").await;
     on_primary(client, "SELECT marks()", "opaque_function (public.marks)").await;
     on_primary(client, "SELECT t.noting FROM (SELECT 1 AS noting) t, noted(1)", "volatile").await;
+}
+
+async fn hidden(client: &Client) {
+    on_primary(client, "SELECT marked(v) FROM t", "opaque_function (public.marked)").await;
+    // A sequence is ahead on a replica.
+    on_primary(client, "SELECT latest()", "opaque_function (public.latest)").await;
+    on_primary(client, "SELECT busy()", "opaque_function (public.busy)").await;
+    on_primary(client, "SELECT by_view()", "opaque_function (public.by_view)").await;
+    on_primary(client, "SELECT 1 +# 2", "hidden_call (public.marks)").await;
+    on_primary(client, "SELECT ROW(1)::box2::int", "hidden_call (public.marks)").await;
+    on_primary(client, "SELECT 1::marked_int", "hidden_call (public.marks)").await;
+    // What is told is what was found, and nothing that is not so.
+    let told = decision(client, "SELECT noted(1)").await;
+    assert!(told.contains("write: volatile_function (public.noted); reads"), "{told}");
+}
+
+async fn looks_like_a_list(bed: &Bed) {
+    bed.prepare(
+        "CREATE FUNCTION one.\"in\"(int) RETURNS int LANGUAGE sql STABLE AS 'SELECT 1'; \
+         CREATE FUNCTION one.\"in\"(int, int) RETURNS int LANGUAGE sql AS 'SELECT 2'",
+    )
+    .await;
+    let client = connect(&bed.proxy.url()).await;
+    on_replica(&client, "SELECT one.in(1)").await;
+    on_primary(&client, "SELECT one.in(1, 2)", "volatile_function (one.in)").await;
+}
+
+/// Nothing proves there that what was taken for a read only reads: its key must know.
+async fn held(bed: &Bed) {
+    const COUNT: &str = "SELECT count(*) FROM log WHERE what = 'hidden'";
+    let [writer, reader] = [connect(&bed.proxy.url()).await, connect(&bed.proxy.url()).await];
+    for client in [&writer, &reader] {
+        client.batch_execute("SET afterwrite.session = 'held'").await.unwrap();
+    }
+    writer.batch_execute("CREATE TEMPORARY TABLE mine (id int)").await.unwrap();
+    on_replica(&reader, COUNT).await;
+    for replica in bed.cluster.replicas() {
+        replica.pause_replay().await.unwrap();
+    }
+    writer.batch_execute("SELECT hides()").await.unwrap();
+    let told = text(&writer, "SHOW afterwrite.last_decision").await;
+    assert!(told.contains("proven_read"), "it is seen through: {told}");
+    let seen = number(&reader, COUNT).await;
+    for replica in bed.cluster.replicas() {
+        replica.resume_replay().await.unwrap();
+    }
+    assert_eq!(seen, 1);
 }
 
 async fn prepared(client: &Client) {
