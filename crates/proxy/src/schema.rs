@@ -31,6 +31,8 @@ pub(crate) struct Schema {
     known: RwLock<Known>,
     /// That of `known`, to be read without its lock.
     generation: AtomicU64,
+    /// How many there have been.
+    generations: AtomicU64,
     /// Changes that have been heard of.
     changes: AtomicU64,
     /// Whoever reads it again is to do so now.
@@ -55,10 +57,15 @@ enum State {
     /// It was never read.
     #[default]
     Nothing,
-    /// It has changed since it was read.
-    Changed,
+    /// It may have changed since it was read.
+    Changed(Before),
     Known(Arc<Catalog>),
 }
+
+/// What was known before a change, and of which generation it was: it may turn out that nothing
+/// of it has changed.
+#[derive(Clone, Debug)]
+struct Before(u64, Arc<Catalog>);
 
 /// What the grammar may cost. Whoever sends new texts without end must not keep others
 /// waiting: beyond this, texts are read by their words, and go to the primary.
@@ -107,6 +114,15 @@ const EXACT_FROM: usize = 200;
 /// Begins the key of a text as it is; a normal form begins otherwise.
 const EXACT: u8 = b'x';
 
+/// The same while it is not known whether the schema has changed: what was found before may
+/// hold again.
+const EXACT_UNSETTLED: u8 = b'y';
+
+/// Generations of a schema that may have changed are marked.
+const fn is_unsettled(generation: u64) -> bool {
+    generation >> 63 == 1
+}
+
 /// A buffer larger than this is given back.
 const NORMAL_KEPT_MAX: usize = 64 * 1024;
 
@@ -131,10 +147,13 @@ impl Schema {
         let mut known = self.known.write();
         if known.settings != *settings {
             known.settings = settings.clone();
-            if settings.interval.is_zero() {
-                known.state = State::Nothing;
-            }
-            self.generation.fetch_add(1, Ordering::SeqCst);
+            known.state = match std::mem::take(&mut known.state) {
+                _ if settings.interval.is_zero() => State::Nothing,
+                // By other rules its readings are others.
+                State::Changed(_) => State::Nothing,
+                state => state,
+            };
+            self.begin_generation(&known.state);
             self.wake.notify_one();
         }
     }
@@ -143,12 +162,39 @@ impl Schema {
     pub(crate) fn changed(&self) {
         let mut known = self.known.write();
         self.changes.fetch_add(1, Ordering::SeqCst);
-        if let State::Known(_) = known.state {
-            known.state = State::Changed;
+        if let State::Known(catalog) = &known.state {
+            let before = Before(self.generation.load(Ordering::SeqCst), Arc::clone(catalog));
+            known.state = State::Changed(before);
         }
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.begin_generation(&known.state);
         drop(known);
         self.wake.notify_one();
+    }
+
+    /// A number that no generation has had. What was known is locked meanwhile.
+    fn begin_generation(&self, state: &State) {
+        let generation = self.generations.fetch_add(1, Ordering::SeqCst) + 1;
+        let unsettled = matches!(state, State::Changed(_));
+        self.generation.store(generation | u64::from(unsettled) << 63, Ordering::SeqCst);
+    }
+
+    /// Nothing has changed after all, as was found after so many changes: what was known before
+    /// holds, and so does what was found by it. `false` if there is nothing, or more has changed.
+    pub(crate) fn confirm(&self, changes: u64) -> bool {
+        let mut known = self.known.write();
+        if self.changes.load(Ordering::SeqCst) != changes {
+            return false;
+        }
+        match &known.state {
+            State::Known(_) => true,
+            State::Nothing => false,
+            State::Changed(Before(generation, catalog)) => {
+                let (generation, catalog) = (*generation, Arc::clone(catalog));
+                known.state = State::Known(catalog);
+                self.generation.store(generation, Ordering::SeqCst);
+                true
+            }
+        }
     }
 
     /// How many changes have been heard of.
@@ -168,7 +214,7 @@ impl Schema {
             return false;
         }
         known.state = catalog.map_or(State::Nothing, |catalog| State::Known(Arc::new(catalog)));
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.begin_generation(&known.state);
         true
     }
 
@@ -201,21 +247,21 @@ impl Schema {
         role: &str,
         path: SearchPath<'_>,
     ) -> Arc<Reading> {
-        let exact = |key: &mut Vec<u8>| {
+        let exact = |key: &mut Vec<u8>, generation: u64| {
             key.clear();
-            key.push(EXACT);
+            key.push(if is_unsettled(generation) { EXACT_UNSETTLED } else { EXACT });
             key.extend_from_slice(text);
             finish_key(key, role, path);
         };
-        exact(key);
         let generation = self.generation.load(Ordering::SeqCst);
+        exact(key, generation);
         if let Some(known) = self.memo.get(key, generation) {
             return known;
         }
         let reading = self.reading_by_form(text, key, role, path);
         let hurried = reading.intent.writes == Some(Reason::NotAnalysed);
         if !hurried && self.generation.load(Ordering::SeqCst) == generation && !text.contains(&0) {
-            exact(key);
+            exact(key, generation);
             self.memo.put(key, generation, &reading);
         }
         reading
@@ -251,6 +297,9 @@ impl Schema {
         let normal_len = key.len();
         finish_key(key, role, path);
         let generation = self.generation.load(Ordering::SeqCst);
+        if is_unsettled(generation) {
+            key.push(0);
+        }
         if let Some(known) = self.memo.get(key, generation) {
             return known;
         }
@@ -260,14 +309,15 @@ impl Schema {
             self.memo.note_hurried();
             return Arc::new(told(afterwrite_footprint::read_in_haste(text), None));
         }
-        let (generation, reading) = self.read(text, normal, role, path);
+        let (read_by, reading) = self.read(text, normal, role, path);
         let reading = Arc::new(reading);
         if matches!(reading.intent.writes, Some(Reason::UnknownRelation | Reason::UnknownFunction))
         {
             // It may have been made behind our back.
             self.wake_soon();
         }
-        if !text.contains(&0) {
+        // Its key says whether the schema was settled.
+        if !text.contains(&0) && read_by == generation {
             self.memo.put(key, generation, &reading);
         }
         reading
@@ -284,7 +334,7 @@ impl Schema {
         };
         let knowledge = match &state {
             State::Nothing => Knowledge::Nothing,
-            State::Changed => Knowledge::Changed,
+            State::Changed(_) => Knowledge::Changed,
             State::Known(catalog) => Knowledge::Known(catalog),
         };
         let path = match (path, &state) {
@@ -403,4 +453,69 @@ fn touches_nothing(statement: &Statement) -> bool {
             | Effect::Show
             | Effect::Afterwrite(_)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Arc<Schema> {
+        let interval = Duration::from_secs(5);
+        let schema = Schema::new(&SchemaSettings { interval, ..SchemaSettings::default() });
+        assert!(schema.learn(Some(Catalog::default()), 0));
+        schema
+    }
+
+    fn read(schema: &Schema) -> Arc<Reading> {
+        schema.reading(b"SELECT unheard_of()", "app", SearchPath::Initial)
+    }
+
+    #[test]
+    fn what_was_known_holds_again_if_nothing_has_changed() {
+        let schema = known();
+        let before = read(&schema);
+        schema.changed();
+        assert!(!schema.is_known());
+        assert_eq!(read(&schema).intent.writes, Some(Reason::UnknownFunction));
+        assert!(!Arc::ptr_eq(&before, &read(&schema)), "it does not hold meanwhile");
+        assert!(!schema.confirm(0), "one more change has been heard of");
+        assert!(schema.confirm(1));
+        assert!(Arc::ptr_eq(&before, &read(&schema)));
+    }
+
+    #[test]
+    fn a_generation_never_comes_twice() {
+        let schema = known();
+        let first = read(&schema);
+        schema.changed();
+        assert!(schema.confirm(1));
+        schema.changed();
+        let second = read(&schema);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(schema.learn(Some(Catalog::default()), 2));
+        let third = read(&schema);
+        assert!(!Arc::ptr_eq(&first, &third) && !Arc::ptr_eq(&second, &third));
+    }
+
+    #[test]
+    fn other_rules_make_other_readings() {
+        let schema = known();
+        let before = read(&schema);
+        schema.changed();
+        let rules = Arc::new(Rules::new(["unheard_of"], []).unwrap());
+        let interval = Duration::from_secs(5);
+        schema.apply(&SchemaSettings { interval, rules, table_scope: None });
+        assert!(!schema.confirm(1), "what was known went with the old rules");
+        assert!(!Arc::ptr_eq(&before, &read(&schema)));
+    }
+
+    #[test]
+    fn a_budget_fills_again() {
+        let now = Instant::now();
+        let mut budget = Budget { left_us: 100, filled: now };
+        assert!(budget.spend(100, now));
+        assert!(!budget.spend(1, now));
+        assert!(budget.spend(250, now + Duration::from_millis(1)));
+        assert!(!budget.spend(Budget::FULL_US + 1, now + Duration::from_hours(1)));
+    }
 }

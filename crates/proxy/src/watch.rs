@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use afterwrite_backend::{ConnectError, Questions};
 use afterwrite_footprint::{Builder, Catalog, Part};
-use tokio::time::{sleep, timeout};
+use afterwrite_types::{Line, NodeId};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use crate::database::Database;
@@ -28,10 +29,10 @@ const OFF: Duration = Duration::from_hours(1);
 #[derive(Default)]
 struct Watch {
     questions: Option<Questions>,
+    /// Who is asked: the node, and its line.
+    asked: Option<(NodeId, Line)>,
     /// The server's own word for the state that was read.
     state: Option<String>,
-    /// So many changes had been heard of before.
-    changes: Option<u64>,
     failing: bool,
 }
 
@@ -42,6 +43,7 @@ pub(crate) async fn watch(database: Weak<Database>, schema: Arc<Schema>) {
         let Some(database) = database.upgrade() else { return };
         let interval = schema.settings().interval;
         let nobody_asks = watch.state.is_some() && database.clients.load(Ordering::SeqCst) == 0;
+        let began = Instant::now();
         let pause = if interval.is_zero() {
             watch = Watch::default();
             OFF
@@ -59,11 +61,14 @@ pub(crate) async fn watch(database: Weak<Database>, schema: Arc<Schema>) {
             }
         };
         drop(database);
-        if pause != PAUSE {
+        let ended = Instant::now();
+        // A migration changes the schema often: at most half of the time goes into reading it.
+        let least = ended.saturating_duration_since(began).max(PAUSE);
+        if pause > PAUSE {
             // Woken or not, it is time.
             let _ = timeout(pause, schema.wake.notified()).await;
         }
-        sleep(PAUSE).await;
+        sleep(least.saturating_sub(ended.elapsed())).await;
     }
 }
 
@@ -74,7 +79,8 @@ impl Watch {
         if !std::mem::replace(&mut self.failing, true) {
             let name = &database.name;
             warn!(database = name, %error, "the catalog cannot be read: functions of the \
-                database's own go to the primary");
+                database's own go to the primary, unless it was known before and has not \
+                changed since");
         }
     }
 
@@ -85,6 +91,11 @@ impl Watch {
         schema: &Arc<Schema>,
     ) -> Result<bool, ConnectError> {
         let changes = schema.changes();
+        // After a failover another node is asked.
+        let asked = database.site.cluster.primary().map(|primary| (primary.node, primary.line));
+        if asked != self.asked {
+            *self = Self { failing: self.failing, asked, ..Self::default() };
+        }
         if self.questions.is_none() {
             let name = database.server_name();
             self.questions = Some(database.site.cluster.questions(&name).await?);
@@ -96,7 +107,7 @@ impl Watch {
                 state = row.first().copied().flatten().map(str::to_owned);
             })
             .await?;
-        if state == self.state && self.changes == Some(changes) && schema.is_known() {
+        if state == self.state && state.is_some() && schema.confirm(changes) {
             return Ok(true);
         }
         let rows = read(questions).await?;
@@ -108,7 +119,7 @@ impl Watch {
         let size = catalog.as_ref().map(afterwrite_footprint::Catalog::size).unwrap_or_default();
         let learned = schema.learn(catalog, changes);
         if learned {
-            (self.state, self.changes) = (state, Some(changes));
+            self.state = state;
         }
         if std::mem::take(&mut self.failing) {
             info!(database = database.name, "the catalog can be read again");

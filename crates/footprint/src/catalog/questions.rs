@@ -271,7 +271,7 @@ const STATE: &str = marks!(
     ("pg_attrdef", ""),
     ("pg_operator", "WHERE oid >= 16384"),
     ("pg_cast", "WHERE oid >= 16384"),
-    ("pg_type", "WHERE oid >= 16384 AND typtype = 'd'"),
+    ("pg_type", "WHERE oid >= 16384 AND typtype <> 'c' AND typelem = 0"),
     ("pg_namespace", "WHERE nspname !~ '^pg_(toast_)?temp'"),
     ("pg_db_role_setting", ""),
 );
