@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterwrite_backend::Cluster;
 use afterwrite_session::{Library, Prepared, Reading, SearchPath, StatementId};
+use afterwrite_sql::Reason;
 use afterwrite_types::Position;
 use parking_lot::Mutex;
 
@@ -85,6 +86,19 @@ impl Library for OwnLibrary<'_> {
             Some(schema) => schema.reading(text, self.role, path),
             None => Arc::new(Reading::of_words(text)),
         }
+    }
+
+    /// While there is no primary, its catalog cannot be read, and it cannot answer in doubt: a
+    /// replica that covers the floor can, and refuses to write.
+    fn settled(&self, text: &[u8], reading: Arc<Reading>) -> Arc<Reading> {
+        let is_only_unknown = matches!(
+            reading.intent.writes,
+            Some(Reason::UnknownRelation | Reason::SchemaChanged | Reason::NotAnalysed)
+        );
+        if is_only_unknown && self.shared.cluster.primary().is_none() {
+            return Arc::new(Reading::of_words(text));
+        }
+        reading
     }
 
     fn stamp(&self, path: SearchPath<'_>) -> u64 {

@@ -210,6 +210,7 @@ impl Session {
     ) -> Result<Gathered, ClientFault> {
         let text = query_text(body)?;
         let reading = around.library.reading(text, self.search_path());
+        let reading = around.library.settled(text, reading);
         let (analysis, misread) = (&reading.analysis, self.misreads(text).then(Intent::unread));
         let intent = misread.as_ref().unwrap_or(&reading.intent);
         self.allows(intent)?;

@@ -76,12 +76,12 @@ impl Prepared {
     /// What it may do, by what is known now.
     pub(crate) fn reading(&self, library: &dyn Library, path: SearchPath<'_>) -> Arc<Reading> {
         let stamp = library.stamp(path);
-        if let Some(known) = self.kept.get(stamp) {
-            return known;
-        }
-        let reading = library.reading(self.sql(), path);
-        self.kept.put(stamp, &reading);
-        reading
+        let reading = self.kept.get(stamp).unwrap_or_else(|| {
+            let reading = library.reading(self.sql(), path);
+            self.kept.put(stamp, &reading);
+            reading
+        });
+        library.settled(self.sql(), reading)
     }
 }
 

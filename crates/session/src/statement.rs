@@ -117,6 +117,12 @@ pub trait Library {
         Arc::new(Reading::of_words(text))
     }
 
+    /// What is made of a reading right now: where it only says that something is not known, and
+    /// there is nobody to ask, the words of the text must do.
+    fn settled(&self, _text: &[u8], reading: Arc<Reading>) -> Arc<Reading> {
+        reading
+    }
+
     /// Tells apart what [`Self::reading`] may find: as long as this is the same for a path, a
     /// text has the same reading.
     fn stamp(&self, _: SearchPath<'_>) -> u64 {

@@ -316,6 +316,12 @@ async fn while_away(bed: &Bed) {
     bed.prepare("CREATE TABLE IF NOT EXISTS t (n int)").await;
     writer.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
     bed.cluster.wait_for_catch_up(Duration::from_secs(5)).await.unwrap();
+    // A table made behind the proxy's back is known within a moment.
+    eventually("the table is known", Duration::from_secs(10), async || {
+        number(&writer, "SELECT count(*) FROM t").await;
+        text(&writer, "SHOW afterwrite.last_decision").await.starts_with("replica")
+    })
+    .await;
     bed.cluster.primary().stop(StopMode::Immediate).await.unwrap();
     for _ in 0..5 {
         assert_eq!(text(&reader, "SELECT pg_is_in_recovery()").await, "t");
@@ -332,6 +338,9 @@ async fn while_away(bed: &Bed) {
             break;
         }
     }
+    // Of what a table is that nobody knows, nobody can be asked: the words must do.
+    let error = reader.simple_query("SELECT * FROM never_made").await.unwrap_err();
+    assert_eq!(sqlstate(&error), "42P01", "a replica says so");
     // New clients too.
     let newcomer = connect(&bed.proxy.url()).await;
     assert_eq!(text(&newcomer, "SELECT pg_is_in_recovery()").await, "t");
