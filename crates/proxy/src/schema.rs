@@ -114,10 +114,6 @@ const EXACT_FROM: usize = 200;
 /// Begins the key of a text as it is; a normal form begins otherwise.
 const EXACT: u8 = b'x';
 
-/// The same while it is not known whether the schema has changed: what was found before may
-/// hold again.
-const EXACT_UNSETTLED: u8 = b'y';
-
 /// Generations of a schema that may have changed are marked.
 const fn is_unsettled(generation: u64) -> bool {
     generation >> 63 == 1
@@ -249,9 +245,9 @@ impl Schema {
     ) -> Arc<Reading> {
         let exact = |key: &mut Vec<u8>, generation: u64| {
             key.clear();
-            key.push(if is_unsettled(generation) { EXACT_UNSETTLED } else { EXACT });
+            key.push(EXACT);
             key.extend_from_slice(text);
-            finish_key(key, role, path);
+            finish_key(key, role, path, generation);
         };
         let generation = self.generation.load(Ordering::SeqCst);
         exact(key, generation);
@@ -295,11 +291,8 @@ impl Schema {
             }
         }
         let normal_len = key.len();
-        finish_key(key, role, path);
         let generation = self.generation.load(Ordering::SeqCst);
-        if is_unsettled(generation) {
-            key.push(0);
-        }
+        finish_key(key, role, path, generation);
         if let Some(known) = self.memo.get(key, generation) {
             return known;
         }
@@ -383,8 +376,10 @@ impl Readings {
 }
 
 /// Adds to a text what else its reading depends on.
-fn finish_key(key: &mut Vec<u8>, role: &str, path: SearchPath<'_>) {
+fn finish_key(key: &mut Vec<u8>, role: &str, path: SearchPath<'_>, generation: u64) {
     key.push(0);
+    // What was found before a change may hold again, and is kept beside what is found meanwhile.
+    key.push(u8::from(is_unsettled(generation)));
     match path {
         SearchPath::Initial => key.push(b'i'),
         SearchPath::Set(statement) => {
