@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{PrimaryTrack, PrimaryView, ReplicaView};
+use afterwrite_core::{Bounds, PrimaryTrack, PrimaryView, ReplicaView};
 use afterwrite_net::Address;
 use afterwrite_net::tls::Connector;
 use afterwrite_types::{
@@ -96,6 +96,7 @@ pub struct Cluster {
     /// The highest timeline that any node of each system has shown, replicas too.
     highest: Mutex<BTreeMap<SystemId, Timeline>>,
     track: Mutex<PrimaryTrack>,
+    bounds: Mutex<Bounds>,
     fence: Mutex<Option<Fence>>,
     settled: tokio::sync::Notify,
 }
@@ -126,6 +127,7 @@ impl Cluster {
             primary: Mutex::new(None),
             highest: Mutex::new(BTreeMap::new()),
             track: Mutex::new(PrimaryTrack::default()),
+            bounds: Mutex::default(),
             fence: Mutex::new(None),
             settled: tokio::sync::Notify::new(),
         })
@@ -295,6 +297,19 @@ impl Cluster {
     pub(crate) fn fenced(&self, fence: Fence) {
         *self.fence.lock() = Some(fence);
         self.waiters.fenced(fence);
+    }
+
+    /// What covers everything that was acknowledged longer ago than `max_staleness`; `None` if
+    /// the primary has not been asked since then.
+    pub fn bound(&self, max_staleness: Duration, now: Instant) -> Option<Position> {
+        // Before the process began nothing can have been asked.
+        let since = now.checked_sub(max_staleness);
+        since.and_then(|since| self.bounds.lock().at(since))
+    }
+
+    /// Takes up when the primary was asked for a position.
+    pub(crate) fn bounded(&self, asked: Instant, answer: Position) {
+        self.bounds.lock().record(asked, answer);
     }
 
     /// Takes up a position of the primary that somebody learnt.

@@ -179,6 +179,7 @@ fn spec(node: NodeId, said: &Introduction, admitted: Moment, prepared_max: usize
     let own = Position { line: said.line, lsn: said.lsn };
     LinkSpec {
         node,
+        server: said.server.0,
         role: said.role,
         line: said.line,
         wal: said.wal,

@@ -84,7 +84,7 @@ async fn watch(
             introduced = Instant::now();
             continue;
         }
-        let asked = cluster.sequence.next();
+        let asked = Asked::now(cluster);
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
         if role != known.role {
             known = introduce(&mut messages).await?;
@@ -97,6 +97,19 @@ async fn watch(
         };
         publish(cluster, node, &Introduction { lsn, ..known }, asked);
         *answered = Instant::now();
+    }
+}
+
+/// When a question was sent; taken before that.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    moment: Moment,
+    at: Instant,
+}
+
+impl Asked {
+    fn now(cluster: &Cluster) -> Self {
+        Self { moment: cluster.sequence.next(), at: Instant::now() }
     }
 }
 
@@ -114,7 +127,7 @@ async fn introduce(
     greeting: &Greeting,
     messages: &mut Messages,
 ) -> Result<Introduction, ConnectError> {
-    let asked = cluster.sequence.next();
+    let asked = Asked::now(cluster);
     let said = connect::introduce(messages).await?;
     node.note_pooler(said.backend.filter(|_| said.is_pooled(greeting)));
     publish(cluster, node, &said, asked);
@@ -165,10 +178,10 @@ fn read_answer(body: &[u8]) -> Result<Option<(Role, Lsn)>, ConnectError> {
 }
 
 /// Tells everyone what a node answered.
-fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Moment) {
+fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
     let now = Instant::now();
     let position = Position { line: said.line, lsn: said.lsn };
-    let observed = Observed { replayed: position, asked };
+    let observed = Observed { replayed: position, asked: asked.moment };
     let behind = match said.role {
         Role::Replica => cluster.behind(said.lsn, now),
         Role::Primary => Duration::ZERO,
@@ -207,7 +220,8 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         }
         Role::Primary if cluster.is_primary(node.id, said.line) => {
             cluster.observe_primary(position, now);
-            cluster.fenced(Fence { position, asked });
+            cluster.fenced(Fence { position, asked: asked.moment });
+            cluster.bounded(asked.at, position);
         }
         Role::Primary => {}
     }

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use afterwrite_types::{BadTerms, Steps};
+
 use crate::config::Limit;
 use crate::keys;
 use crate::problem::{Place, Problem};
@@ -204,6 +206,18 @@ impl Checker<'_> {
             _ => duration(entry, &range).map(Some),
         })
         .unwrap_or(default)
+    }
+
+    /// What happens to a read that could not be answered as it asked, if it is written at all.
+    pub(crate) fn steps_if_any(&mut self, key: &str) -> Option<Steps> {
+        let expected = "\"primary\", \"error\", \"stale\" or several such as \
+                        \"read_your_writes within 1s, then primary, then eventual\"";
+        self.one(key, expected, |entry| match &entry.value {
+            Value::Text(text) => {
+                text.parse().map_err(|bad: BadTerms| Refusal::hint(bad.to_string()))
+            }
+            _ => Err(Refusal::default()),
+        })
     }
 
     /// A name or another text that is not empty, if it is written at all.

@@ -291,6 +291,8 @@ impl Values {
         self.add_at(at, "client_connections_max", database.client_connections_max.shown());
         self.add_at(at, "level", database.level.shown());
         self.add_at(at, "wait_max", database.wait_max.shown());
+        self.add_at(at, "at_timeout", database.at_timeout.map(|it| it.to_string()).shown());
+        self.add_at(at, "max_staleness", database.max_staleness.shown());
         self.add_at(at, "connect_query", database.connect_query.shown());
         self.add_at(at, "inventory", database.inventory.shown());
         self.add_at(at, "disabled", database.disabled.shown());
@@ -370,6 +372,8 @@ impl Values {
         let (routing, probe, log) = (&config.routing, &config.probe, &config.log);
         self.add("routing.level", routing.level.shown());
         self.add("routing.wait_max", routing.wait_max.shown());
+        self.add("routing.at_timeout", routing.at_timeout.to_string());
+        self.add("routing.max_staleness", routing.max_staleness.shown());
         self.add("routing.balance", routing.balance.shown());
         self.add("routing.keys_max", routing.keys_max.shown());
         self.add("routing.replica_lag_max", off(routing.replica_lag_max.as_ref()));

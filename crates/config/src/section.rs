@@ -35,6 +35,9 @@ const DAY: Duration = secs(24 * 3600);
 /// How long a read may be told to wait for a replica.
 const WAIT_MAX: RangeInclusive<Duration> = Duration::ZERO..=secs(60);
 
+/// How old what a read sees may be allowed to be.
+const MAX_STALENESS: RangeInclusive<Duration> = ms(1)..=DAY;
+
 /// The most connections of one pool.
 const POOL_MAX: usize = 10_000;
 
@@ -62,6 +65,8 @@ pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
     RoutingConfig {
         level: checker.choice("routing.level", Level::WORDS).unwrap_or(Level::ReadYourWrites),
         wait_max: checker.duration("routing.wait_max", WAIT_MAX, ms(50)),
+        at_timeout: checker.steps_if_any("routing.at_timeout").unwrap_or_default(),
+        max_staleness: checker.duration("routing.max_staleness", MAX_STALENESS, secs(10)),
         balance: checker
             .choice("routing.balance", Balance::WORDS)
             .unwrap_or(Balance::LeastInFlight),

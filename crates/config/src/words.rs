@@ -36,7 +36,7 @@ words!(ClientAuth: "trust" Trust, "password" Password, "md5" Md5,
     "scram-sha-256" ScramSha256, "cert" Cert, "hba" Hba);
 words!(ClientTlsMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "require" Require,
     "verify-ca" VerifyCa, "verify-full" VerifyFull);
-words!(Level: "eventual" Eventual, "read_your_writes" ReadYourWrites, "strong" Strong);
+words!(Level: "eventual" Eventual, "bounded" Bounded, "read_your_writes" ReadYourWrites, "causal" Causal, "strong" Strong);
 words!(LogFormat: "text" Text, "json" Json);
 words!(PoolMode: "transaction" Transaction, "session" Session, "statement" Statement);
 words!(Inventory: "opaque" Opaque, "always" Always);

@@ -5,7 +5,17 @@ use std::time::Duration;
 use afterwrite_types::{Floor, Level, Lsn, Moment, Need, NodeId, Position, Preference, Standing};
 use smallvec::SmallVec;
 
-use crate::{Balance, Policy, Reason, ReplicaView, View};
+use crate::{Balance, Life, Policy, Reason, ReplicaView, View};
+
+/// The life of a replica in which a session has read already, so that nothing of what it saw
+/// can be missing there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// Which one.
+    pub life: Life,
+    /// What the read must see there; elsewhere it must see [`Ask::floor`].
+    pub floor: Floor,
+}
 
 /// What is asked of [`decide`] about a read.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +23,11 @@ use crate::{Balance, Policy, Reason, ReplicaView, View};
 pub struct Ask {
     /// What the read asks for.
     pub level: Level,
-    /// The least that it must see, with the key's floor and any `strong` doubt merged in.
+    /// The least that it must see, with the key's floor, what earlier reads have seen, and
+    /// any `strong` doubt merged in.
     pub floor: Floor,
+    /// Where less will do.
+    pub stuck: Option<Stuck>,
     /// A write of the same key is under way on another connection.
     pub pending_write: bool,
     /// A write of this session was cut off and nobody knows yet whether it happened.
@@ -42,6 +55,8 @@ pub enum Decision {
         node: NodeId,
         /// What the connection's [`Proof`](crate::Proof) must cover; `None` for any state.
         need: Option<Position>,
+        /// The life of the replica that it must lead to; `None` for any.
+        life: Option<Life>,
         /// Why it may.
         reason: Reason,
     },
@@ -77,7 +92,7 @@ pub fn decide(ask: &Ask, view: &View<'_>, policy: &Policy) -> Decision {
     if ask.in_doubt {
         return Decision::Primary(Reason::InDoubt);
     }
-    if ask.pending_write && ask.level != Level::Eventual {
+    if ask.pending_write && ask.level.sees_own_writes() {
         return Decision::Primary(Reason::PendingWrite);
     }
     let in_rotation: Rotation<'_> =
@@ -87,6 +102,9 @@ pub fn decide(ask: &Ask, view: &View<'_>, policy: &Policy) -> Decision {
     }
     if ask.level == Level::Eventual {
         return choose(&in_rotation, ask, policy, None, Reason::Eventual);
+    }
+    if let Some(decision) = ask.stuck.and_then(|stuck| stay(stuck, &in_rotation, view)) {
+        return decision;
     }
     match ask.floor.need() {
         Need::Nothing => choose(&in_rotation, ask, policy, None, Reason::NoFloor),
@@ -101,6 +119,24 @@ type Rotation<'a> = SmallVec<[&'a ReplicaView; 8]>;
 fn takes_reads(replica: &ReplicaView, policy: &Policy) -> bool {
     let too_far = policy.lag_max.is_some_and(|max| replica.forecast.lag > max);
     replica.healthy && replica.observed.is_some() && !too_far
+}
+
+/// Where the session has read before, if it shows all that the read must see.
+fn stay(stuck: Stuck, in_rotation: &Rotation<'_>, view: &View<'_>) -> Option<Decision> {
+    let Stuck { life, floor } = stuck;
+    let replica = in_rotation.iter().find(|replica| replica.node == life.node)?;
+    let (need, reason) = match floor.need() {
+        Need::Nothing => (None, Reason::NoFloor),
+        Need::Fence(_) => return None,
+        Need::Position(need) => (Some(need), Reason::CaughtUp),
+    };
+    if let Some(need) = need {
+        let foreign = view.primary.is_some_and(|primary| primary.line != need.line);
+        if foreign || standing(replica, need) != Standing::Covers {
+            return None;
+        }
+    }
+    Some(Decision::Replica { node: life.node, need, life: Some(life), reason })
 }
 
 /// A read that must see `need`.
@@ -167,7 +203,7 @@ fn choose(
         Balance::LeastInFlight => in_turn.copied().min_by_key(|replica| replica.in_flight),
     };
     match chosen {
-        Some(replica) => Decision::Replica { node: replica.node, need, reason },
+        Some(replica) => Decision::Replica { node: replica.node, need, life: None, reason },
         None => Decision::Primary(Reason::NoneHealthy),
     }
 }
@@ -212,6 +248,7 @@ mod tests {
         Ask {
             level: Level::ReadYourWrites,
             floor,
+            stuck: None,
             pending_write: false,
             in_doubt: false,
             bad_token: false,
@@ -298,6 +335,42 @@ mod tests {
         let ask = Ask { bad_token: true, ..read(Floor::default()) };
         check(ask, &[(100, 0, 0)], "primary: bad_token");
         check(Ask { level: Level::Eventual, ..ask }, &[(100, 0, 0)], "primary: bad_token");
+    }
+
+    #[test]
+    fn a_bounded_read_does_not_mind_writes_under_way() {
+        let ask = Ask { pending_write: true, level: Level::Bounded, ..read(Floor::at(at(100))) };
+        check(ask, &[(100, 0, 0)], "node 1: caught_up");
+        check(ask, &[(99, 0, 5)], "wait 50ms for 0/64");
+        check(Ask { level: Level::Causal, ..ask }, &[(100, 0, 0)], "primary: pending_write");
+    }
+
+    #[test]
+    fn where_a_session_has_read_before_its_writes_alone_count() {
+        let life = |node| Life { node: NodeId(node), server: 0, at: Moment(7) };
+        let stuck = |node, floor| Some(Stuck { life: life(node), floor });
+        let causal = Ask { level: Level::Causal, ..read(Floor::at(at(100))) };
+        let replicas = [(90, 9, 5), (95, 0, 5)];
+        check(causal, &replicas, "wait 50ms for 0/64");
+        let written = Floor::at(at(90));
+        check(Ask { stuck: stuck(1, written), ..causal }, &replicas, "node 1: caught_up");
+        check(Ask { stuck: stuck(2, Floor::default()), ..causal }, &replicas, "node 2: no_floor");
+        let beyond = Floor::at(at(96));
+        check(Ask { stuck: stuck(2, beyond), ..causal }, &replicas, "wait 50ms for 0/64");
+        check(Ask { stuck: stuck(3, written), ..causal }, &replicas, "wait 50ms for 0/64");
+        let doubtful = Floor::since(Moment(3));
+        check(Ask { stuck: stuck(1, doubtful), ..causal }, &replicas, "wait 50ms for 0/64");
+        let old = Floor::at(Position { line: OLD, lsn: Lsn(5) });
+        check(Ask { stuck: stuck(1, old), ..causal }, &replicas, "wait 50ms for 0/64");
+        let decision = decide(
+            &Ask { stuck: stuck(1, written), ..causal },
+            &View { primary: None, replicas: &[replica(1, (90, 0, 0))] },
+            &policy(),
+        );
+        let need = Some(at(90));
+        let life = Some(life(1));
+        let reason = Reason::CaughtUp;
+        assert_eq!(decision, Decision::Replica { node: NodeId(1), need, life, reason });
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl Proof {
         }
     }
 
+    /// Whether the connection was open at `moment`: what anybody saw of the same server then,
+    /// it shows, too.
+    pub fn was_open_at(&self, moment: Moment) -> bool {
+        self.admitted < moment
+    }
+
     /// How the server behind this connection is known to stand to `wanted`.
     pub fn standing(&self, wanted: Position) -> Standing {
         Position { line: self.line, lsn: self.own }.standing(wanted)
@@ -75,6 +81,13 @@ mod tests {
         }
         proof.learn(Observed { replayed: at(900), asked: Moment(11) });
         assert_eq!(proof.standing(at(900)), Standing::Covers);
+    }
+
+    #[test]
+    fn who_came_later_may_have_come_to_another_life() {
+        let proof = Proof::new(at(100), Moment(10));
+        let open: Vec<_> = (8..13).filter(|it| proof.was_open_at(Moment(*it))).collect();
+        assert_eq!(open, [11, 12]);
     }
 
     #[test]

@@ -100,6 +100,19 @@ impl Reason {
         }
     }
 
+    /// Whether no replica could answer the read as it asked: what happens then is for its
+    /// terms to say. (Where there is doubt, the primary answers in any case.)
+    pub fn ends_wait(self) -> bool {
+        matches!(
+            self,
+            Self::NoneHealthy
+                | Self::Diverged
+                | Self::Hopeless
+                | Self::NoneInTime
+                | Self::Unresolved
+        )
+    }
+
     /// Whether this is a read that went to the primary for want of a replica.
     pub fn is_fallback(self) -> bool {
         match self {

@@ -194,6 +194,7 @@ impl Client {
         self.tenant = self.shared.directory.tenant(database, user).map_err(|report| {
             End::Fatal(report.detail("The configuration was changed while you were connected."))
         })?;
+        self.session.scope_mut().set_defaults(&self.tenant.terms);
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();

@@ -12,12 +12,14 @@ use afterwrite_wire::server::Report;
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::ahead::Shows;
 use crate::client::{Client, End, transaction_timed_out};
 use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
 use crate::roster::Life;
 use crate::route::{ReadBegun, Routed};
+use crate::terms::NotRouted;
 
 impl Client {
     /// Carries out the exchange that was gathered.
@@ -76,7 +78,8 @@ impl Client {
         }
     }
 
-    /// A server connection, and why that one.
+    /// A server connection, and why that one. It shows no less than the client has seen, if
+    /// it asked for that.
     async fn obtain(
         &mut self,
         route: Route,
@@ -87,6 +90,29 @@ impl Client {
         if let Some(place) = self.held_place() {
             return Ok(place);
         }
+        let place = self.obtain_any(route, forced, now).await?;
+        if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
+            match Box::pin(self.let_primary_show(node)).await {
+                Shows::All => {}
+                Shows::NotYet => {
+                    self.shared.metrics.hidden.inc();
+                    if route == Route::Read && self.session.may_be_ahead().is_some() {
+                        self.give_back(false).await;
+                        return Err(self.hidden().report());
+                    }
+                }
+                Shows::Lost => return Err(NotRouted::from(ClaimError::Down).report()),
+            }
+        }
+        Ok(place)
+    }
+
+    async fn obtain_any(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+        now: Instant,
+    ) -> Result<Place, Report> {
         let mut read = None;
         if !self.tenant.database.is_paused()
             && let Some(routed) = self.route_at_once(route, forced, now, &mut read)
@@ -110,7 +136,7 @@ impl Client {
         let began = Instant::now();
         let obtained = tokio::select! {
             biased;
-            routed = self.route(route, forced, read) => routed.map_err(|error| refusal(&error)),
+            routed = self.route(route, forced, read) => routed.map_err(NotRouted::report),
             () = registered.interrupted() => Err(cancelled()),
         };
         self.tally.wait_time += began.elapsed();
@@ -151,11 +177,11 @@ impl Client {
         route: Route,
         forced: Option<Reason>,
         mut read: Option<ReadBegun>,
-    ) -> Result<Routed, ClaimError> {
+    ) -> Result<Routed, NotRouted> {
         if self.tenant.database.is_paused() {
             let limit = self.tenant.pools.settings().wait_timeout;
             if !self.tenant.database.opened(limit).await {
-                return Err(ClaimError::Paused { waited: limit });
+                return Err(ClaimError::Paused { waited: limit }.into());
             }
             // The read begins only now.
             read = None;
@@ -166,9 +192,9 @@ impl Client {
                 self.route_read(read).await
             }
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
-                self.route_to_primary(reason).await
+                Ok(self.route_to_primary(reason).await?)
             }
-            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await,
+            (Route::Held | Route::Local, _) => Ok(self.route_to_primary(Reason::Pinned).await?),
         }
     }
 
@@ -425,13 +451,6 @@ impl Client {
 /// The primary that a connection was admitted to.
 fn leads_to(link: &Claimed) -> Primary {
     Primary { node: link.link.node(), line: link.link.line() }
-}
-
-/// What a client is told if no server connection could be had.
-fn refusal(error: &ClaimError) -> Report {
-    Report::error(error.sqlstate(), error.to_string())
-        .detail("The statement was not sent to any server.")
-        .hint("it is safe to repeat it")
 }
 
 fn query_timed_out() -> Report {

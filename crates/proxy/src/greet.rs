@@ -130,7 +130,8 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
             .hint("ENABLE in the console lets clients in again"));
     }
     let places = take_places(&tenant, &settings, shared)?;
-    let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
+    let mut session =
+        Session::new(settings.clients.limits, Arc::clone(&tenant.terms), theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     session.set_wary(tenant.database.settings().wary);
     session.set_tables(tenant.database.schema.table_keys());

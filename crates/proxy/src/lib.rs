@@ -2,6 +2,7 @@
 //! it makes none.
 
 mod accept;
+mod ahead;
 mod buffer;
 mod client;
 mod console;
@@ -31,6 +32,7 @@ mod site;
 mod sockets;
 mod stats;
 mod tenant;
+mod terms;
 mod watch;
 
 pub use control::{Reloaded, Reread, Stop};

@@ -35,6 +35,9 @@ pub(crate) struct Metrics {
     pub(crate) fallbacks: Family<Labels, Counter>,
     pub(crate) reroutes: Counter,
     pub(crate) doubts: Counter,
+    pub(crate) weakened: Counter,
+    pub(crate) too_far_behind: Counter,
+    pub(crate) hidden: Counter,
     pub(crate) refused: Counter,
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
@@ -126,6 +129,18 @@ impl Metrics {
             doubts: counter(
                 "doubts",
                 "Writes whose outcome is unknown: the server connection was lost",
+            ),
+            weakened: counter(
+                "reads_weakened",
+                "Reads that got less than they asked for, with a notice: no replica was fresh enough",
+            ),
+            too_far_behind: counter(
+                "reads_failed_behind",
+                "Reads that failed because no replica was fresh enough",
+            ),
+            hidden: counter(
+                "reads_hidden",
+                "Monotonic reads on the primary before it showed all that a replica had shown",
             ),
             refused: counter("clients_refused", "Clients refused at login"),
             faults: counter("client_faults", "Clients closed because they broke the protocol"),

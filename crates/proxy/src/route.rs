@@ -4,14 +4,16 @@
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::{ClaimError, Claimed};
-use afterwrite_core::{Decision, Reason, View, decide};
+use afterwrite_core::{Decision, Life as ServerLife, Reason, View, decide};
 use afterwrite_session::{Place, Route};
-use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing};
+use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing, Step};
 use tokio::time::sleep;
 use tracing::debug;
 
+use crate::ahead::is_of;
 use crate::client::Client;
 use crate::roster::Life;
+use crate::terms::{Course, NotRouted};
 
 /// Between looks at replicas that are there and may not be used.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -51,11 +53,17 @@ impl Client {
         let reason = match (route, forced) {
             (Route::Read, None) => {
                 let read = read.insert(self.begin_read());
-                match self.decide(read, now, self.tenant.wait_max, false) {
+                match self.decide(read, now, self.wait_max(), false) {
+                    Decision::Primary(reason)
+                        if reason.ends_wait() && !self.falls_back_at_once() =>
+                    {
+                        return None;
+                    }
                     Decision::Primary(reason) => reason,
-                    Decision::Replica { node, need, reason } => {
+                    Decision::Replica { node, need, life, reason } => {
                         let mut link = self.tenant.pools.replica_at_once(node, now)?;
-                        if need.is_some_and(|need| !proves(&mut link, need)) {
+                        let leads_there = life.is_none_or(|life| is_of(&mut link, life));
+                        if !leads_there || need.is_some_and(|need| !proves(&mut link, need)) {
                             // Whoever waits asks over it.
                             link.release();
                             return None;
@@ -99,6 +107,10 @@ impl Client {
         if let Some(tables) = self.table_floor(now) {
             self.session.raise_read_floor(tables, now);
         }
+        if let Some(max_staleness) = self.session.max_staleness() {
+            let bound = self.tenant.cluster().bound(max_staleness, Instant::now());
+            self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
+        }
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {
@@ -111,24 +123,61 @@ impl Client {
     /// A connection for a read.
     ///
     /// Waiting holds no server connection. Cancel-safe.
-    pub(crate) async fn route_read(&mut self, read: ReadBegun) -> Result<Routed, ClaimError> {
-        let began = Instant::now();
-        let wait_max = self.tenant.wait_max;
-        let mut budget = wait_max;
-        let mut waited = false;
-        let mut reachable = true;
+    pub(crate) async fn route_read(&mut self, mut read: ReadBegun) -> Result<Routed, NotRouted> {
+        let terms = self.session.terms();
+        let asked = terms.level.unwrap_or_default();
+        let mut course = Course::begin(terms, Instant::now());
         loop {
-            match self.decide(&read, Instant::now(), budget, waited) {
-                Decision::Primary(reason) => {
+            let reason = match self.route_at_level(&read, &mut course).await {
+                Ok(routed) => {
+                    if let Some(reason) = course.weakened() {
+                        self.tell_weakened(asked, reason);
+                    }
+                    return Ok(routed);
+                }
+                Err(reason) => reason,
+            };
+            let step = if reason.ends_wait() { course.next(reason) } else { Step::Primary };
+            match step {
+                Step::Error => return Err(self.too_far_behind(asked, reason)),
+                Step::Level { level, .. } => {
+                    self.session.relax(level);
+                    read = self.begin_read();
+                }
+                Step::Primary => {
                     if reason.is_fallback() {
                         self.tenant.cluster().note_fallback(Instant::now());
                     }
-                    return self.route_to_primary(reason).await;
+                    match self.route_to_primary(reason).await {
+                        Err(error) if reason.ends_wait() && !course.is_at_its_end() => {
+                            debug!(%error, "no connection to the primary for a read");
+                        }
+                        routed => return Ok(routed?),
+                    }
                 }
-                Decision::Replica { node, need, reason } => {
-                    match self.claim_replica(node, need).await {
+            }
+        }
+    }
+
+    /// A connection to a replica that covers the read at its present level; else why the
+    /// primary would have to answer.
+    async fn route_at_level(
+        &mut self,
+        read: &ReadBegun,
+        course: &mut Course,
+    ) -> Result<Routed, Reason> {
+        let mut budget = course.left();
+        let mut waited = false;
+        let mut reachable = true;
+        loop {
+            match self.decide(read, Instant::now(), budget, waited) {
+                Decision::Primary(reason) => return Err(reason),
+                Decision::Replica { node, need, life, reason } => {
+                    match self.claim_replica(node, need, life).await {
                         Some(link) => return Ok(Routed { link, place: Place::Replica(reason) }),
-                        None => return self.route_to_primary(Reason::Rerouted).await,
+                        // Where it has read before nothing can be had: elsewhere, then.
+                        None if life.is_some() => self.session.unstick(),
+                        None => return Err(Reason::Rerouted),
                     }
                 }
                 Decision::Wait { need, at_most } => {
@@ -154,7 +203,7 @@ impl Client {
                     }
                 }
             }
-            budget = wait_max.saturating_sub(began.elapsed());
+            budget = course.left();
             if !reachable {
                 // Nobody can say where the primary is; asking again will not help.
                 budget = Duration::ZERO;
@@ -207,7 +256,12 @@ impl Client {
     ///
     /// What the probe saw counts for this connection only if both were open at
     /// once; if that does not suffice, the connection is asked itself.
-    async fn claim_replica(&self, node: NodeId, need: Option<Position>) -> Option<Claimed> {
+    async fn claim_replica(
+        &self,
+        node: NodeId,
+        need: Option<Position>,
+        life: Option<ServerLife>,
+    ) -> Option<Claimed> {
         let mut link = match self.tenant.pools.claim_replica(node).await {
             Ok(link) => link,
             Err(error) => {
@@ -215,6 +269,10 @@ impl Client {
                 return None;
             }
         };
+        if life.is_some_and(|life| !is_of(&mut link, life)) {
+            link.release();
+            return None;
+        }
         let Some(need) = need else { return Some(link) };
         if proves(&mut link, need) {
             return Some(link);

@@ -11,7 +11,7 @@ use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_net::tls::{Acceptor, Connector};
 use afterwrite_session::Limits;
-use afterwrite_types::Level;
+use afterwrite_types::{Level, Terms};
 use afterwrite_wire::password::Secret;
 
 use crate::schema::SchemaSettings;
@@ -176,10 +176,8 @@ pub struct DatabaseSettings {
     pub connections_max: usize,
     /// Clients at once; 0 for any number.
     pub clients_max: usize,
-    /// What reads ask for unless they say otherwise.
-    pub level: Level,
-    /// How long a read waits for a replica.
-    pub wait_max: Duration,
+    /// What reads ask for unless they say otherwise; nothing is left open.
+    pub terms: Terms,
     /// How its schema is learned.
     pub schema: SchemaSettings,
     /// Whether the server is asked behind every exchange what it left on the connection.

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use afterwrite_backend::{Cluster, Pools};
 use afterwrite_session::Fingerprint;
-use afterwrite_types::Level;
+use afterwrite_types::{Level, Terms};
 use afterwrite_wire::credentials::Credentials;
 use parking_lot::Mutex;
 
@@ -30,8 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) database: Arc<Database>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) mode: PoolMode,
-    pub(crate) level: Level,
-    pub(crate) wait_max: Duration,
+    /// What reads ask for unless they say otherwise; nothing is left open.
+    pub(crate) terms: Arc<Terms>,
     /// Servers are logged in to with what clients prove themselves with.
     passes_through: bool,
     greetings: Mutex<HashMap<Fingerprint, Parameters>>,
@@ -52,8 +51,7 @@ impl Tenant {
             role: pools.login().user.clone(),
             pools,
             mode,
-            level: level.unwrap_or(settings.level),
-            wait_max: settings.wait_max,
+            terms: Arc::new(Terms { level: level.or(settings.terms.level), ..settings.terms }),
             passes_through,
             greetings: Mutex::default(),
             database,

@@ -1,10 +1,11 @@
 //! `SET`, `SHOW` and `RESET` of `afterwrite.…`: answered here, seen by no server.
 
 use afterwrite_sql::Command;
-use afterwrite_types::{KEY_MAX, Level, Moment, Need, Position, Token};
+use afterwrite_types::{KEY_MAX, Moment, Need, Position, Token};
 use afterwrite_wire::server::{self, Report};
 
 use crate::scope::Scope;
+use crate::terms;
 
 const TEXT_OID: u32 = 25;
 
@@ -65,11 +66,18 @@ fn set(
     scope: &mut Scope,
     around: Surroundings<'_>,
 ) -> Answer {
-    if local && name != "level" {
-        return Answer::Failed(Report::error(
-            "0A000",
-            format!("SET LOCAL afterwrite.{name} is not available: only afterwrite.level is"),
-        ));
+    if terms::is_one(name) {
+        // As with every SET LOCAL, outside a transaction it has no effect.
+        let (mut nowhere, has_effect) = (scope.clone(), !local || around.in_transaction);
+        let scope = if has_effect { scope } else { &mut nowhere };
+        return terms::set(name, value, local, scope)
+            .map_or_else(Answer::Failed, |()| Answer::Done("SET"));
+    }
+    if local {
+        return Answer::Failed(
+            Report::error("0A000", format!("SET LOCAL afterwrite.{name} is not available"))
+                .hint("level, wait_max, at_timeout and max_staleness can be set so"),
+        );
     }
     match (name, value) {
         ("session", value) => match value.unwrap_or_default() {
@@ -81,29 +89,6 @@ fn set(
                 scope.name_key(key);
                 Answer::Done("SET")
             }
-        },
-        ("level", None) if local => {
-            scope.set_transaction_level(None);
-            Answer::Done("SET")
-        }
-        ("level", None) => {
-            scope.set_level(None);
-            Answer::Done("SET")
-        }
-        ("level", Some(text)) => match text.parse::<Level>() {
-            Ok(level) if local => {
-                // As with every SET LOCAL, outside a transaction it has no effect.
-                scope.set_transaction_level(around.in_transaction.then_some(level));
-                Answer::Done("SET")
-            }
-            Ok(level) => {
-                scope.set_level(Some(level));
-                Answer::Done("SET")
-            }
-            Err(unknown) => Answer::Failed(Report::error(
-                "22023",
-                format!("invalid value for afterwrite.level: {unknown}"),
-            )),
         },
         // Nothing is lost by keeping a floor: what was brought stays brought.
         ("token", None | Some("")) => Answer::Done("SET"),
@@ -127,9 +112,9 @@ fn set(
 fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
     let value = match name {
         "session" => scope.key_text().to_owned(),
-        "level" => scope.level().name().to_owned(),
+        name if terms::is_one(name) => terms::show(name, scope),
         "last_decision" => around.last_decision.to_owned(),
-        "token" => match scope.floor().need() {
+        "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
             Need::Position(position) => Token(position).to_string(),
             Need::Nothing => String::new(),
@@ -145,7 +130,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, level and last_decision"),
+        .hint("the settings are session, token, level, wait_max, at_timeout, max_staleness and last_decision"),
     )
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use afterwrite_core::{Key, Reason};
-use afterwrite_types::Floor;
+use afterwrite_core::{Key, Reason, Stuck};
+use afterwrite_types::{Floor, Level};
 use smallvec::SmallVec;
 
 use crate::hint::ExchangeHints;
@@ -209,6 +209,10 @@ pub(crate) struct Exchange {
     pub(crate) executed: Option<(Box<str>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.
     pub(crate) floor: Floor,
+    /// Where less will do.
+    pub(crate) stuck: Option<Box<Stuck>>,
+    /// It asked for more, and could not have it.
+    pub(crate) relaxed: Option<Level>,
     /// Where it runs.
     pub(crate) place: Option<Place>,
     /// A read-only transaction of ours is around it.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use afterwrite_core::Life;
 use afterwrite_sql::Pin;
 use afterwrite_types::{Role, Sequence};
 use afterwrite_wire::server::{IDLE, IN_TRANSACTION};
@@ -21,7 +22,7 @@ impl Session {
             self.schema_changed |= schema;
             self.open = Open { status, ..Open::default() };
             self.portals.clear();
-            self.scope.set_transaction_level(None);
+            self.scope.end_transaction();
             return;
         }
         if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
@@ -36,6 +37,26 @@ impl Session {
         self.open.schema = schema;
         self.keep_hinted_keys(exchange);
         self.keep_written_tables(exchange);
+    }
+
+    /// Takes up where the exchange has read, if no later read may see less.
+    ///
+    /// Also where it wrote: a write sees, and tells, too.
+    pub(crate) fn note_seen(&mut self, exchange: &Exchange, link: &Link, sequence: &Sequence) {
+        if !exchange.executes || !self.level_of(exchange).is_monotonic() {
+            return;
+        }
+        // Not `now`: later than the admission of the very connection that it read over.
+        let at = sequence.next();
+        let seen = self.scope.seen_mut();
+        match link.role() {
+            Role::Replica => {
+                seen.on_replica(Life { node: link.spec.node, server: link.spec.server, at });
+            }
+            // A position captured behind it is above all that it saw.
+            Role::Primary if exchange.captured => seen.leave(),
+            Role::Primary => seen.elsewhere(at),
+        }
     }
 
     /// Takes up settings that the exchange changed, so that they follow the client.

@@ -6,7 +6,9 @@
 
 use afterwrite_core::Key;
 use afterwrite_sql::{Hints, Problem};
-use afterwrite_types::{Floor, Level, Position, Preference, Token};
+use std::time::Duration;
+
+use afterwrite_types::{Floor, Level, Position, Preference, Terms, Token};
 use afterwrite_wire::server::{self, Report};
 use smallvec::SmallVec;
 
@@ -15,6 +17,9 @@ use crate::gather::Around;
 use crate::intent::{Intent, Transaction};
 use crate::scope;
 use crate::session::Session;
+
+/// How old what a `bounded` read sees may be, if nobody has said.
+const MAX_STALENESS: Duration = Duration::from_secs(10);
 
 /// Keys that one exchange, or one transaction, may name in hints.
 const KEYS_MAX: usize = 1024;
@@ -25,7 +30,7 @@ const WARNINGS_MAX: usize = 16;
 /// The hints of one text.
 #[derive(Debug)]
 pub(crate) struct TextHints {
-    level: Option<Level>,
+    terms: Terms,
     keys: SmallVec<[Key; 1]>,
     tokens: SmallVec<[Position; 1]>,
     /// One of them is no token at all.
@@ -37,8 +42,8 @@ pub(crate) struct TextHints {
 /// The hints of an exchange, added up.
 #[derive(Debug, Default)]
 pub(crate) struct ExchangeHints {
-    /// The strictest level that a hint names.
-    level: Option<Level>,
+    /// What they ask for: of several the stricter of each.
+    terms: Terms,
     /// A statement without a hint for its level names a key or a token, which must be seen.
     sees: bool,
     pub(crate) keys: SmallVec<[Key; 1]>,
@@ -81,7 +86,7 @@ impl TextHints {
         let parsed = hints.tokens.iter().map(|token| token.parse());
         let tokens: SmallVec<_> = parsed.flatten().map(|Token(position)| position).collect();
         Some(Box::new(Self {
-            level: hints.level,
+            terms: hints.terms,
             keys: hints.keys.iter().map(|key| scope::fingerprint(key)).collect(),
             bad_token: tokens.len() < hints.tokens.len(),
             tokens,
@@ -92,7 +97,7 @@ impl TextHints {
 
     /// Whether one of them is to be followed.
     fn says_something(&self) -> bool {
-        self.level.is_some()
+        !self.terms.is_empty()
             || self.preference.is_some()
             || !self.keys.is_empty()
             || !self.tokens.is_empty()
@@ -122,6 +127,11 @@ impl Session {
         }
     }
 
+    /// Tells the client something in front of "ready".
+    pub fn warn(&mut self, report: &Report) {
+        server::notice(&mut self.exchange.hints.get_or_insert_default().warnings, report);
+    }
+
     fn warn_of_hint(&mut self, problem: &str, done: &str) {
         self.hint_counts.bad += 1;
         let hints = self.exchange.hints.get_or_insert_default();
@@ -146,14 +156,15 @@ impl Session {
             return;
         };
         self.hint_counts.followed += u32::from(said.says_something());
-        self.exchange.unhinted |= said.level.is_none();
+        self.exchange.unhinted |= said.terms.level.is_none();
         self.count_weaker(said, intent);
         let known = around.library.known_position();
         let hints = self.exchange.hints.get_or_insert_default();
-        hints.level = hints.level.max(said.level);
+        hints.terms = hints.terms.and(said.terms);
         hints.preference = hints.preference.max(said.preference);
         hints.bad_token |= said.bad_token;
-        hints.sees |= said.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());
+        hints.sees |=
+            said.terms.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());
         for &token in &said.tokens {
             match known {
                 Some(known) if known.line == token.line && token.lsn <= known.lsn => {
@@ -186,17 +197,55 @@ impl Session {
     /// Counts a read that asks for less than it would get without its hint.
     fn count_weaker(&mut self, hints: &TextHints, intent: &Intent) {
         let placed = self.in_transaction() || self.holds || !intent.is_harmless();
-        let weaker = hints.level.is_some_and(|level| level < self.scope.level());
+        let weaker = hints.terms.level.is_some_and(|level| level < self.scope.level());
         self.hint_counts.weaker += u32::from(weaker && !placed);
     }
 
     /// What the exchange's reads ask for: of its statements the strictest.
     pub(crate) fn level(&self) -> Level {
+        self.level_of(&self.exchange)
+    }
+
+    pub(crate) fn level_of(&self, exchange: &Exchange) -> Level {
+        if let Some(level) = exchange.relaxed {
+            return level;
+        }
         let own = self.scope.level();
-        let Some(hints) = &self.exchange.hints else { return own };
-        let sees = hints.sees.then_some(own.max(Level::ReadYourWrites));
-        let unhinted = self.exchange.unhinted.then_some(own);
-        hints.level.max(sees).max(unhinted).unwrap_or(own)
+        let level = exchange.hints.as_ref().map_or(own, |hints| {
+            let sees = hints.sees.then_some(own.max(Level::ReadYourWrites));
+            let unhinted = exchange.unhinted.then_some(own);
+            hints.terms.level.max(sees).max(unhinted).unwrap_or(own)
+        });
+        let limited = level == Level::Eventual && self.own_max_staleness(exchange).is_some();
+        if limited { Level::Bounded } else { level }
+    }
+
+    /// What the exchange's reads ask for, with all that belongs to the level.
+    pub fn terms(&self) -> Terms {
+        let hinted = self.exchange.hints.as_ref().map_or(Terms::default(), |hints| hints.terms);
+        Terms { level: Some(self.level()), ..hinted.or(self.scope.terms()) }
+    }
+
+    /// How old what a read sees may be at most, if that has a limit of its own.
+    pub fn max_staleness(&self) -> Option<Duration> {
+        let own = self.own_max_staleness(&self.exchange);
+        match self.level() {
+            Level::Bounded => own.or(self.scope.terms().max_staleness).or(Some(MAX_STALENESS)),
+            // The default is for those who ask for nothing else.
+            Level::ReadYourWrites | Level::Causal => own,
+            Level::Eventual | Level::Strong => None,
+        }
+    }
+
+    /// As [`Self::max_staleness`], if the session or a hint has said so.
+    fn own_max_staleness(&self, exchange: &Exchange) -> Option<Duration> {
+        let own = self.scope.own_terms().max_staleness;
+        let hinted = exchange.hints.as_ref().and_then(|hints| hints.terms.max_staleness);
+        match (hinted, own) {
+            // A statement without a hint keeps to the session's.
+            (Some(hinted), Some(own)) if exchange.unhinted => Some(hinted.min(own)),
+            (hinted, own) => hinted.or(own),
+        }
     }
 
     pub(crate) fn preference(&self) -> Option<Preference> {

@@ -41,6 +41,7 @@ mod settings;
 mod shape;
 mod statement;
 mod tables;
+mod terms;
 
 pub use command::{Answer, answer};
 pub use dispatch::Dispatch;

@@ -25,6 +25,8 @@ pub const CAPTURE_SQL: &str =
 pub struct LinkSpec {
     /// Which node.
     pub node: NodeId,
+    /// Which of the servers that may answer at its address.
+    pub server: u64,
     /// What it said it was.
     pub role: Role,
     /// The line of history it was on.
@@ -200,6 +202,11 @@ impl Link {
             uses: 0,
             retired: None,
         }
+    }
+
+    /// Which node it leads to.
+    pub fn server(&self) -> u64 {
+        self.spec.server
     }
 
     /// Which node it leads to.

@@ -504,6 +504,7 @@ impl Session {
         if unresolved {
             self.scope.doubt(sequence.now());
         }
+        self.note_seen(&exchange, link, sequence);
         self.follow_settings(&exchange, link, status);
         if exchange.failed {
             // What was not confirmed was not prepared.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use afterwrite_types::{Floor, Level};
+use afterwrite_core::Seen;
+use afterwrite_types::{Floor, Terms};
 
 use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
 use crate::portal::Portals;
 use crate::reading::Reading;
-use crate::scope::Scope;
+use crate::scope::{Parts, Scope};
 use crate::session::{Limits, Phase, Session};
 use crate::settings::Settings;
 use crate::statement::{Prepared, Statements};
@@ -29,8 +30,7 @@ pub struct Resting {
     turn: u32,
     mode: Mode,
     wary: bool,
-    level: Level,
-    default_level: Level,
+    defaults: Arc<Terms>,
     last_decision: Option<Place>,
     /// Shared with all who sent the same text.
     last_reading: Option<Arc<Reading>>,
@@ -44,11 +44,17 @@ struct More {
     settings: Settings,
     statements: Statements,
     key: String,
+    terms: Terms,
+    seen: Option<Box<Seen>>,
 }
 
 impl More {
     fn is_empty(&self) -> bool {
-        self.settings.is_empty() && self.statements.is_empty() && self.key.is_empty()
+        self.settings.is_empty()
+            && self.statements.is_empty()
+            && self.key.is_empty()
+            && self.terms.is_empty()
+            && self.seen.is_none()
     }
 }
 
@@ -119,9 +125,9 @@ impl Session {
             // They are counted behind each exchange.
             hint_counts: _,
         } = self;
-        let (floor, level, default_level, key) = scope.into_parts();
+        let Parts { floor, seen, terms, defaults, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key };
+        let more = More { settings, statements, key, terms, seen };
         Ok(Resting {
             floor,
             unnamed,
@@ -130,8 +136,7 @@ impl Session {
             turn,
             mode,
             wary,
-            level,
-            default_level,
+            defaults,
             last_decision,
             last_reading,
             strings_escape,
@@ -144,10 +149,13 @@ impl Session {
 impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
-        let More { settings, mut statements, key } = self.more.map(|it| *it).unwrap_or_default();
+        let more = self.more.map(|it| *it).unwrap_or_default();
+        let More { settings, mut statements, key, terms, seen } = more;
         statements.set_unnamed(self.unnamed);
+        let defaults = Arc::clone(&self.defaults);
+        let parts = Parts { floor: self.floor, seen, terms, defaults: self.defaults, key };
         Session {
-            scope: Scope::from_parts(self.floor, self.level, self.default_level, &key),
+            scope: Scope::from_parts(parts),
             statements,
             portals: Portals::default(),
             id: self.id,
@@ -159,7 +167,7 @@ impl Resting {
             strings_escape: self.strings_escape,
             encoding_ambiguous: self.encoding_ambiguous,
             role_refused: self.role_refused,
-            ..Session::new(limits, self.default_level, settings, self.turn)
+            ..Session::new(limits, defaults, settings, self.turn)
         }
     }
 }
@@ -168,6 +176,7 @@ impl Resting {
 mod tests {
     use super::*;
     use afterwrite_core::Reason;
+    use afterwrite_types::Level;
     use afterwrite_types::{Fence, Line, Lsn, Moment, Need, Position, SystemId, Timeline};
 
     const LIMITS: Limits = Limits { message_max: 1 << 20, held_max: 1 << 20, prepared_max: 10 };
@@ -179,7 +188,7 @@ mod tests {
     #[test]
     fn it_is_small() {
         let (small, whole) = (size_of::<Resting>(), size_of::<Session>());
-        assert!(small <= 96, "{small} bytes of {whole}");
+        assert!(small <= 104, "{small} bytes of {whole}");
     }
 
     #[test]
@@ -229,7 +238,7 @@ mod tests {
             ("half a message", |it| it.exchange.scanned = 1),
             ("a failed pipeline, to be skipped up to its Sync", |it| it.exchange.skip = true),
             ("a message to be passed on", |it| it.upstream.left = 1),
-            ("SET LOCAL", |it| it.scope_mut().set_transaction_level(Some(Level::Strong))),
+            ("SET LOCAL", |it| it.scope_mut().terms_mut(true).level = Some(Level::Strong)),
         ];
         for (what, stir) in cases {
             let mut session = session(Settings::default());

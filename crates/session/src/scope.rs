@@ -1,50 +1,73 @@
 //! What a client's reads must see, and what it asked for.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
-use afterwrite_core::Key;
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position};
+use afterwrite_core::{Key, Seen};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position, Terms};
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
 pub struct Scope {
     /// Everything this connection wrote, and every token it brought.
     floor: Floor,
+    /// What its reads have seen, where none may see less than an earlier one.
+    seen: Option<Box<Seen>>,
     key: Option<Key>,
     key_text: String,
-    level: Level,
-    default_level: Level,
-    /// `SET LOCAL afterwrite.level`, until the transaction ends.
-    transaction_level: Option<Level>,
+    /// What it has set, and by `SET LOCAL` until the transaction ends; boxed, since most have
+    /// set nothing.
+    own: Option<Box<OwnTerms>>,
+    defaults: Arc<Terms>,
+}
+
+/// What a client has set of what its reads ask for.
+#[derive(Clone, Copy, Debug, Default)]
+struct OwnTerms {
+    session: Terms,
+    transaction: Terms,
+}
+
+/// A scope outside of a transaction, in its parts.
+pub(crate) struct Parts {
+    pub(crate) floor: Floor,
+    pub(crate) seen: Option<Box<Seen>>,
+    pub(crate) terms: Terms,
+    pub(crate) defaults: Arc<Terms>,
+    pub(crate) key: String,
 }
 
 impl Scope {
-    /// A client that has written nothing yet.
-    pub fn new(default_level: Level) -> Self {
+    /// A client that has written nothing yet; what it leaves open the defaults say.
+    pub fn new(defaults: impl Into<Arc<Terms>>) -> Self {
         Self {
             floor: Floor::default(),
+            seen: None,
             key: None,
             key_text: String::new(),
-            level: default_level,
-            default_level,
-            transaction_level: None,
+            own: None,
+            defaults: defaults.into(),
         }
     }
 
     /// Whether something of it ends with the transaction.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        self.transaction_level.is_some()
+        self.own.as_ref().is_some_and(|own| !own.transaction.is_empty())
     }
 
-    /// Floor, level, default level and key, outside of a transaction.
-    pub(crate) fn into_parts(self) -> (Floor, Level, Level, String) {
-        (self.floor, self.level, self.default_level, self.key_text)
+    pub(crate) fn into_parts(self) -> Parts {
+        let Self { floor, seen, key: _, key_text: key, own, defaults } = self;
+        let terms = own.map(|own| own.session).unwrap_or_default();
+        Parts { floor, seen, terms, defaults, key }
     }
 
-    /// From what [`Self::into_parts`] gave.
-    pub(crate) fn from_parts(floor: Floor, level: Level, default: Level, key: &str) -> Self {
-        let mut scope = Self { floor, level, ..Self::new(default) };
-        scope.name_key(key);
+    pub(crate) fn from_parts(parts: Parts) -> Self {
+        let Parts { floor, seen, terms, defaults, key } = parts;
+        let mut scope = Self { floor, seen, ..Self::new(defaults) };
+        if !terms.is_empty() {
+            *scope.terms_mut(false) = terms;
+        }
+        scope.name_key(&key);
         scope
     }
 
@@ -65,7 +88,34 @@ impl Scope {
 
     /// What its reads ask for now.
     pub fn level(&self) -> Level {
-        self.transaction_level.unwrap_or(self.level)
+        self.terms().level.unwrap_or_default()
+    }
+
+    /// What its reads ask for now, with all that belongs to it.
+    pub fn terms(&self) -> Terms {
+        self.own_terms().or(*self.defaults)
+    }
+
+    /// What the client itself has set.
+    pub(crate) fn own_terms(&self) -> Terms {
+        self.own.as_ref().map_or(Terms::default(), |own| own.transaction.or(own.session))
+    }
+
+    /// What its reads have seen.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.seen.as_deref()
+    }
+
+    pub(crate) fn seen_mut(&mut self) -> &mut Seen {
+        self.seen.get_or_insert_default()
+    }
+
+    /// What the connection has written, and what its reads have seen, where that counts.
+    pub fn whole_floor(&self, now: Moment) -> Floor {
+        match &self.seen {
+            Some(seen) if self.level().is_monotonic() => self.floor.merge(seen.floor(), now),
+            _ => self.floor,
+        }
     }
 
     /// Something may have been written up to `moment`, position unknown.
@@ -88,15 +138,24 @@ impl Scope {
             self.floor.raise(fence.position, fence.asked);
         }
         self.floor.resolve(fence);
+        if let Some(seen) = &mut self.seen {
+            seen.resolve(fence);
+        }
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
     pub fn distrust(&mut self, line: Line, now: Moment) {
         self.floor.distrust(line, now);
+        if let Some(seen) = &mut self.seen {
+            seen.distrust(line, now);
+        }
     }
 
     /// Takes up a fence; says whether the floor is resolved now.
     pub fn resolve(&mut self, fence: Fence) -> bool {
+        if let Some(seen) = &mut self.seen {
+            seen.resolve(fence);
+        }
         self.floor.resolve(fence)
     }
 
@@ -118,14 +177,27 @@ impl Scope {
         text.clone_into(&mut self.key_text);
     }
 
-    /// Sets what its reads ask for; `None` is the default.
-    pub fn set_level(&mut self, level: Option<Level>) {
-        self.level = level.unwrap_or(self.default_level);
+    /// Sets what holds where the client has set nothing.
+    pub fn set_defaults(&mut self, defaults: &Arc<Terms>) {
+        self.defaults = Arc::clone(defaults);
     }
 
-    /// Sets what its reads ask for until the transaction ends.
-    pub fn set_transaction_level(&mut self, level: Option<Level>) {
-        self.transaction_level = level;
+    /// Sets what its reads ask for; `None` is the default.
+    pub fn set_level(&mut self, level: Option<Level>) {
+        self.terms_mut(false).level = level;
+    }
+
+    /// What it has set, for good or until the transaction ends.
+    pub(crate) fn terms_mut(&mut self, local: bool) -> &mut Terms {
+        let own = self.own.get_or_insert_default();
+        if local { &mut own.transaction } else { &mut own.session }
+    }
+
+    /// The transaction is over.
+    pub(crate) fn end_transaction(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.transaction = Terms::default();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
-use afterwrite_core::{Ask, Key, KeyFloor};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need};
+use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Terms};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,10 +168,15 @@ pub enum Verdict {
 
 impl Session {
     /// A client that has just logged in.
-    pub fn new(limits: Limits, level: Level, settings: Settings, turn: u32) -> Self {
+    pub fn new(
+        limits: Limits,
+        defaults: impl Into<Arc<Terms>>,
+        settings: Settings,
+        turn: u32,
+    ) -> Self {
         Self {
             limits,
-            scope: Scope::new(level),
+            scope: Scope::new(defaults),
             settings,
             statements: Statements::default(),
             open: Open { status: server::IDLE, ..Open::default() },
@@ -285,26 +290,60 @@ impl Session {
             // What is kept is distrusted, not a copy: one fence must do for good.
             self.scope.distrust(line, now);
         }
-        let mut floor = self.scope.floor();
-        if let Some(key) = key {
-            floor = floor.merge(key.floor, now);
+        let level = self.level();
+        let mut floor = Floor::default();
+        if level.sees_own_writes() {
+            let others = key.map(|key| key.floor).into_iter().chain(self.hinted_floor());
+            floor = others.fold(self.scope.floor(), |floor, other| floor.merge(other, now));
         }
-        if let Some(hinted) = self.hinted_floor() {
-            floor = floor.merge(hinted, now);
-        }
-        if self.level() == Level::Strong {
+        if level == Level::Strong {
             floor.doubt(now);
         }
         if let Some(line) = line {
             floor.distrust(line, now);
         }
+        self.exchange.stuck = None;
         self.exchange.floor = floor;
+        if level.is_monotonic() {
+            let seen = self.scope.seen_mut();
+            seen.begin_read(now);
+            let seen = *seen;
+            // What a `strong` read must see is asked of the primary anyway.
+            let stays = seen.life().filter(|_| level == Level::Causal);
+            self.exchange.stuck = stays.map(|life| Box::new(Stuck { life, floor }));
+            self.exchange.floor = floor.merge(seen.floor(), now);
+        }
         self.turn = self.turn.wrapping_add(1);
+    }
+
+    /// The read that is being routed cannot have what it asked for: it asks for this.
+    pub fn relax(&mut self, level: Level) {
+        self.exchange.relaxed = Some(level);
+    }
+
+    /// No connection to where it has read before can be had: it must see elsewhere what it
+    /// saw there.
+    pub fn unstick(&mut self) {
+        self.exchange.stuck = None;
+    }
+
+    /// The replica that may have shown this client what the primary does not show yet, if the
+    /// exchange that was gathered must not see less.
+    pub fn may_be_ahead(&self) -> Option<NodeId> {
+        self.scope.seen()?.ahead().filter(|_| self.level().is_monotonic())
+    }
+
+    /// The primary shows all of it now.
+    pub fn caught_up(&mut self) {
+        self.scope.seen_mut().caught_up();
     }
 
     /// The read that is being routed must see this, too.
     pub fn raise_read_floor(&mut self, floor: Floor, now: Moment) {
         self.exchange.floor = self.exchange.floor.merge(floor, now);
+        if let Some(stuck) = &mut self.exchange.stuck {
+            stuck.floor = stuck.floor.merge(floor, now);
+        }
     }
 
     /// What to ask `decide` about the read that is being routed.
@@ -312,6 +351,7 @@ impl Session {
         Ask {
             level: self.level(),
             floor: self.exchange.floor,
+            stuck: self.exchange.stuck.as_deref().copied(),
             pending_write,
             in_doubt: self.in_doubt,
             bad_token: self.brings_bad_token(),
@@ -325,6 +365,9 @@ impl Session {
     /// Takes up the primary's position, for the read being routed and for later ones.
     pub fn resolve(&mut self, fence: Fence) {
         self.exchange.floor.resolve(fence);
+        if let Some(stuck) = &mut self.exchange.stuck {
+            stuck.floor.resolve(fence);
+        }
         self.scope.resolve(fence);
     }
 
@@ -335,7 +378,7 @@ impl Session {
 
     /// Whether `SHOW afterwrite.token` could be answered now.
     pub fn is_resolved(&self) -> bool {
-        !matches!(self.scope.floor().need(), Need::Fence(_))
+        !matches!(self.scope.whole_floor(Moment::default()).need(), Need::Fence(_))
     }
 
     /// Whether a change of the schema has taken effect since this was asked last. Whoever knows
@@ -466,6 +509,10 @@ impl Session {
             self.phase = Phase::Gathering;
             return Verdict::Told(Lost { in_doubt: false });
         }
+        if self.exchange.shown && self.level().is_monotonic() {
+            // Where it goes on it must see what it has been shown.
+            self.scope.seen_mut().break_off();
+        }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
         let tied = was_open || self.holds || self.over;
@@ -509,6 +556,7 @@ impl Session {
     pub(crate) fn rewind(&mut self) {
         let exchange = &mut self.exchange;
         exchange.tries += 1;
+        exchange.relaxed = None;
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;

@@ -58,6 +58,7 @@ fn link(role: Role) -> Link {
     let own = Position { line: LINE, lsn: Lsn(0x1000) };
     Link::new(LinkSpec {
         node: NodeId(u16::from(role == Role::Replica)),
+        server: 0,
         role,
         line: LINE,
         wal: WalGeometry::default(),

@@ -201,6 +201,7 @@ impl Proxy {
         let own = Position { line: said.line, lsn: said.lsn };
         let link = Link::new(LinkSpec {
             node: node_id(node),
+            server: 0,
             role: said.role,
             line: said.line,
             wal: geometry(),

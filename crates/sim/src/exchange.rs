@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use afterwrite_core::{Decision, Reason, View, WriteMark, decide};
+use afterwrite_core::{Decision, Life, Reason, View, WriteMark, decide};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Fence, Floor, Need, Position, Role, Standing};
 use afterwrite_wire::server::Report;
@@ -116,11 +116,13 @@ impl Client {
         loop {
             match self.decide(budget, waited) {
                 Decision::Primary(reason) => return self.route_to_primary(reason).await,
-                Decision::Replica { node, need, reason } => {
-                    return match self.claim_replica(usize::from(node.0), need).await {
-                        Some(claimed) => Ok((claimed, Place::Replica(reason))),
-                        None => self.route_to_primary(Reason::Rerouted).await,
-                    };
+                Decision::Replica { node, need, life, reason } => {
+                    match self.claim_replica(usize::from(node.0), need, life).await {
+                        Some(claimed) => return Ok((claimed, Place::Replica(reason))),
+                        // Where it has read before nothing can be had: elsewhere, then.
+                        None if life.is_some() => self.session.unstick(),
+                        None => return self.route_to_primary(Reason::Rerouted).await,
+                    }
                 }
                 Decision::Wait { need, at_most } => {
                     let start = self.proxy.sim.now();
@@ -172,8 +174,18 @@ impl Client {
     }
 
     /// A connection to a replica that itself proves `need`.
-    async fn claim_replica(&self, node: usize, need: Option<Position>) -> Option<Connection> {
+    async fn claim_replica(
+        &self,
+        node: usize,
+        need: Option<Position>,
+        life: Option<Life>,
+    ) -> Option<Connection> {
         let mut link = self.proxy.claim(node, Role::Replica).await.ok()?;
+        let proof = link.link.proof_mut();
+        if life.is_some_and(|life| !proof.is_some_and(|proof| proof.was_open_at(life.at))) {
+            self.proxy.release(link, true);
+            return None;
+        }
         let Some(need) = need else { return Some(link) };
         let observed = self.proxy.nodes.borrow()[node].observed;
         if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {

@@ -7,8 +7,9 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use afterwrite_types::{KEY_MAX, Level, Preference};
+use afterwrite_types::{BadTerms, KEY_MAX, Preference, Span, Terms};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
@@ -36,8 +37,8 @@ static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(WORD));
 /// The hints of one text, added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// The strictest level that is asked for.
-    pub level: Option<Level>,
+    /// What is asked for: of several the stricter of each.
+    pub terms: Terms,
     /// Keys whose floors count, too.
     pub keys: SmallVec<[Box<str>; 1]>,
     /// Tokens to be seen, as they were written: what they say is not looked at here.
@@ -55,8 +56,10 @@ pub struct Hints {
 pub enum Problem {
     /// No hint has this name.
     Unknown(Box<str>),
-    /// `afterwrite.level` is none.
-    Level(Box<str>),
+    /// `afterwrite.level`, or what follows a level, cannot be followed.
+    Terms(&'static str, Box<str>, BadTerms),
+    /// What should be a time is none.
+    Span(&'static str, Box<str>),
     /// `afterwrite.route` is neither `primary` nor `replica`.
     Route(Box<str>),
     /// The value does not stand in single quotes behind an equals sign.
@@ -75,8 +78,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(name) => write!(f, "there is no hint \"{name}\""),
-            Self::Level(value) => {
-                write!(f, "level \"{value}\" is none of eventual, read_your_writes and strong")
+            Self::Terms(name, value, problem) => write!(f, "{name} \"{value}\": {problem}"),
+            Self::Span(name, value) => {
+                write!(f, "{name} \"{value}\": {}", afterwrite_types::BadSpan)
             }
             Self::Route(value) => write!(f, "route \"{value}\" is neither primary nor replica"),
             Self::Unquoted(hint) => {
@@ -127,8 +131,21 @@ impl Hints {
     fn set(&mut self, name: &[u8], value: String) -> Result<(), Problem> {
         match name {
             b"level" => {
-                let level = value.parse().map_err(|_| Problem::Level(quoted(value.as_bytes())))?;
-                self.level = self.level.max(Some(level));
+                let bad = |problem| Problem::Terms("level", quoted(value.as_bytes()), problem);
+                self.terms = self.terms.and(value.parse().map_err(bad)?);
+            }
+            b"at_timeout" => {
+                let bad = |problem| Problem::Terms("at_timeout", quoted(value.as_bytes()), problem);
+                let then = Some(value.parse().map_err(bad)?);
+                self.terms = self.terms.and(Terms { then, ..Terms::default() });
+            }
+            b"wait_max" => {
+                let within = Some(span("wait_max", &value)?);
+                self.terms = self.terms.and(Terms { within, ..Terms::default() });
+            }
+            b"max_staleness" => {
+                let max_staleness = Some(span("max_staleness", &value)?);
+                self.terms = self.terms.and(Terms { max_staleness, ..Terms::default() });
             }
             b"route" => {
                 let route = value.parse().map_err(|_| Problem::Route(quoted(value.as_bytes())))?;
@@ -288,6 +305,11 @@ fn decode(value: &[u8]) -> Result<String, Problem> {
     String::from_utf8(decoded).map_err(|_| bad())
 }
 
+fn span(name: &'static str, value: &str) -> Result<Duration, Problem> {
+    let bad = |_| Problem::Span(name, quoted(value.as_bytes()));
+    value.parse().map(|Span(time)| time).map_err(bad)
+}
+
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
@@ -306,9 +328,12 @@ mod tests {
 
     /// The hints of a text as words.
     fn read(sql: &str) -> String {
-        let Hints { level, keys, tokens, preference, problems } = hints(sql.as_bytes());
+        let Hints { terms, keys, tokens, preference, problems } = hints(sql.as_bytes());
         let mut words: Vec<String> = Vec::new();
-        words.extend(level.map(|it| it.name().to_owned()));
+        words.extend(
+            (Terms { max_staleness: None, ..terms } != Terms::default()).then(|| terms.to_string()),
+        );
+        words.extend(terms.max_staleness.map(|it| format!("at most {} old", Span(it))));
         words.extend(keys.iter().map(|key| format!("key {key}")));
         words.extend(tokens.iter().map(|token| format!("token {token}")));
         words.extend(preference.map(|it| it.name().to_owned()));
@@ -418,11 +443,11 @@ mod tests {
     fn a_bad_one_is_named_and_left_out() {
         check(
             "/* afterwrite: level=exact */",
-            "! level \"exact\" is none of eventual, read_your_writes and strong",
+            "! level \"exact\": expected eventual, bounded, read_your_writes, causal or strong (and then primary, error or stale)",
         );
         check(
             "/* afterwrite: level= */",
-            "! level \"\" is none of eventual, read_your_writes and strong",
+            "! level \"\": expected eventual, bounded, read_your_writes, causal or strong (and then primary, error or stale)",
         );
         check("/*afterwrite.route='near'*/", "! route \"near\" is neither primary nor replica");
         check(
@@ -432,7 +457,7 @@ mod tests {
         check("/* afterwrite: standby, session=a */", "key a; ! there is no hint \"standby\"");
         check(
             "/* afterwrite: level=strong session=a */",
-            "! level \"strong session=a\" is none of eventual, read_your_writes and strong",
+            "! level \"strong session=a\": expected eventual, bounded, read_your_writes, causal or strong (and then primary, error or stale)",
         );
         let unquoted = "is not a name, an equals sign and a value in single quotes";
         check("/*afterwrite.level=strong*/", &format!("! \"level=strong\" {unquoted}"));

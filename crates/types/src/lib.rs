@@ -9,6 +9,8 @@ mod moment;
 mod node;
 mod position;
 mod preference;
+mod span;
+mod terms;
 mod token;
 mod wal;
 
@@ -19,6 +21,8 @@ pub use moment::{Moment, Sequence};
 pub use node::{NodeId, Role};
 pub use position::{Line, Position, Standing, SystemId, Timeline};
 pub use preference::{Preference, UnknownPreference};
+pub use span::{BadSpan, Span};
+pub use terms::{BadTerms, Step, Steps, Terms};
 pub use token::{BadToken, Token};
 pub use wal::{InsertPointer, WalGeometry};
 

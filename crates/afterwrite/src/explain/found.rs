@@ -48,7 +48,7 @@ pub(super) struct Found {
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Hinted {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) level: Option<&'static str>,
+    pub(super) level: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) route: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -166,7 +166,7 @@ impl Hinted {
     fn new(hints: &Hints) -> Self {
         let owned = |all: &[Box<str>]| all.iter().map(ToString::to_string).collect();
         Self {
-            level: hints.level.map(afterwrite_types::Level::name),
+            level: (!hints.terms.is_empty()).then(|| hints.terms.to_string()),
             route: hints.preference.map(Preference::name),
             sessions: owned(&hints.keys),
             tokens: owned(&hints.tokens),

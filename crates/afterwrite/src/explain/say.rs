@@ -78,7 +78,7 @@ pub(super) fn statement(found: &Found, numbered: bool, terminal: Terminal) -> St
     }
     if let Some(hints) = &found.hints {
         let mut all = Vec::new();
-        all.extend(hints.level.map(|level| format!("level {level}")));
+        all.extend(hints.level.as_ref().map(|level| format!("level {level}")));
         all.extend(hints.route.map(|route| format!("the {route}")));
         all.extend(hints.sessions.iter().map(|key| format!("session {key}")));
         all.extend(hints.tokens.iter().map(|token| format!("token {token}")));

@@ -18,6 +18,7 @@ use afterwrite_proxy::{
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, SchemaSettings, Settings, UserSettings,
 };
 use afterwrite_session::Limits;
+use afterwrite_types::Terms;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
 
@@ -274,8 +275,12 @@ fn database(
         },
         connections_max: config.database_connections_max(name).unwrap_or(0),
         clients_max: config.database_clients_max(name).unwrap_or(0),
-        level: level(of_pool.level),
-        wait_max: of_pool.wait_max,
+        terms: Terms {
+            level: Some(level(of_pool.level)),
+            within: Some(of_pool.wait_max),
+            then: Some(of_pool.at_timeout),
+            max_staleness: Some(of_pool.max_staleness),
+        },
         wary: of_pool.inventory == Inventory::Always,
         schema: schema(config, database.database.as_deref().unwrap_or(name)),
         reset_query: pool.reset_query.clone().unwrap_or_default(),
@@ -315,7 +320,9 @@ fn mode(mode: afterwrite_config::PoolMode) -> PoolMode {
 fn level(level: Level) -> afterwrite_types::Level {
     match level {
         Level::Eventual => afterwrite_types::Level::Eventual,
+        Level::Bounded => afterwrite_types::Level::Bounded,
         Level::ReadYourWrites => afterwrite_types::Level::ReadYourWrites,
+        Level::Causal => afterwrite_types::Level::Causal,
         Level::Strong => afterwrite_types::Level::Strong,
     }
 }

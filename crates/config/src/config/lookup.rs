@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use super::{ANY_DATABASE, ClientAuth, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig};
+use afterwrite_types::Steps;
+
 use super::{Inventory, Level, Limit, PoolMode};
 
 /// What holds for one pool: the user's word, else the database's, else `[pool]`'s
@@ -25,6 +27,10 @@ pub struct PoolSettings<'a> {
     pub level: Level,
     /// How long a read waits for a replica.
     pub wait_max: Duration,
+    /// What happens then.
+    pub at_timeout: Steps,
+    /// How old what a read sees may be under [`Level::Bounded`].
+    pub max_staleness: Duration,
     /// What runs on a connection once it is open.
     pub connect_query: Option<&'a str>,
     /// Behind what a server is asked which session state is left on a connection.
@@ -96,6 +102,12 @@ impl Config {
             wait_max: database
                 .and_then(|database| database.wait_max)
                 .unwrap_or(self.routing.wait_max),
+            at_timeout: database
+                .and_then(|database| database.at_timeout)
+                .unwrap_or(self.routing.at_timeout),
+            max_staleness: database
+                .and_then(|database| database.max_staleness)
+                .unwrap_or(self.routing.max_staleness),
             connect_query: connect_query
                 .or(self.pool.connect_query.as_deref())
                 .filter(|query| !query.is_empty()),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use afterwrite_types::Steps;
+
 use super::Level;
 use crate::Secret;
 
@@ -144,6 +146,10 @@ pub struct DatabaseConfig {
     pub level: Option<Level>,
     /// How long a read waits for a replica.
     pub wait_max: Option<Duration>,
+    /// What happens to a read that no replica could answer as it asked.
+    pub at_timeout: Option<Steps>,
+    /// How old what a read sees may be under [`Level::Bounded`].
+    pub max_staleness: Option<Duration>,
     /// What runs on a connection once it is open; `Some("")`: nothing.
     pub connect_query: Option<String>,
     /// Behind what a server is asked which session state is left on a connection.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use afterwrite_types::Steps;
+
 /// Where reads go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -11,6 +13,10 @@ pub struct RoutingConfig {
     /// How long a read waits for a replica before it goes to the primary; may
     /// be zero.
     pub wait_max: Duration,
+    /// What happens to a read that no replica could answer as it asked.
+    pub at_timeout: Steps,
+    /// How old what a read sees may be under [`Level::Bounded`].
+    pub max_staleness: Duration,
     /// Which of the replicas that cover a read gets it.
     pub balance: Balance,
     /// How many keys (users, tenants, entities) are remembered at once.
@@ -34,8 +40,12 @@ pub struct RoutingConfig {
 pub enum Level {
     /// Any replica, whatever it has replayed.
     Eventual,
+    /// A state no older than a limit.
+    Bounded,
     /// A state no older than the session's own last write.
     ReadYourWrites,
+    /// That, and no older than what the session has read.
+    Causal,
     /// A state no older than the last commit of anyone.
     Strong,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CONNECTIONS_MAX, POOL_MAX, WAIT_MAX, at_most};
+use super::{CONNECTIONS_MAX, MAX_STALENESS, POOL_MAX, WAIT_MAX, at_most};
 use crate::check::Checker;
 use crate::config::{
     ClusterConfig, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, PoolConfig, PoolMode,
@@ -49,6 +49,8 @@ impl DatabaseConfig {
             client_connections_max: None,
             level: None,
             wait_max: None,
+            at_timeout: None,
+            max_staleness: None,
             connect_query: None,
             inventory: None,
             disabled: false,
@@ -75,6 +77,8 @@ fn read_database(checker: &mut Checker<'_>, name: &str, pool: &PoolConfig) -> Da
             .limit_if_any(&key("client_connections_max"), CONNECTIONS_MAX),
         level: checker.choice(&key("level"), Level::WORDS),
         wait_max: checker.duration_if_any(&key("wait_max"), WAIT_MAX),
+        at_timeout: checker.steps_if_any(&key("at_timeout")),
+        max_staleness: checker.duration_if_any(&key("max_staleness"), MAX_STALENESS),
         connect_query: checker.query_if_any(&key("connect_query")),
         inventory: checker.choice(&key("inventory"), Inventory::WORDS),
         disabled: checker.boolean(&key("disabled"), false),

@@ -97,7 +97,7 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
         (
             "[routing]\nlevel = \"read-your-writes\"",
             "routing.level (etc/a.toml:4:9)\n  found:    \"read-your-writes\"\n  \
-             expected: \"eventual\" or \"read_your_writes\" or \"strong\"\n  \
+             expected: \"eventual\" or \"bounded\" or \"read_your_writes\" or \"causal\" or \"strong\"\n  \
              hint:     did you mean \"read_your_writes\"?",
         ),
         (

@@ -1,7 +1,9 @@
 //! Nobody reads a state older than their own last write, and reads go to replicas
 //! where they can.
 
+mod bounded;
 mod catalog;
+mod causal;
 mod checker;
 mod hints;
 mod leaks;
@@ -9,5 +11,6 @@ mod levels;
 mod routing;
 mod scopes;
 mod tables;
+mod terms;
 mod transactions;
 mod writes;

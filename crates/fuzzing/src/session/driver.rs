@@ -59,6 +59,7 @@ impl Library for Shelf {
 fn link(role: Role) -> Link {
     Link::new(LinkSpec {
         node: NodeId(u16::from(role == Role::Replica)),
+        server: 0,
         role,
         line: LINE,
         wal: WalGeometry::default(),

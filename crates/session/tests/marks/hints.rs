@@ -226,7 +226,9 @@ fn a_bad_hint_is_told_and_does_nothing_else() {
     for (hint, warnings) in [
         (
             "afterwrite: level=exact",
-            ignored("level \"exact\" is none of eventual, read_your_writes and strong"),
+            ignored(
+                "level \"exact\": expected eventual, bounded, read_your_writes, causal or strong (and then primary, error or stale)",
+            ),
         ),
         ("afterwrite.colour='red'", ignored("there is no hint \"colour\"")),
         ("afterwrite.token='v1.x'", ignored("token is none that SHOW afterwrite.token gave")),

@@ -7,5 +7,6 @@
 )]
 
 mod hints;
+mod levels;
 mod rig;
 mod tables;

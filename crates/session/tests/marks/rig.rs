@@ -152,6 +152,7 @@ pub(crate) fn link(role: Role) -> Link {
     let own = Position { line: LINE, lsn: Lsn(0x1000) };
     Link::new(LinkSpec {
         node: NodeId(0),
+        server: 0,
         role,
         line: LINE,
         wal: WalGeometry::default(),

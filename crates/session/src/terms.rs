@@ -1,0 +1,58 @@
+//! `afterwrite.level` and the settings that belong to it: how long a read waits for a replica,
+//! what happens then, how old what it sees may be.
+
+use afterwrite_types::{Span, Step, Terms};
+use afterwrite_wire::server::Report;
+
+use crate::scope::Scope;
+
+/// Whether a setting says what reads ask for.
+pub(crate) fn is_one(name: &str) -> bool {
+    matches!(name, "level" | "wait_max" | "at_timeout" | "max_staleness")
+}
+
+/// Sets one of them, or takes it back; `local` if only until the transaction ends.
+pub(crate) fn set(
+    name: &str,
+    value: Option<&str>,
+    local: bool,
+    scope: &mut Scope,
+) -> Result<(), Report> {
+    let terms = scope.terms_mut(local);
+    match (name, value) {
+        ("level", None) => terms.level = None,
+        ("level", Some(text)) => {
+            // With a wait and what happens then, or without: those stay as they were set.
+            let said: Terms = text.parse().map_err(|bad| invalid(name, bad))?;
+            *terms = said.or(*terms);
+        }
+        ("at_timeout", None) => terms.then = None,
+        ("at_timeout", Some(text)) => {
+            terms.then = Some(text.parse().map_err(|bad| invalid(name, bad))?);
+        }
+        ("wait_max", value) => terms.within = time(name, value)?,
+        (_, value) => terms.max_staleness = time(name, value)?,
+    }
+    Ok(())
+}
+
+/// One of them, as `SHOW` shows it.
+pub(crate) fn show(name: &str, scope: &Scope) -> String {
+    let terms = scope.terms();
+    let time = |time| Span(time).to_string();
+    match name {
+        "level" => scope.level().name().to_owned(),
+        "wait_max" => terms.within.map(time).unwrap_or_default(),
+        "at_timeout" => terms.then.unwrap_or(Step::Primary.into()).to_string(),
+        _ => terms.max_staleness.map(time).unwrap_or_default(),
+    }
+}
+
+fn time(name: &str, value: Option<&str>) -> Result<Option<std::time::Duration>, Report> {
+    let span = value.map(str::parse::<Span>).transpose().map_err(|bad| invalid(name, bad))?;
+    Ok(span.map(|Span(time)| time))
+}
+
+fn invalid(name: &str, why: impl std::fmt::Display) -> Report {
+    Report::error("22023", format!("invalid value for afterwrite.{name}: {why}"))
+}

@@ -1,0 +1,192 @@
+//! What a session's reads must see: levels, bounds, and what was seen before.
+
+use std::time::Duration;
+
+use afterwrite_core::Reason;
+use afterwrite_session::Place;
+use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
+
+use crate::rig::{LINE, PRIMARY, Rig, batch, captured, done, guarded, link, query};
+
+const REPLICA: Place = Place::Replica(Reason::CaughtUp);
+
+fn at(lsn: u64) -> Position {
+    Position { line: LINE, lsn: Lsn(lsn) }
+}
+
+impl Rig {
+    /// Reads on a replica.
+    fn reads_there(&mut self, sql: &str) {
+        self.request(&query(sql));
+        self.link = link(Role::Replica);
+        self.finish(REPLICA, &done("SELECT 1", b'I'));
+    }
+
+    /// Reads on the primary, which is not asked for its position behind it.
+    fn reads_here(&mut self, sql: &str) {
+        self.request(&query(sql));
+        self.link = link(Role::Primary);
+        self.finish(Place::Primary(Reason::Hinted), &guarded());
+    }
+
+    fn fence(&mut self, lsn: u64) {
+        let asked = self.sequence.next();
+        self.session.resolve(Fence { position: at(lsn), asked });
+    }
+
+    fn floor_anywhere(&mut self, sql: &str) -> Need {
+        self.asks(&query(sql));
+        self.session.ask(false, Duration::ZERO, false).floor.need()
+    }
+}
+
+#[test]
+fn what_a_causal_read_has_seen_is_seen_elsewhere_too() {
+    let mut rig = Rig::at(Level::Causal);
+    assert_eq!(rig.asks(&query("SELECT 1")), "causal");
+    assert_eq!(rig.session.ask(false, Duration::ZERO, false).stuck, None);
+    rig.link = link(Role::Replica);
+    rig.finish(REPLICA, &done("SELECT 1", b'I'));
+    assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)));
+    assert_eq!(rig.asks(&query("SELECT 1")), "causal, fence", "elsewhere the primary is asked");
+    let stuck = rig.session.ask(false, Duration::ZERO, false).stuck.unwrap();
+    assert_eq!((stuck.life.node, stuck.floor.need()), (NodeId(0), Need::Nothing));
+    rig.fence(700);
+    assert_eq!(rig.session.read_floor().need(), Need::Position(at(700)));
+    rig.session.unstick();
+    assert_eq!(rig.session.ask(false, Duration::ZERO, false).stuck, None);
+}
+
+#[test]
+fn what_was_seen_on_the_primary_is_seen_on_replicas() {
+    let mut rig = Rig::at(Level::Causal);
+    rig.reads_here("SELECT 1");
+    rig.fence(700);
+    assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Position(at(700)));
+    assert_eq!(rig.session.may_be_ahead(), None);
+    assert_eq!(rig.session.ask(false, Duration::ZERO, false).stuck, None);
+}
+
+/// The position behind a write is above all that was seen before.
+#[test]
+fn a_write_of_its_own_needs_no_fence() {
+    let mut rig = Rig::at(Level::Causal);
+    rig.reads_there("SELECT 1");
+    rig.session.caught_up();
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    rig.link = link(Role::Primary);
+    rig.finish(PRIMARY, &captured("INSERT 0 1"));
+    assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Position(at(0x2000)));
+}
+
+#[test]
+fn below_causal_nothing_of_it_is_kept() {
+    let mut rig = Rig::new();
+    rig.reads_there("SELECT 1");
+    assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Nothing);
+    assert_eq!(rig.session.may_be_ahead(), None);
+    // A hint makes one read monotonic, and only those among them.
+    rig.finish(REPLICA, &done("SELECT 1", b'I'));
+    rig.reads_there("SELECT 1 /* afterwrite: level=causal */");
+    assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Nothing);
+    rig.finish(REPLICA, &done("SELECT 1", b'I'));
+    assert_eq!(rig.asks(&query("SELECT 1 /* afterwrite: level=causal */")), "causal, fence");
+}
+
+/// It saw some of an answer before its server was lost: that is not to be taken back.
+#[test]
+fn half_an_answer_was_seen_too() {
+    let mut rig = Rig::at(Level::Causal);
+    rig.request(&query("SELECT 1"));
+    rig.link = link(Role::Replica);
+    rig.send(REPLICA);
+    rig.session.shown();
+    rig.session.lost(&rig.link, "gone", &mut Vec::new());
+    assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)));
+}
+
+#[test]
+fn a_bounded_read_does_not_ask_for_what_the_session_wrote() {
+    let mut rig = Rig::at(Level::Bounded);
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    rig.finish(PRIMARY, &captured("INSERT 0 1"));
+    assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Nothing);
+    assert_eq!(rig.session.max_staleness(), Some(Duration::from_secs(10)), "unless it is set");
+    rig.session.raise_read_floor(Floor::at(at(300)), rig.sequence.now());
+    assert_eq!(rig.session.read_floor().need(), Need::Position(at(300)));
+}
+
+#[test]
+fn a_limit_on_staleness_counts_beside_the_level() {
+    const MS: Duration = Duration::from_millis(1);
+    for (level, sql, asked, limit) in [
+        (Level::ReadYourWrites, "SELECT 1", "read_your_writes", None),
+        (Level::Eventual, "SELECT 1", "eventual", None),
+        (Level::Bounded, "SELECT 1", "bounded", Some(Duration::from_secs(10))),
+        (
+            Level::ReadYourWrites,
+            "SELECT 1 /* afterwrite: max_staleness=1ms */",
+            "read_your_writes",
+            Some(MS),
+        ),
+        (Level::Eventual, "SELECT 1 /* afterwrite: max_staleness=1ms */", "bounded", Some(MS)),
+        (Level::Strong, "SELECT 1 /* afterwrite: max_staleness=1ms */", "strong, fence", None),
+        (
+            Level::Strong,
+            "SELECT 1 /* afterwrite: level=bounded, max_staleness=1ms */",
+            "bounded",
+            Some(MS),
+        ),
+    ] {
+        let mut rig = Rig::at(level);
+        assert_eq!(rig.asks(&query(sql)), asked, "{level} {sql}");
+        assert_eq!(rig.session.max_staleness(), limit, "{level} {sql}");
+    }
+}
+
+/// Of several in one batch the stricter of each counts.
+#[test]
+fn terms_of_several_statements_add_up() {
+    let mut rig = Rig::new();
+    let texts = [
+        "SELECT 1 /* afterwrite: level=eventual, wait_max=5ms, at_timeout=stale */",
+        "SELECT 2 /* afterwrite: level=causal, wait_max=9ms, at_timeout=error */",
+    ];
+    assert_eq!(rig.asks(&batch(&texts)), "causal");
+    assert_eq!(rig.session.terms().to_string(), "causal within 9ms, then primary");
+}
+
+/// What a read had to do without is forgotten with it.
+#[test]
+fn a_read_that_was_relaxed_is_the_only_one() {
+    let mut rig = Rig::new();
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    rig.finish(PRIMARY, &captured("INSERT 0 1"));
+    assert_eq!(rig.asks(&query("SELECT 1")), "read_your_writes, sees 8192");
+    rig.session.relax(Level::Eventual);
+    rig.session.begin_read(None, Some(LINE), rig.sequence.now());
+    assert_eq!(rig.session.ask(false, Duration::ZERO, false).level, Level::Eventual);
+    rig.link = link(Role::Replica);
+    rig.finish(REPLICA, &done("SELECT 1", b'I'));
+    assert_eq!(rig.asks(&query("SELECT 1")), "read_your_writes, sees 8192");
+}
+
+#[test]
+fn set_local_ends_with_its_transaction() {
+    let mut rig = Rig::new();
+    rig.request(&query("BEGIN"));
+    rig.finish(PRIMARY, &done("BEGIN", b'T'));
+    for sql in [
+        "SET LOCAL afterwrite.level = 'strong within 1ms, then error'",
+        "SET LOCAL afterwrite.max_staleness = '1s'",
+    ] {
+        rig.request(&query(sql));
+        rig.session.reply_locally(&mut Vec::new());
+    }
+    let terms = rig.session.terms();
+    assert_eq!(terms.to_string(), "strong within 1ms, then error");
+    assert_eq!(terms.max_staleness, Some(Duration::from_secs(1)));
+    rig.request(&query("COMMIT"));
+    rig.finish(PRIMARY, &captured("COMMIT"));
+    assert_eq!(rig.session.terms().to_string(), "read_your_writes");
+}
