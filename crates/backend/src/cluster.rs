@@ -22,6 +22,7 @@ use crate::node::Node;
 use crate::pool::PoolStatus;
 use crate::pools::Pools;
 use crate::probe;
+use crate::replay;
 use crate::server::Server;
 use crate::wait::Waiters;
 
@@ -138,6 +139,7 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         for node in &self.nodes {
             tasks.spawn(probe::run(Arc::clone(&self), Arc::clone(node)));
+            tasks.spawn(replay::run(Arc::clone(&self), Arc::clone(node)));
         }
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {

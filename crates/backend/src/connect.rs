@@ -264,6 +264,11 @@ pub(crate) async fn introduce(messages: &mut Messages) -> Result<Introduction, C
     let mut out = Vec::new();
     client::query(&mut out, INTRODUCTION_SQL);
     messages.send(&out).await?;
+    read_introduced(messages).await
+}
+
+/// The answer to [`INTRODUCTION_SQL`], up to "ready".
+pub(crate) async fn read_introduced(messages: &mut Messages) -> Result<Introduction, ConnectError> {
     let mut row = None;
     loop {
         let (message, body) = messages.next().await?;

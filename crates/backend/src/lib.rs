@@ -15,6 +15,7 @@ mod pools;
 mod probe;
 mod questions;
 mod quota;
+mod replay;
 mod server;
 mod stream;
 mod wait;

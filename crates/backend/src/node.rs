@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{Lag, Observed, ReplicaView};
-use afterwrite_types::{Line, NodeId, Role, WalGeometry};
+use afterwrite_types::{Line, Lsn, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -25,6 +25,8 @@ pub struct NodeState {
     pub line: Option<Line>,
     /// How its log is cut into pages.
     pub wal: WalGeometry,
+    /// Its major version, as it told at login.
+    pub version: Option<u32>,
     /// Which server the probe's connection leads to.
     pub server: ServerId,
     /// Whether it answered its last probe.
@@ -178,6 +180,10 @@ impl Node {
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
     wake: Notify,
+    /// For who waits on the server, where that can be done.
+    awaited: Notify,
+    /// What is waited for there at this moment: there is no need to poll for it.
+    armed: Mutex<Option<Lsn>>,
     waiting: AtomicU32,
     last: Mutex<Option<Instant>>,
     fresh: AtomicU32,
@@ -193,7 +199,30 @@ impl Demand {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.fresh.store(BURST, Ordering::SeqCst);
         *self.last.lock() = Some(now);
+        self.awaited.notify_one();
         self.wake.notify_one();
+    }
+
+    /// Waits until somebody begins to wait, if nobody has meanwhile.
+    pub(crate) async fn awaited(&self) {
+        self.awaited.notified().await;
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// The server itself tells when it has replayed `target`, until the guard is dropped.
+    pub(crate) fn arm(&self, target: Lsn) -> Armed<'_> {
+        *self.armed.lock() = Some(target);
+        Armed(self)
+    }
+
+    /// Whether the server itself tells when it has replayed `lowest`.
+    fn is_told(&self, lowest: Option<Lsn>) -> bool {
+        let armed = *self.armed.lock();
+        armed.zip(lowest).is_some_and(|(armed, lowest)| armed <= lowest)
     }
 
     /// Somebody would have needed it, and did not wait.
@@ -208,9 +237,16 @@ impl Demand {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Waits until the next probe is due.
-    pub(crate) async fn pause(&self, idle: Duration, busy: Duration, waiting: Duration) {
-        let pause = if self.waiting.load(Ordering::SeqCst) > 0 {
+    /// Waits until the next probe is due; `lowest` is the lowest position that somebody
+    /// waits for.
+    pub(crate) async fn pause(
+        &self,
+        (idle, busy, waiting): (Duration, Duration, Duration),
+        lowest: Option<Lsn>,
+    ) {
+        let pause = if self.is_awaited() && self.is_told(lowest) {
+            idle
+        } else if self.is_awaited() {
             if self.fresh.load(Ordering::SeqCst) > 0 {
                 self.fresh.fetch_sub(1, Ordering::SeqCst);
                 return;
@@ -222,5 +258,18 @@ impl Demand {
             idle
         };
         let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+    }
+}
+
+/// The server itself tells when it has replayed a position.
+pub(crate) struct Armed<'a>(&'a Demand);
+
+impl Drop for Armed<'_> {
+    fn drop(&mut self) {
+        *self.0.armed.lock() = None;
+        if self.0.is_awaited() {
+            // Whoever waits still is polled for again.
+            self.0.wake.notify_one();
+        }
     }
 }

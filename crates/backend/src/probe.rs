@@ -15,6 +15,7 @@ use crate::cluster::Cluster;
 use crate::connect::{self, Greeting, Introduction};
 use crate::error::ConnectError;
 use crate::node::Node;
+use crate::replay;
 use crate::stream::Messages;
 
 const PROBE_NAME: &str = "_afterwrite_probe";
@@ -66,7 +67,11 @@ async fn watch(
     )
     .await?;
     // Another connection: another process, whatever is between.
-    node.state.lock().pooled = None;
+    {
+        let mut state = node.state.lock();
+        state.pooled = None;
+        state.version = replay::major_version(&greeting.parameters);
+    }
     let introduce = async |messages: &mut Messages| {
         within_limit(limit, introduce(cluster, node, &greeting, messages)).await
     };
@@ -76,9 +81,8 @@ async fn watch(
     within_limit(limit, prepare(&mut messages)).await?;
     loop {
         let settings = cluster.settings();
-        node.demand
-            .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
-            .await;
+        let pace = (settings.idle_interval, settings.busy_interval, settings.waiting_interval);
+        node.demand.pause(pace, cluster.waiters.lowest(known.line)).await;
         if introduced.elapsed() >= INTRODUCE_EVERY {
             known = introduce(&mut messages).await?;
             introduced = Instant::now();
@@ -102,13 +106,13 @@ async fn watch(
 
 /// When a question was sent; taken before that.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    moment: Moment,
-    at: Instant,
+pub(crate) struct Asked {
+    pub(crate) moment: Moment,
+    pub(crate) at: Instant,
 }
 
 impl Asked {
-    fn now(cluster: &Cluster) -> Self {
+    pub(crate) fn now(cluster: &Cluster) -> Self {
         Self { moment: cluster.sequence.next(), at: Instant::now() }
     }
 }
@@ -178,7 +182,7 @@ fn read_answer(body: &[u8]) -> Result<Option<(Role, Lsn)>, ConnectError> {
 }
 
 /// Tells everyone what a node answered.
-fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
+pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
     let now = Instant::now();
     let position = Position { line: said.line, lsn: said.lsn };
     let observed = Observed { replayed: position, asked: asked.moment };

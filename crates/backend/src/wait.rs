@@ -59,6 +59,13 @@ impl Waiters {
         }
     }
 
+    /// The lowest position on `line` that somebody waits for.
+    pub(crate) fn lowest(&self, line: Line) -> Option<Lsn> {
+        let replays = self.replays.lock();
+        let on_it = |(_, (of, _)): &(_, &(Line, _))| *of == line;
+        replays.waiting.iter().find(on_it).map(|(&(lsn, _), _)| lsn)
+    }
+
     pub(crate) fn for_fence(&self, after: Moment) -> oneshot::Receiver<Fence> {
         let (sender, receiver) = oneshot::channel();
         self.fences.lock().push((after, sender));
@@ -98,6 +105,9 @@ mod tests {
         let mut other = waiters.for_replay(at(2, 50));
         waiters.replayed(at(1, 100));
         assert!(low.reached.try_recv().is_ok());
+        assert_eq!(waiters.lowest(at(1, 0).line), Some(Lsn(101)));
+        assert_eq!(waiters.lowest(at(2, 0).line), Some(Lsn(50)));
+        assert_eq!(waiters.lowest(at(3, 0).line), None);
         assert!(high.reached.try_recv().is_err());
         assert!(other.reached.try_recv().is_err(), "another line of history");
         waiters.replayed(at(2, 50));
