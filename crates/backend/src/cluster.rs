@@ -16,8 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::beat;
 use crate::connect::{self, Login};
 use crate::error::ConnectError;
+use crate::gauge::{Gauge, GaugeSettings, Gauges, Product};
 use crate::node::Node;
 use crate::pool::PoolStatus;
 use crate::pools::Pools;
@@ -63,6 +65,8 @@ pub struct NodeStatus {
     pub up: bool,
     /// Whether a pooler stands between.
     pub pooled: bool,
+    /// What it was found to be.
+    pub product: Product,
     /// Its line of history.
     pub line: Option<Line>,
     /// How far it has replayed or written.
@@ -91,6 +95,9 @@ pub struct Cluster {
     pub(crate) login: Arc<Login>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) waiters: Waiters,
+    pub(crate) gauges: Arc<Gauges>,
+    /// Wakes who makes beats.
+    pub(crate) beats: tokio::sync::Notify,
     nodes: Vec<Arc<Node>>,
     pools: Mutex<Vec<Weak<Pools>>>,
     primary: Mutex<Option<Primary>>,
@@ -111,11 +118,13 @@ impl Cluster {
         sequence: Arc<Sequence>,
         settings: WatchSettings,
     ) -> Arc<Self> {
+        let gauges = Arc::new(Gauges::new());
         let nodes: Vec<_> = (0..)
             .zip(addresses)
             .map(|(id, (host, port))| {
                 let address = Address::new(host, *port);
-                Arc::new(Node::new(NodeId(id), Server { address, tls: Arc::clone(tls) }))
+                let server = Server { address, tls: Arc::clone(tls) };
+                Arc::new(Node::new(NodeId(id), server, Arc::clone(&gauges)))
             })
             .collect();
         Arc::new(Self {
@@ -124,6 +133,8 @@ impl Cluster {
             login: Arc::new(login),
             sequence,
             waiters: Waiters::default(),
+            gauges,
+            beats: tokio::sync::Notify::new(),
             nodes,
             primary: Mutex::new(None),
             highest: Mutex::new(BTreeMap::new()),
@@ -141,6 +152,7 @@ impl Cluster {
             tasks.spawn(probe::run(Arc::clone(&self), Arc::clone(node)));
             tasks.spawn(replay::run(Arc::clone(&self), Arc::clone(node)));
         }
+        tasks.spawn(beat::run(Arc::clone(&self)));
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tick.tick().await;
@@ -216,6 +228,16 @@ impl Cluster {
         self.track.lock().latest().map(|lsn| Position { line, lsn })
     }
 
+    /// Says what tells how far its nodes have come; before they are watched.
+    pub fn configure(&self, settings: GaugeSettings) {
+        self.gauges.configure(settings);
+    }
+
+    /// What tells how far its nodes have come: `log`, `heartbeat` or `window`.
+    pub fn gauge_name(&self) -> &'static str {
+        self.gauges.used().name()
+    }
+
     /// How it is watched.
     pub fn settings(&self) -> WatchSettings {
         *self.settings.lock()
@@ -264,6 +286,10 @@ impl Cluster {
         let receiver = self.waiters.for_fence(after);
         let primary = self.primary()?;
         let node = self.nodes.get(usize::from(primary.node.0))?;
+        if let Gauge::Heartbeat(_) = self.gauges.used() {
+            self.beats.notify_one();
+            return timeout(at_most, receiver).await.ok()?.ok();
+        }
         let _demand = Demanded::begin(SmallVec::from_iter([Arc::clone(node)]));
         timeout(at_most, receiver).await.ok()?.ok()
     }
@@ -323,7 +349,9 @@ impl Cluster {
 
     /// How every node is, for people and metrics.
     pub fn status(&self) -> Vec<NodeStatus> {
-        let latest = self.known_position();
+        // Times of this process are no positions to anyone.
+        let by_clock = self.gauges.used() == Gauge::Window;
+        let latest = self.known_position().filter(|_| !by_clock);
         self.nodes.iter().map(|node| self.node_status(node, latest)).collect()
     }
 
@@ -341,6 +369,7 @@ impl Cluster {
             }
         });
         let position = state.observed.map(|observed| observed.replayed);
+        let position = position.filter(|position| !position.line.is_by_clock());
         let lag_bytes = match (latest, position) {
             (Some(latest), Some(position)) if latest.line == position.line => {
                 Some(latest.lsn.bytes_since(position.lsn))
@@ -353,6 +382,7 @@ impl Cluster {
             role: state.role,
             up: state.up,
             pooled: state.pooled.is_some(),
+            product: state.product,
             line: state.line,
             position: position.map(|position| position.lsn),
             lag_bytes,

@@ -1,9 +1,10 @@
 //! One server: what it said it was, and how far it has replayed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{Lag, Observed, ReplicaView};
+use afterwrite_core::{Lag, Observed, ReplicaView, ToldLags};
 use afterwrite_types::{Line, Lsn, NodeId, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -11,6 +12,7 @@ use tokio::sync::futures::Notified;
 use tracing::{error, warn};
 
 use crate::connect::ServerId;
+use crate::gauge::{Gauges, Product};
 use crate::server::Server;
 
 /// For how long after someone needed a position it is asked for more often.
@@ -27,6 +29,8 @@ pub struct NodeState {
     pub wal: WalGeometry,
     /// Its major version, as it told at login.
     pub version: Option<u32>,
+    /// What it was found to be.
+    pub product: Product,
     /// Which server the probe's connection leads to.
     pub server: ServerId,
     /// Whether it answered its last probe.
@@ -68,11 +72,15 @@ pub struct Node {
     pub(crate) life: AtomicU64,
     pub(crate) state: Mutex<NodeState>,
     pub(crate) demand: Demand,
+    /// What tells how far it has come.
+    pub(crate) gauges: Arc<Gauges>,
+    /// How far behind it has told that it was, if it tells.
+    pub(crate) told_lags: Mutex<ToldLags>,
     gone: Notify,
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, server: Server) -> Self {
+    pub(crate) fn new(id: NodeId, server: Server, gauges: Arc<Gauges>) -> Self {
         Self {
             id,
             server,
@@ -80,6 +88,8 @@ impl Node {
             life: AtomicU64::new(0),
             state: Mutex::new(NodeState::default()),
             demand: Demand::default(),
+            gauges,
+            told_lags: Mutex::default(),
             gone: Notify::new(),
         }
     }

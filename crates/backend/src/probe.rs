@@ -11,9 +11,11 @@ use afterwrite_wire::tags::server as tag;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::beat;
 use crate::cluster::Cluster;
 use crate::connect::{self, Greeting, Introduction};
 use crate::error::ConnectError;
+use crate::gauge::{Gauge, identify};
 use crate::node::Node;
 use crate::replay;
 use crate::stream::Messages;
@@ -72,21 +74,34 @@ async fn watch(
         state.pooled = None;
         state.version = replay::major_version(&greeting.parameters);
     }
+    let product = within_limit(limit, identify(&mut messages)).await?;
+    node.state.lock().product = product;
+    if !product.tells_positions() {
+        cluster.gauges.log_is_silent(node, product.name());
+    }
     let introduce = async |messages: &mut Messages| {
         within_limit(limit, introduce(cluster, node, &greeting, messages)).await
     };
     let mut known = introduce(&mut messages).await?;
     *down_since = None;
     let mut introduced = Instant::now();
-    within_limit(limit, prepare(&mut messages)).await?;
+    let mut prepared = false;
     loop {
         let settings = cluster.settings();
         let pace = (settings.idle_interval, settings.busy_interval, settings.waiting_interval);
         node.demand.pause(pace, cluster.waiters.lowest(known.line)).await;
-        if introduced.elapsed() >= INTRODUCE_EVERY {
+        let by_log = cluster.gauges.used() == Gauge::Log;
+        if introduced.elapsed() >= INTRODUCE_EVERY || !by_log {
             known = introduce(&mut messages).await?;
             introduced = Instant::now();
+            if !by_log {
+                *answered = introduced;
+            }
             continue;
+        }
+        if !prepared {
+            within_limit(limit, prepare(&mut messages)).await?;
+            prepared = true;
         }
         let asked = Asked::now(cluster);
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
@@ -132,7 +147,14 @@ async fn introduce(
     messages: &mut Messages,
 ) -> Result<Introduction, ConnectError> {
     let asked = Asked::now(cluster);
-    let said = connect::introduce(messages).await?;
+    let mut said = connect::introduce(messages, node).await;
+    if let Err(ConnectError::Refused { code, message }) = &said
+        && code == "0A000"
+        && cluster.gauges.log_is_silent(node, message)
+    {
+        said = connect::introduce(messages, node).await;
+    }
+    let said = beat::settle(messages, node, &cluster.gauges, said).await?;
     node.note_pooler(said.backend.filter(|_| said.is_pooled(greeting)));
     publish(cluster, node, &said, asked);
     Ok(said)
@@ -222,7 +244,7 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
             cluster.waiters.replayed(position);
             cluster.forget_replayed();
         }
-        Role::Primary if cluster.is_primary(node.id, said.line) => {
+        Role::Primary if said.is_fence && cluster.is_primary(node.id, said.line) => {
             cluster.observe_primary(position, now);
             cluster.fenced(Fence { position, asked: asked.moment });
             cluster.bounded(asked.at, position);

@@ -19,6 +19,7 @@ use tracing::{debug, info};
 use crate::cluster::Cluster;
 use crate::connect::{self, Greeting, INTRODUCTION_SQL, ServerId};
 use crate::error::ConnectError;
+use crate::gauge::Gauge;
 use crate::node::Node;
 use crate::probe::{self, Asked};
 use crate::stream::Messages;
@@ -90,6 +91,7 @@ fn target(cluster: &Cluster, node: &Node, unknown_in: Option<ServerId>) -> Optio
     let (line, replayed) = {
         let state = node.state.lock();
         let can = state.up
+            && node.gauges.used() == Gauge::Log
             && state.role == Some(Role::Replica)
             && state.pooled.is_none()
             && state.version.is_some_and(|version| version >= SINCE)

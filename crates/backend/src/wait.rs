@@ -72,6 +72,13 @@ impl Waiters {
         receiver
     }
 
+    /// Whether anybody waits for a fence; whoever gave up is dropped.
+    pub(crate) fn await_fences(&self) -> bool {
+        let mut fences = self.fences.lock();
+        fences.retain(|(_, sender)| !sender.is_closed());
+        !fences.is_empty()
+    }
+
     /// Wakes everyone whom this fence satisfies, and drops those who gave up.
     pub(crate) fn fenced(&self, fence: Fence) {
         let mut fences = self.fences.lock();
@@ -129,7 +136,7 @@ mod tests {
         let waiters = Waiters::default();
         let mut waiting = waiters.for_fence(Moment(5));
         waiters.fenced(Fence { position: at(1, 1), asked: Moment(5) });
-        assert!(waiting.try_recv().is_err());
+        assert!(waiting.try_recv().is_err() && waiters.await_fences());
         waiters.fenced(Fence { position: at(1, 2), asked: Moment(6) });
         assert_eq!(waiting.try_recv().map(|fence| fence.position), Ok(at(1, 2)));
     }

@@ -116,12 +116,21 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         "last_decision" => around.last_decision.to_owned(),
         "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
+            Need::Position(position) if position.line.is_by_clock() => {
+                return Answer::Failed(no_positions());
+            }
             Need::Position(position) => Token(position).to_string(),
             Need::Nothing => String::new(),
         },
         _ => return unknown(name),
     };
     Answer::Row(format!("afterwrite.{name}"), value)
+}
+
+fn no_positions() -> Report {
+    Report::error("55000", "there is no token: the servers do not tell positions")
+        .detail("What was written is known here by the time at which it was, which means nothing to anyone else.")
+        .hint("a heartbeat table gives positions, or SET afterwrite.level = 'strong' where the write must be seen")
 }
 
 fn unknown(name: &str) -> Answer {

@@ -184,6 +184,7 @@ impl Session {
             && !self.exchange.guarded
             && !self.exchange.unsynced
             && how.positions
+            && link.spec.capture
             && self.exchange.executes
             && plain
             && !intent.only_shows
