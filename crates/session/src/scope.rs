@@ -3,7 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use afterwrite_core::Key;
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position};
+use afterwrite_types::{BadToken, Fence, Floor, Level, Line, Moment, Position};
+
+use crate::brought::Brought;
+pub use crate::brought::TokenPolicy;
+use crate::token::{Disbelief, Placed, tokens_in};
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
@@ -16,6 +20,8 @@ pub struct Scope {
     default_level: Level,
     /// `SET LOCAL afterwrite.level`, until the transaction ends.
     transaction_level: Option<Level>,
+    /// What became of the tokens that it brought.
+    pub(crate) tokens: Brought,
 }
 
 impl Scope {
@@ -28,6 +34,7 @@ impl Scope {
             level: default_level,
             default_level,
             transaction_level: None,
+            tokens: Brought::default(),
         }
     }
 
@@ -87,7 +94,7 @@ impl Scope {
         } else {
             self.floor.raise(fence.position, fence.asked);
         }
-        self.floor.resolve(fence);
+        self.resolve(fence);
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
@@ -97,19 +104,50 @@ impl Scope {
 
     /// Takes up a fence; says whether the floor is resolved now.
     pub fn resolve(&mut self, fence: Fence) -> bool {
+        self.tokens.settle(fence);
         self.floor.resolve(fence)
     }
 
     /// Takes up what a token brought. `known` is the latest known position of
-    /// the primary: a token beyond it, or of another line, is not believed but
-    /// makes the next read ask the primary.
+    /// the primary: whatever is not covered by it makes the next read ask the primary.
     pub fn bring(&mut self, token: Position, known: Option<Position>, now: Moment) {
-        match known {
-            Some(known) if known.line == token.line && token.lsn <= known.lsn => {
-                self.floor.raise(token, now);
-            }
-            _ => self.floor.doubt(now),
+        match self.tokens.bring(token, known, now) {
+            Placed::Covered => self.floor.raise(token, now),
+            Placed::Left | Placed::Ahead | Placed::Foreign => self.floor.doubt(now),
         }
+    }
+
+    /// Takes up the tokens in a text, in the place of any before that was not believed;
+    /// says why one of them is not, if that is known already.
+    pub(crate) fn bring_text(
+        &mut self,
+        text: &str,
+        known: Option<Position>,
+        now: Moment,
+    ) -> Result<(), Disbelief> {
+        self.tokens.forget_bad();
+        let Some(tokens) = tokens_in(text) else {
+            return self.disbelieve(Disbelief::Malformed, now);
+        };
+        let mut outcome = Ok(());
+        for token in tokens {
+            let token = token.parse().map_err(|BadToken| Disbelief::Malformed);
+            match token.and_then(|token| self.tokens.believed(&token)) {
+                Ok(position) => self.bring(position, known, now),
+                Err(why) => outcome = self.disbelieve(why, now),
+            }
+        }
+        if outcome.is_ok() && self.tokens.are_bad() {
+            outcome = Err(Disbelief::Foreign);
+        }
+        outcome
+    }
+
+    /// Whatever the token stood for, a fence from now on covers it.
+    fn disbelieve(&mut self, why: Disbelief, now: Moment) -> Result<(), Disbelief> {
+        self.tokens.disbelieve(why);
+        self.floor.doubt(now);
+        Err(why)
     }
 
     /// Names the key that this client shares with others; empty text names none.

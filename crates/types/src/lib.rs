@@ -19,7 +19,7 @@ pub use moment::{Moment, Sequence};
 pub use node::{NodeId, Role};
 pub use position::{Line, Position, Standing, SystemId, Timeline};
 pub use preference::{Preference, UnknownPreference};
-pub use token::{BadToken, Token};
+pub use token::{BadToken, SEAL_BYTES, Seal, Token};
 pub use wal::{InsertPointer, WalGeometry};
 
 /// Bytes of a key's name at most.

@@ -7,5 +7,7 @@
 )]
 
 mod hints;
+mod reported;
 mod rig;
 mod tables;
+mod tokens;
