@@ -27,6 +27,7 @@ async fn tokens_from_outside_make_no_read_stale() {
     checks.run("hostile, where they are not", hostile(&bed, &unsigned, false)).await;
     checks.run("ahead of what a proxy knows", ahead(&bed, &unsigned)).await;
     checks.run("several", several(&bed.proxy)).await;
+    checks.run("by set_config", by_set_config(&bed.proxy)).await;
     checks.run("who has recovered reads from replicas", recovered(&bed, &unsigned)).await;
     checks.run("decoded", decoded(&bed)).await;
 }
@@ -142,6 +143,17 @@ async fn several(proxy: &Proxy) {
         assert_eq!(seen, 1);
         assert!(!decision.contains("bad_token"), "{decision}");
     }
+}
+
+/// It says nothing to the proxy, and ties the client to the primary.
+async fn by_set_config(proxy: &Proxy) {
+    let token = write(proxy, 92).await;
+    let client = connect(&proxy.url()).await;
+    let row = client.query_one("SELECT set_config('afterwrite.token', $1, false)", &[&token]).await;
+    assert_eq!(row.unwrap().get::<_, String>(0), token);
+    assert_eq!(number(&client, "SELECT v FROM t WHERE id = 92").await, 1);
+    let decision = text(&client, "SHOW afterwrite.last_decision").await;
+    assert!(decision.starts_with("primary"), "{decision}");
 }
 
 /// The primary answers for a bad token only until it is taken back.
