@@ -214,9 +214,12 @@ pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
         }
         Answer::NeedsFence => server::error(
             out,
-            &Report::error("57P03", "the primary's position could not be learnt in time")
-                .detail("Nothing was changed.")
-                .hint("ask again when the primary is back"),
+            &Report::error("57P03", "the position of what was written is not known")
+                .detail(
+                    "The primary did not tell it in time, or it is not known yet whether the last \
+                     write of this session happened.",
+                )
+                .hint("ask again: the session goes on as it was"),
         ),
         Answer::Failed(report) => server::error(out, report),
     }
