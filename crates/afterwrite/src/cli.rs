@@ -29,6 +29,8 @@ pub(crate) enum Command {
                             when the file is not such a configuration; with 1 when a file cannot \
                             be read or written.")]
     Import(ImportArguments),
+    /// Tell what a token says
+    Token(TokenArguments),
     /// A real local PostgreSQL cluster: one primary, streaming replicas
     Cluster(ClusterArguments),
     /// See it work: a real cluster that lags, and four ways to route its reads
@@ -159,6 +161,41 @@ pub(crate) enum ImportFormat {
     /// pgcat.toml
     #[value(name = "pgcat")]
     PgCat,
+}
+
+/// What `afterwrite token` takes.
+#[derive(Args, Debug)]
+pub(crate) struct TokenArguments {
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Show its version, cluster, timeline and position, and whether it is signed as it must be
+    #[command(after_help = TOKEN_DECODE_HELP)]
+    Decode(DecodeArguments),
+}
+
+const TOKEN_DECODE_HELP: &str = "\
+Example:
+  afterwrite token decode --config afterwrite.toml v1.AAAAAAAAAAEAAAACAAAAAAAAAAMA
+
+Ends with 0 for a token; with 1 for a text that is none, or for a token that a proxy with this
+configuration would not believe; with 78 when the configuration is wrong.";
+
+/// What `afterwrite token decode` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DecodeArguments {
+    /// The token, as SHOW afterwrite.token gave it
+    #[arg(value_name = "TOKEN")]
+    pub(crate) token: String,
+    /// Check its signature with the keys of this configuration file
+    #[arg(short, long, value_name = "FILE", env = "AFTERWRITE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What `afterwrite cluster` takes.
