@@ -29,6 +29,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) known: Option<Position>,
     pub(crate) last_decision: &'a str,
     pub(crate) in_transaction: bool,
+    pub(crate) table_scope: bool,
 }
 
 /// Carries out a command of the client's on its scope.
@@ -40,7 +41,11 @@ pub fn answer(
     last_decision: &str,
     in_transaction: bool,
 ) -> Answer {
-    carry_out(command, scope, Surroundings { now, known, last_decision, in_transaction })
+    carry_out(
+        command,
+        scope,
+        Surroundings { now, known, last_decision, in_transaction, table_scope: false },
+    )
 }
 
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
@@ -117,9 +122,10 @@ fn set(
                     .hint("to be sure to see every earlier write, SET afterwrite.level = 'strong'"),
             ),
         },
-        ("last_decision", _) => {
-            Answer::Failed(Report::error("55P02", "afterwrite.last_decision cannot be changed"))
-        }
+        ("last_decision" | "table_scope", _) => Answer::Failed(Report::error(
+            "55P02",
+            format!("afterwrite.{name} cannot be changed here"),
+        )),
         _ => unknown(name),
     }
 }
@@ -129,6 +135,7 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         "session" => scope.key_text().to_owned(),
         "level" => scope.level().name().to_owned(),
         "last_decision" => around.last_decision.to_owned(),
+        "table_scope" => if around.table_scope { "on" } else { "off" }.to_owned(),
         "token" => match scope.floor().need() {
             Need::Fence(_) => return Answer::NeedsFence,
             Need::Position(position) => Token(position).to_string(),
@@ -145,7 +152,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, level and last_decision"),
+        .hint("the settings are session, token, level, table_scope and last_decision"),
     )
 }
 

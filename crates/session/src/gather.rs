@@ -355,6 +355,7 @@ impl Session {
             known: around.library.known_position(),
             last_decision: &last_decision,
             in_transaction: self.in_transaction(),
+            table_scope: around.library.table_scope(),
         };
         command::carry_out(command, &mut self.scope, surroundings)
     }
