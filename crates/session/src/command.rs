@@ -34,6 +34,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) in_transaction: bool,
     /// Whether its last write happened nobody knows.
     pub(crate) in_doubt: bool,
+    pub(crate) table_scope: bool,
 }
 
 /// Carries out a command of the client's on its scope.
@@ -45,8 +46,18 @@ pub fn answer(
     last_decision: &str,
     in_transaction: bool,
 ) -> Answer {
-    let in_doubt = false;
-    carry_out(command, scope, Surroundings { now, known, last_decision, in_transaction, in_doubt })
+    carry_out(
+        command,
+        scope,
+        Surroundings {
+            now,
+            known,
+            last_decision,
+            in_transaction,
+            in_doubt: false,
+            table_scope: false,
+        },
+    )
 }
 
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
@@ -113,9 +124,10 @@ fn set(
                 "invalid value for afterwrite.report_token: expected on or off",
             )),
         },
-        ("last_decision", _) => {
-            Answer::Failed(Report::error("55P02", "afterwrite.last_decision cannot be changed"))
-        }
+        ("last_decision" | "table_scope", _) => Answer::Failed(Report::error(
+            "55P02",
+            format!("afterwrite.{name} cannot be changed here"),
+        )),
         _ => unknown(name),
     }
 }
@@ -152,6 +164,7 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         // A fence cannot say either what may yet be committed.
         "token" if around.in_doubt => return Answer::NeedsFence,
         "report_token" => if scope.tokens.reports() { "on" } else { "off" }.to_owned(),
+        "table_scope" => if around.table_scope { "on" } else { "off" }.to_owned(),
         "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
             Need::Position(position) => scope.tokens.token(position).to_string(),
@@ -168,7 +181,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness and last_decision"),
+        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, table_scope and last_decision"),
     )
 }
 

@@ -360,6 +360,7 @@ impl Session {
             last_decision: &last_decision,
             in_transaction: self.in_transaction(),
             in_doubt: self.in_doubt,
+            table_scope: around.library.table_scope(),
         };
         command::carry_out(command, &mut self.scope, surroundings)
     }
