@@ -30,7 +30,7 @@ pub use config::{
     ClientsConfig, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, Limit,
     ListenAddress, LogConfig, LogFormat, NodeAddress, PoolConfig, PoolMode, PoolOrder,
     PoolSettings, ProbeConfig, RootCa, RoutingConfig, ServerTls, ShutdownConfig, SslMode, Threads,
-    TlsNegotiation, TlsVersion, UserConfig,
+    TlsNegotiation, TlsVersion, TokenKey, TokensConfig, UserConfig,
 };
 pub use entries::{Changes, Entry, changes};
 pub use load::{Overlay, load};

@@ -28,6 +28,7 @@ impl Client {
         self.registered.card.asks(asked.saturating_duration_since(self.connected));
         let ended = self.carry_out_asked(request, asked).await;
         self.shared.metrics.hints.count(self.session.take_hint_counts());
+        self.shared.metrics.tokens.count(self.session.take_token_counts());
         let causes = self.session.pinned().map(|pinned| pinned.causes);
         if causes.is_some() || self.pin_shown {
             self.registered.card.pinned(causes);
@@ -230,7 +231,7 @@ impl Client {
         self.registered.card.aim(link.card.id, Some(Arc::clone(&link.target)));
     }
 
-    fn settle_doubts(&mut self) {
+    pub(crate) fn settle_doubts(&mut self) {
         if self.session.is_in_doubt() && self.doubts.iter().all(doubt::Doubt::is_settled) {
             self.doubts.clear();
             self.session.settle(self.shared.sequence.now());

@@ -81,6 +81,10 @@ impl Library for OwnLibrary<'_> {
         self.shared.cluster.known_position()
     }
 
+    fn table_scope(&self) -> bool {
+        self.schema.is_some_and(|schema| schema.table_keys().is_some())
+    }
+
     fn reading(&self, text: &[u8], path: SearchPath<'_>) -> Arc<Reading> {
         match self.schema {
             Some(schema) => schema.reading(text, self.role, path),

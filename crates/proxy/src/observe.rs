@@ -1,5 +1,7 @@
 //! Counters and logs of what was decided: the same reason everywhere.
 
+mod tokens;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::observe::tokens::TokenMetrics;
 use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
@@ -42,6 +45,7 @@ pub(crate) struct Metrics {
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
     pub(crate) hints: HintMetrics,
+    pub(crate) tokens: TokenMetrics,
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
@@ -113,6 +117,7 @@ impl Metrics {
         let reads = Family::<Labels, Counter>::default();
         registry.register("reads", "Reads by cluster, node and reason", reads.clone());
         let hints = HintMetrics::new(&mut registry);
+        let tokens = TokenMetrics::new(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -121,6 +126,7 @@ impl Metrics {
         let metrics = Self {
             reads,
             hints,
+            tokens,
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),

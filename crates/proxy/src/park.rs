@@ -111,10 +111,13 @@ impl Parked {
         let card = &self.registered.card;
         card.lives(Life::Idle);
         let age = SystemTime::now().duration_since(card.connected()).unwrap_or_default();
+        let policy_generation = shared.generation();
         let settings = shared.settings();
+        let mut session = self.session.wake(settings.clients.limits);
+        session.set_token_policy(settings.tokens.clone());
         Some(Box::new(Client {
             stream,
-            session: self.session.wake(settings.clients.limits),
+            session,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             link: None,
@@ -126,6 +129,7 @@ impl Parked {
             settings,
             tenant: self.tenant,
             generation: self.generation,
+            policy_generation,
             connected: Instant::now().checked_sub(age).unwrap_or(self.idle_since),
             transaction: None,
             tally: Tally::default(),

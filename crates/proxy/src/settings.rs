@@ -10,7 +10,7 @@ use afterwrite_core::Policy;
 use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_net::tls::{Acceptor, Connector};
-use afterwrite_session::Limits;
+use afterwrite_session::{Limits, TokenPolicy};
 use afterwrite_types::{Level, Terms};
 use afterwrite_wire::password::Secret;
 
@@ -48,6 +48,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Keys whose floors are remembered, per cluster.
     pub keys_max: usize,
+    /// How tokens are signed, and who is told them.
+    pub tokens: TokenPolicy,
     /// Who may use the console, and who may only look.
     pub admin: AdminSettings,
     /// Whether each decision is logged.

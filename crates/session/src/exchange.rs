@@ -220,6 +220,8 @@ pub(crate) struct Exchange {
     /// The position is asked for behind it.
     pub(crate) captures: bool,
     pub(crate) captured: bool,
+    /// It was asked for once more, behind everything else.
+    pub(crate) captures_late: bool,
     /// The moment before the position was asked for.
     pub(crate) capture_asked: afterwrite_types::Moment,
     /// It is asked what the session leaves on the connection, and the answer.

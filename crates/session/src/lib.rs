@@ -14,6 +14,7 @@
 //! One exchange is a simple `Query`, or everything up to a `Sync`. Exchanges run
 //! one after the other in the order in which the client sent them.
 
+mod brought;
 mod command;
 mod dispatch;
 mod exchange;
@@ -21,8 +22,10 @@ mod fault;
 mod follow;
 mod gather;
 mod hint;
+mod hinted;
 mod intent;
 mod inventory;
+mod keyring;
 mod leave;
 mod link;
 mod local;
@@ -34,6 +37,7 @@ mod portal;
 mod prelude;
 mod reading;
 mod relay;
+mod report;
 mod rest;
 mod scope;
 mod session;
@@ -42,6 +46,7 @@ mod shape;
 mod statement;
 mod tables;
 mod terms;
+mod token;
 
 pub use command::{Answer, answer};
 pub use dispatch::Dispatch;
@@ -51,6 +56,7 @@ pub use gather::Gathered;
 pub use hint::HintCounts;
 pub use intent::{Change, Intent, Transaction};
 pub use inventory::{INVENTORY_NAME, INVENTORY_SQL};
+pub use keyring::Keyring;
 pub use leave::Leave;
 pub use link::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
 pub use mode::Mode;
@@ -59,8 +65,9 @@ pub use prelude::Prelude;
 pub use reading::{Reading, SearchPath};
 pub use relay::{Progress, Relayed};
 pub use rest::Resting;
-pub use scope::Scope;
+pub use scope::{Scope, TokenPolicy};
 pub use session::{Limits, Lost, Outcome, Session, Verdict};
 pub use settings::{Fingerprint, Settings};
 pub use statement::{Library, Prepared, StatementId};
 pub use tables::{TableKeys, Touch};
+pub use token::TokenCounts;

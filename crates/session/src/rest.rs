@@ -5,6 +5,7 @@ use std::sync::Arc;
 use afterwrite_core::Seen;
 use afterwrite_types::{Floor, Terms};
 
+use crate::brought::{Brought, RestingTokens};
 use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
 use crate::portal::Portals;
@@ -13,6 +14,7 @@ use crate::scope::{Parts, Scope};
 use crate::session::{Limits, Phase, Session};
 use crate::settings::Settings;
 use crate::statement::{Prepared, Statements};
+use crate::token::Unplaced;
 
 /// A client between two exchanges, folded up small.
 ///
@@ -37,6 +39,8 @@ pub struct Resting {
     strings_escape: bool,
     encoding_ambiguous: bool,
     role_refused: bool,
+    bad_token: bool,
+    report_token: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +50,7 @@ struct More {
     key: String,
     terms: Terms,
     seen: Option<Box<Seen>>,
+    unplaced: Option<Unplaced>,
 }
 
 impl More {
@@ -55,6 +60,7 @@ impl More {
             && self.key.is_empty()
             && self.terms.is_empty()
             && self.seen.is_none()
+            && self.unplaced.is_none()
     }
 }
 
@@ -125,9 +131,10 @@ impl Session {
             // They are counted behind each exchange.
             hint_counts: _,
         } = self;
+        let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
         let Parts { floor, seen, terms, defaults, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key, terms, seen };
+        let more = More { settings, statements, key, terms, seen, unplaced };
         Ok(Resting {
             floor,
             unnamed,
@@ -142,6 +149,8 @@ impl Session {
             strings_escape,
             encoding_ambiguous,
             role_refused,
+            bad_token,
+            report_token,
         })
     }
 }
@@ -150,12 +159,15 @@ impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
         let more = self.more.map(|it| *it).unwrap_or_default();
-        let More { settings, mut statements, key, terms, seen } = more;
+        let More { settings, mut statements, key, terms, seen, unplaced } = more;
         statements.set_unnamed(self.unnamed);
         let defaults = Arc::clone(&self.defaults);
         let parts = Parts { floor: self.floor, seen, terms, defaults: self.defaults, key };
+        let mut scope = Scope::from_parts(parts);
+        let (bad, report) = (self.bad_token, self.report_token);
+        scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });
         Session {
-            scope: Scope::from_parts(parts),
+            scope,
             statements,
             portals: Portals::default(),
             id: self.id,
@@ -203,6 +215,11 @@ mod tests {
         before.parameter("standard_conforming_strings", "off");
         before.parameter("client_encoding", "GBK");
         before.role_refused = true;
+        before.scope_mut().tokens.set_report(Some(true));
+        let beyond = Position { line, lsn: Lsn(901) };
+        let _ = before.scope_mut().bring_text("nonsense", None, Moment(6));
+        before.scope_mut().bring(beyond, None, Moment(6));
+        before.scope_mut().resolve(Fence { position, asked: Moment(6) });
         before.remember_decision(Place::Primary(Reason::MayWrite));
         let one = Arc::new(Prepared::new(crate::StatementId(1), b"SELECT 1\0\0\0"));
         let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
@@ -211,6 +228,11 @@ mod tests {
         let key = before.scope().key();
         let fingerprint = before.settings().fingerprint();
         let after = before.rest().unwrap().wake(LIMITS);
+        let mut after = after;
+        assert_eq!(after.scope().floor().need(), Need::Fence(Moment(6)));
+        assert!(after.scope().tokens.reports() && after.scope().tokens.are_bad());
+        after.scope_mut().resolve(Fence { position, asked: Moment(7) });
+        assert_eq!(after.take_token_counts().future, 1, "it still stands to be settled");
         assert_eq!(after.scope().floor().need(), Need::Position(position));
         assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
@@ -222,7 +244,6 @@ mod tests {
         assert_eq!(after.statements.find(b"two").unwrap().sql(), b"SELECT 2");
         assert!(!after.in_transaction() && after.may_rest());
         assert_eq!((after.turn, after.limits), (7, LIMITS));
-        let mut after = after;
         after.scope_mut().set_level(None);
         assert_eq!(after.scope().level(), Level::ReadYourWrites, "the default is kept too");
     }

@@ -4,7 +4,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position, Terms};
+use afterwrite_types::{BadToken, Fence, Floor, Level, Line, Moment, Position, Terms};
+
+use crate::brought::Brought;
+pub use crate::brought::TokenPolicy;
+use crate::token::{Disbelief, Placed, tokens_in};
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
@@ -19,6 +23,8 @@ pub struct Scope {
     /// set nothing.
     own: Option<Box<OwnTerms>>,
     defaults: Arc<Terms>,
+    /// What became of the tokens that it brought.
+    pub(crate) tokens: Brought,
 }
 
 /// What a client has set of what its reads ask for.
@@ -47,6 +53,7 @@ impl Scope {
             key_text: String::new(),
             own: None,
             defaults: defaults.into(),
+            tokens: Brought::default(),
         }
     }
 
@@ -56,7 +63,7 @@ impl Scope {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { floor, seen, key: _, key_text: key, own, defaults } = self;
+        let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _ } = self;
         let terms = own.map(|own| own.session).unwrap_or_default();
         Parts { floor, seen, terms, defaults, key }
     }
@@ -137,10 +144,7 @@ impl Scope {
         } else {
             self.floor.raise(fence.position, fence.asked);
         }
-        self.floor.resolve(fence);
-        if let Some(seen) = &mut self.seen {
-            seen.resolve(fence);
-        }
+        self.resolve(fence);
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
@@ -156,19 +160,50 @@ impl Scope {
         if let Some(seen) = &mut self.seen {
             seen.resolve(fence);
         }
+        self.tokens.settle(fence);
         self.floor.resolve(fence)
     }
 
     /// Takes up what a token brought. `known` is the latest known position of
-    /// the primary: a token beyond it, or of another line, is not believed but
-    /// makes the next read ask the primary.
+    /// the primary: whatever is not covered by it makes the next read ask the primary.
     pub fn bring(&mut self, token: Position, known: Option<Position>, now: Moment) {
-        match known {
-            Some(known) if known.line == token.line && token.lsn <= known.lsn => {
-                self.floor.raise(token, now);
-            }
-            _ => self.floor.doubt(now),
+        match self.tokens.bring(token, known, now) {
+            Placed::Covered => self.floor.raise(token, now),
+            Placed::Left | Placed::Ahead | Placed::Foreign => self.floor.doubt(now),
         }
+    }
+
+    /// Takes up the tokens in a text, in the place of any before that was not believed;
+    /// says why one of them is not, if that is known already.
+    pub(crate) fn bring_text(
+        &mut self,
+        text: &str,
+        known: Option<Position>,
+        now: Moment,
+    ) -> Result<(), Disbelief> {
+        self.tokens.forget_bad();
+        let Some(tokens) = tokens_in(text) else {
+            return self.disbelieve(Disbelief::Malformed, now);
+        };
+        let mut outcome = Ok(());
+        for token in tokens {
+            let token = token.parse().map_err(|BadToken| Disbelief::Malformed);
+            match token.and_then(|token| self.tokens.believed(&token)) {
+                Ok(position) => self.bring(position, known, now),
+                Err(why) => outcome = self.disbelieve(why, now),
+            }
+        }
+        if outcome.is_ok() && self.tokens.are_bad() {
+            outcome = Err(Disbelief::Foreign);
+        }
+        outcome
+    }
+
+    /// Whatever the token stood for, a fence from now on covers it.
+    fn disbelieve(&mut self, why: Disbelief, now: Moment) -> Result<(), Disbelief> {
+        self.tokens.disbelieve(why);
+        self.floor.doubt(now);
+        Err(why)
     }
 
     /// Names the key that this client shares with others; empty text names none.

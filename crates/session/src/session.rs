@@ -354,7 +354,7 @@ impl Session {
             stuck: self.exchange.stuck.as_deref().copied(),
             pending_write,
             in_doubt: self.in_doubt,
-            bad_token: self.brings_bad_token(),
+            bad_token: self.has_bad_token(),
             preference: self.preference(),
             budget,
             waited,
@@ -369,6 +369,7 @@ impl Session {
             stuck.floor.resolve(fence);
         }
         self.scope.resolve(fence);
+        self.settle_hinted(fence);
     }
 
     /// The floor of the read that is being routed.
@@ -443,6 +444,7 @@ impl Session {
         }
         if self.exchange.complete {
             self.exchange.tell_warnings(out);
+            self.report_token(out);
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
             self.exchange = Exchange { scanned, ..Exchange::default() };
@@ -566,6 +568,7 @@ impl Session {
         exchange.readies_told = 0;
         exchange.captures = false;
         exchange.captured = false;
+        exchange.captures_late = false;
         exchange.status = None;
         exchange.failed = false;
         exchange.answered = false;
@@ -584,6 +587,7 @@ impl Session {
     /// Ends the exchange with an error: at once if it is whole, else once its Sync has
     /// come. Of several batches each that was not answered gets the error.
     fn abandon(&mut self, report: &Report, out: &mut Vec<u8>) {
+        self.report_token(out);
         for _ in self.exchange.readies_told..self.exchange.readies.len() {
             server::error(out, report);
             server::ready(out, self.open.status);

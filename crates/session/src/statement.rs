@@ -112,6 +112,11 @@ pub trait Library {
     /// The primary's latest known position.
     fn known_position(&self) -> Option<Position>;
 
+    /// Whether reads see what anyone has written to the tables that they read.
+    fn table_scope(&self) -> bool {
+        false
+    }
+
     /// What an SQL text may do, where names without a schema are looked for on this path.
     fn reading(&self, text: &[u8], _: SearchPath<'_>) -> Arc<Reading> {
         Arc::new(Reading::of_words(text))

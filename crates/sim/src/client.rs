@@ -100,11 +100,13 @@ impl Client {
             Gathered::Goodbye => Err(End::Left),
             Gathered::Request(request) => self.carry_out(request).await,
             Gathered::NeedsFence(after) => {
+                self.settle_doubts();
                 let fence = self.proxy.fence(after, PROBE_TIMEOUT).await;
+                let failed = fence.is_none() || self.session.is_in_doubt();
                 if let Some(fence) = fence {
                     self.session.resolve(fence);
                 }
-                match self.gather(fence.is_none()).map_err(End::Fatal)? {
+                match self.gather(failed).map_err(End::Fatal)? {
                     Gathered::Request(request) => self.carry_out(request).await,
                     _ => Ok(()),
                 }

@@ -203,7 +203,7 @@ impl Client {
         None
     }
 
-    fn settle_doubts(&mut self) {
+    pub(crate) fn settle_doubts(&mut self) {
         if self.session.is_in_doubt() && self.doubts.iter().all(|doubt| doubt.get()) {
             self.doubts.clear();
             self.session.settle(self.proxy.sequence.now());

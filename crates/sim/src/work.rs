@@ -61,7 +61,7 @@ fn tell(sql: &str) -> Ask {
 
 /// Names its key and its level, as most applications do first.
 async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
-    let (key, level, hints) = {
+    let (key, level, hints, reports) = {
         let mut world = app.host.sim.world();
         let keys = world.plan.keys;
         let strong = world.plan.level == afterwrite_types::Level::Strong;
@@ -73,8 +73,11 @@ async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
             2 => Some("eventual"),
             _ => None,
         };
-        (key, level, world.random.permille(300))
+        (key, level, world.random.permille(300), world.random.permille(300))
     };
+    if reports {
+        app.run(vec![tell("SET afterwrite.report_token = on")]).await?;
+    }
     if hints {
         let level = level.map(|it| format!("/*app='sim',afterwrite.level='{it}'*/"));
         let key = key.map(|it| format!("/* afterwrite: session=user:{it} */"));
@@ -380,6 +383,8 @@ async fn token(app: &mut App) -> Result<(), Closed> {
 /// Everything is replayed and nothing is written: a read must come to a replica.
 async fn last_reads(app: &mut App) {
     let mut last = None;
+    // One of commits that a crash took back is not believed until it is taken back, too.
+    let _ = app.run(vec![tell("RESET afterwrite.token")]).await;
     for _ in 0..LAST_READS {
         if app.run(vec![read(1)]).await.is_err() {
             let text = format!("{}: closed although nothing is wrong", app.name);

@@ -23,7 +23,7 @@ pub use position::{Line, Position, Standing, SystemId, Timeline};
 pub use preference::{Preference, UnknownPreference};
 pub use span::{BadSpan, Span};
 pub use terms::{BadTerms, Step, Steps, Terms};
-pub use token::{BadToken, Token};
+pub use token::{BadToken, SEAL_BYTES, Seal, Token};
 pub use wal::{InsertPointer, WalGeometry};
 
 /// Bytes of a key's name at most.

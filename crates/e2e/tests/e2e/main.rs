@@ -26,3 +26,4 @@ mod parked;
 mod protocol;
 mod support;
 mod tls;
+mod verify;
