@@ -67,6 +67,8 @@ pub struct NodeStatus {
     pub pooled: bool,
     /// What it was found to be.
     pub product: Product,
+    /// What tells how far it has come: `log`, `heartbeat` or `window`.
+    pub gauge: &'static str,
     /// Its line of history.
     pub line: Option<Line>,
     /// How far it has replayed or written.
@@ -383,6 +385,7 @@ impl Cluster {
             up: state.up,
             pooled: state.pooled.is_some(),
             product: state.product,
+            gauge: self.gauge_name(),
             line: state.line,
             position: position.map(|position| position.lsn),
             lag_bytes,

@@ -21,7 +21,7 @@ use afterwrite_types::{Lsn, Role, WalGeometry};
 use parking_lot::Mutex;
 use tracing::{info, warn};
 
-pub use heartbeat::{BadTable, HeartbeatTable};
+pub use heartbeat::HeartbeatTable;
 pub use product::Product;
 
 use crate::connect::{INTRODUCTION_SQL, Introduction, ServerId, read_introduction};

@@ -27,7 +27,7 @@ pub use cancel::{CancelTarget, cancel};
 pub use cluster::{Cluster, NodeStatus, Primary, WatchSettings};
 pub use connect::{Connection, Login, ServerId};
 pub use error::{ClaimError, ConnectError};
-pub use gauge::{BadTable, GaugeChoice, GaugeSettings, HeartbeatTable, Product};
+pub use gauge::{GaugeChoice, GaugeSettings, HeartbeatTable, Product};
 pub use node::{Node, NodeState};
 pub use pool::{Claimed, Order, Pool, PoolSettings, PoolStatus, ServerCard};
 pub use pools::Pools;

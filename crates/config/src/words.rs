@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::config::{
-    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, PoolMode, PoolOrder, SslMode,
-    TlsNegotiation, TlsVersion,
+    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, PoolMode, PoolOrder,
+    Positions, SslMode, TlsNegotiation, TlsVersion,
 };
 
 /// Gives an enum its words: one table for reading and for printing.
@@ -41,6 +41,7 @@ words!(LogFormat: "text" Text, "json" Json);
 words!(PoolMode: "transaction" Transaction, "session" Session, "statement" Statement);
 words!(Inventory: "opaque" Opaque, "always" Always);
 words!(PoolOrder: "lifo" Lifo, "fifo" Fifo);
+words!(Positions: "auto" Auto, "log" Log, "heartbeat" Heartbeat, "window" Window);
 words!(SslMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "require" Require,
     "verify-ca" VerifyCa, "verify-full" VerifyFull);
 words!(TlsNegotiation: "postgres" Postgres, "direct" Direct);

@@ -44,6 +44,7 @@ impl Site {
         tls.follow(&settings.tls);
         let cluster =
             Cluster::new(&settings.nodes, &tls, login, Arc::clone(sequence), settings.watch);
+        cluster.configure(settings.gauge.clone());
         Arc::new(Self {
             name: name.to_owned(),
             keys,

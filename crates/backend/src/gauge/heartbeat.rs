@@ -9,65 +9,26 @@
 //! transaction. So beats that a failover has lost are not mistaken for those that come after it
 //! with the same number.
 
-use std::fmt;
-use std::str::FromStr;
-
-use afterwrite_types::{Line, Lsn, Role, SystemId, Timeline, WalGeometry};
+use afterwrite_types::{Line, Lsn, Role, SystemId, TableName, Timeline, WalGeometry};
 
 use super::{Columns, START_SQL};
 use crate::connect::Introduction;
 use crate::error::ConnectError;
 
-/// Bytes of a name at most, as in PostgreSQL.
-const NAME_MAX: usize = 63;
-
-/// The table's name: `schema.table`, each as it is and not as SQL would fold it.
+/// The table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeartbeatTable {
-    schema: String,
-    table: String,
+pub struct HeartbeatTable(TableName);
+
+impl HeartbeatTable {
+    /// The table of this name.
+    pub fn new(name: TableName) -> Self {
+        Self(name)
+    }
 }
 
 impl Default for HeartbeatTable {
     fn default() -> Self {
-        Self { schema: "afterwrite".to_owned(), table: "heartbeat".to_owned() }
-    }
-}
-
-/// The text names no table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadTable;
-
-impl fmt::Display for BadTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a table's name with its schema, such as afterwrite.heartbeat")
-    }
-}
-
-impl std::error::Error for BadTable {}
-
-impl FromStr for HeartbeatTable {
-    type Err = BadTable;
-
-    fn from_str(text: &str) -> Result<Self, BadTable> {
-        let (schema, table) = text.split_once('.').ok_or(BadTable)?;
-        let is_name = |name: &str| {
-            let mut letters = name.chars();
-            letters.next().is_some_and(|it| it.is_ascii_lowercase() || it == '_')
-                && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_')
-                && name.len() <= NAME_MAX
-        };
-        if is_name(schema) && is_name(table) && !schema.starts_with("pg_") {
-            Ok(Self { schema: schema.to_owned(), table: table.to_owned() })
-        } else {
-            Err(BadTable)
-        }
-    }
-}
-
-impl fmt::Display for HeartbeatTable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.table)
+        Self(TableName::new("afterwrite", "heartbeat"))
     }
 }
 
@@ -76,14 +37,9 @@ const STARTED_SQL: &str = "(pg_catalog.date_part('epoch', pg_catalog.pg_postmast
      OPERATOR(pg_catalog.*) 1000000::pg_catalog.float8)::pg_catalog.int8";
 
 impl HeartbeatTable {
-    /// As it stands in SQL.
-    fn quoted(&self) -> String {
-        format!("\"{}\".\"{}\"", self.schema, self.table)
-    }
-
     /// Which beat a server shows, and whose.
     pub(super) fn question(&self) -> String {
-        let table = self.quoted();
+        let table = self.0.quoted();
         format!(
             "SELECT pg_catalog.pg_is_in_recovery(), {START_SQL}, pg_catalog.pg_backend_pid(), \
              h.system, h.life, h.beat, h.server OPERATOR(pg_catalog.=) {STARTED_SQL}, 'shown' \
@@ -93,7 +49,7 @@ impl HeartbeatTable {
 
     /// The same over a client's connection, as one text.
     pub(crate) fn witness_sql(&self) -> String {
-        let table = self.quoted();
+        let table = self.0.quoted();
         format!(
             "SELECT pg_catalog.concat_ws(' ', system, life, beat) FROM {table} \
              /* afterwrite: heartbeat */"
@@ -102,7 +58,7 @@ impl HeartbeatTable {
 
     /// Makes a beat. It need not wait for any standby: its place in the log is what counts.
     pub(crate) fn beat_sql(&self) -> String {
-        let table = self.quoted();
+        let table = self.0.quoted();
         format!(
             "SET synchronous_commit = local; \
              UPDATE {table} SET beat = beat OPERATOR(pg_catalog.+) 1::pg_catalog.int8, \
@@ -116,7 +72,7 @@ impl HeartbeatTable {
     /// Makes the table, if it is not there. Everybody may read it: connections of clients ask
     /// it, too.
     pub(crate) fn creation_sql(&self) -> String {
-        let (schema, table) = (&self.schema, self.quoted());
+        let (schema, table) = (self.0.schema(), self.0.quoted());
         format!(
             "CREATE SCHEMA IF NOT EXISTS \"{schema}\"; \
              CREATE TABLE IF NOT EXISTS {table} (\
@@ -160,20 +116,6 @@ pub(crate) fn read_witness(text: &str) -> Option<(Line, Lsn)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_has_a_plain_name_with_its_schema() {
-        let table: HeartbeatTable = "ops.beats_1".parse().unwrap();
-        assert_eq!(
-            (table.to_string(), table.quoted()),
-            ("ops.beats_1".into(), "\"ops\".\"beats_1\"".into())
-        );
-        let long = format!("ops.{}", "x".repeat(64));
-        for bad in ["", "x", ".x", "x.", "a.b.c", "A.b", "a.b\"c", "a.b c", "pg_x.y", "1.a", &long]
-        {
-            assert_eq!(bad.parse::<HeartbeatTable>(), Err(BadTable), "{bad}");
-        }
-    }
 
     fn row(role: &str, server_is_it: &str, kind: &str) -> Introduction {
         let row = [role, "2026 10.0.0.1 5432", "7", "-5", "3", "41", server_is_it, kind];
