@@ -5,15 +5,19 @@
 //! so every doubt ends there.
 
 mod decide;
+mod elect;
 mod keys;
 mod lag;
+mod log_end;
 mod proof;
 mod reason;
 mod view;
 
 pub use decide::{Ask, Decision, decide};
+pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
 pub use keys::{Key, KeyFloor, Keys, WriteMark};
 pub use lag::{Forecast, Lag, PrimaryTrack};
+pub use log_end::LogEnd;
 pub use proof::{Observed, Proof};
 pub use reason::Reason;
 pub use view::{Balance, Policy, PrimaryView, ReplicaView, View};

@@ -1,7 +1,7 @@
 //! `SET`, `SHOW` and `RESET` of `afterwrite.…`: answered here, seen by no server.
 
 use afterwrite_sql::Command;
-use afterwrite_types::{KEY_MAX, Level, Moment, Need, Position, Token};
+use afterwrite_types::{History, KEY_MAX, Level, Moment, Need, OnOrphan, Position, Token};
 use afterwrite_wire::server::{self, Report};
 
 use crate::scope::Scope;
@@ -27,6 +27,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Moment,
     /// The latest known position of the primary.
     pub(crate) known: Option<Position>,
+    /// The history of its line.
+    pub(crate) history: Option<&'a History>,
     pub(crate) last_decision: &'a str,
     pub(crate) in_transaction: bool,
 }
@@ -40,7 +42,8 @@ pub fn answer(
     last_decision: &str,
     in_transaction: bool,
 ) -> Answer {
-    carry_out(command, scope, Surroundings { now, known, last_decision, in_transaction })
+    let around = Surroundings { now, known, history: None, last_decision, in_transaction };
+    carry_out(command, scope, around)
 }
 
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
@@ -109,6 +112,7 @@ fn set(
         ("token", None | Some("")) => Answer::Done("SET"),
         ("token", Some(text)) => match text.parse::<Token>() {
             Ok(Token(position)) => {
+                let position = scope.place_token(position, around.history);
                 scope.bring(position, around.known, around.now);
                 Answer::Done("SET")
             }
@@ -116,6 +120,16 @@ fn set(
                 Report::error("22023", format!("invalid value for afterwrite.token: {bad}"))
                     .hint("to be sure to see every earlier write, SET afterwrite.level = 'strong'"),
             ),
+        },
+        ("on_orphan", value) => match value.map(str::parse::<OnOrphan>).transpose() {
+            Ok(wanted) => {
+                scope.orphans.set = wanted;
+                Answer::Done("SET")
+            }
+            Err(unknown) => Answer::Failed(Report::error(
+                "22023",
+                format!("invalid value for afterwrite.on_orphan: {unknown}"),
+            )),
         },
         ("last_decision", _) => {
             Answer::Failed(Report::error("55P02", "afterwrite.last_decision cannot be changed"))
@@ -129,6 +143,7 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         "session" => scope.key_text().to_owned(),
         "level" => scope.level().name().to_owned(),
         "last_decision" => around.last_decision.to_owned(),
+        "on_orphan" => scope.orphans.wanted().name().to_owned(),
         "token" => match scope.floor().need() {
             Need::Fence(_) => return Answer::NeedsFence,
             Need::Position(position) => Token(position).to_string(),
@@ -145,7 +160,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, level and last_decision"),
+        .hint("the settings are session, token, level, on_orphan and last_decision"),
     )
 }
 

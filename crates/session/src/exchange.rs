@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Reason};
-use afterwrite_types::Floor;
+use afterwrite_types::{Floor, Moment};
 use smallvec::SmallVec;
 
 use crate::hint::ExchangeHints;
@@ -209,6 +209,8 @@ pub(crate) struct Exchange {
     pub(crate) executed: Option<(Box<str>, Arc<Prepared>)>,
     /// The least that it must see, if it is a read.
     pub(crate) floor: Floor,
+    /// The primary may have lost what that stands for; it was this high by then.
+    pub(crate) suspected: Option<Moment>,
     /// Where it runs.
     pub(crate) place: Option<Place>,
     /// A read-only transaction of ours is around it.

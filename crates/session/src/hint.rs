@@ -46,7 +46,7 @@ pub(crate) struct ExchangeHints {
     floor: Floor,
     bad_token: bool,
     preference: Option<Preference>,
-    warnings: Vec<u8>,
+    pub(crate) warnings: Vec<u8>,
     warned: usize,
 }
 
@@ -149,12 +149,14 @@ impl Session {
         self.exchange.unhinted |= said.level.is_none();
         self.count_weaker(said, intent);
         let known = around.library.known_position();
+        let history = around.library.history();
         let hints = self.exchange.hints.get_or_insert_default();
         hints.level = hints.level.max(said.level);
         hints.preference = hints.preference.max(said.preference);
         hints.bad_token |= said.bad_token;
         hints.sees |= said.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());
         for &token in &said.tokens {
+            let token = self.scope.place_token(token, history.as_deref());
             match known {
                 Some(known) if known.line == token.line && token.lsn <= known.lsn => {
                     hints.floor.raise(token, around.now);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use afterwrite_types::{Floor, Level};
+use afterwrite_types::{Floor, Level, OnOrphan};
 
 use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
@@ -29,6 +29,8 @@ pub struct Resting {
     turn: u32,
     mode: Mode,
     wary: bool,
+    /// What it has set; the default is set again for who wakes.
+    on_orphan: Option<OnOrphan>,
     level: Level,
     default_level: Level,
     last_decision: Option<Place>,
@@ -72,6 +74,7 @@ impl Session {
             && !self.over
             && !self.in_doubt
             && !self.scope.is_in_transaction()
+            && self.scope.orphans.is_empty()
             && outside
             && told
     }
@@ -116,9 +119,12 @@ impl Session {
             role_refused,
             prelude_reports: _,
             turn,
+            // It was taken up behind its exchange.
+            last_capture: _,
             // They are counted behind each exchange.
             hint_counts: _,
         } = self;
+        let on_orphan = scope.orphans.set;
         let (floor, level, default_level, key) = scope.into_parts();
         let unnamed = statements.take_unnamed();
         let more = More { settings, statements, key };
@@ -130,6 +136,7 @@ impl Session {
             turn,
             mode,
             wary,
+            on_orphan,
             level,
             default_level,
             last_decision,
@@ -146,8 +153,10 @@ impl Resting {
     pub fn wake(self, limits: Limits) -> Session {
         let More { settings, mut statements, key } = self.more.map(|it| *it).unwrap_or_default();
         statements.set_unnamed(self.unnamed);
+        let mut scope = Scope::from_parts(self.floor, self.level, self.default_level, &key);
+        scope.orphans.set = self.on_orphan;
         Session {
-            scope: Scope::from_parts(self.floor, self.level, self.default_level, &key),
+            scope,
             statements,
             portals: Portals::default(),
             id: self.id,
@@ -190,6 +199,7 @@ mod tests {
         before.scope_mut().capture(Fence { position, asked: Moment(5) });
         before.scope_mut().name_key("user:42");
         before.scope_mut().set_level(Some(Level::Strong));
+        before.scope_mut().orphans.set = Some(OnOrphan::Error);
         before.settings.set("work_mem", "SET work_mem = '1MB'");
         before.parameter("standard_conforming_strings", "off");
         before.parameter("client_encoding", "GBK");
@@ -205,6 +215,7 @@ mod tests {
         assert_eq!(after.scope().floor().need(), Need::Position(position));
         assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
+        assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));
         assert!(after.strings_escape && after.encoding_ambiguous && after.role_refused);

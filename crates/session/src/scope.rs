@@ -3,7 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use afterwrite_core::Key;
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position};
+use afterwrite_types::{
+    Fence, Floor, History, Level, Line, Moment, Orphan, OrphanCause, Placed, Position,
+};
+
+use crate::orphan::Orphans;
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
@@ -16,6 +20,7 @@ pub struct Scope {
     default_level: Level,
     /// `SET LOCAL afterwrite.level`, until the transaction ends.
     transaction_level: Option<Level>,
+    pub(crate) orphans: Orphans,
 }
 
 impl Scope {
@@ -28,6 +33,7 @@ impl Scope {
             level: default_level,
             default_level,
             transaction_level: None,
+            orphans: Orphans::default(),
         }
     }
 
@@ -74,20 +80,26 @@ impl Scope {
     }
 
     /// Takes up the position captured behind the client's own commit.
+    ///
+    /// On a new line of history its number counts, not that of the old one, which the new
+    /// primary may never have reached. On an older one than the floor's it proves nothing:
+    /// an old primary has come back, and what it has acknowledged is a doubt.
     pub fn capture(&mut self, fence: Fence) {
-        let newer = self.floor.position().is_some_and(|known| {
-            known.line.system == fence.position.line.system
-                && known.line.timeline < fence.position.line.timeline
-        });
-        if newer {
-            // A new line of history: its number counts, not that of the old one,
-            // which the new primary may never have reached.
+        let line = fence.position.line;
+        if self.floor.position().is_some_and(|known| line.is_newer_than(known.line)) {
             let before = Moment(fence.asked.0.saturating_sub(1));
-            self.floor.distrust(fence.position.line, before);
+            self.floor.distrust(line, before);
         } else {
             self.floor.raise(fence.position, fence.asked);
         }
         self.floor.resolve(fence);
+    }
+
+    /// Tells the floor as one of the primary's line of history; an orphan is noted.
+    pub(crate) fn place(&mut self, history: &History, now: Moment) {
+        if let Some(orphan) = self.floor.place(history, now) {
+            self.orphans.note(orphan);
+        }
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
@@ -109,6 +121,25 @@ impl Scope {
                 self.floor.raise(token, now);
             }
             _ => self.floor.doubt(now),
+        }
+    }
+
+    /// Finds that the primary has lost what the floor stands for.
+    pub(crate) fn cut(&mut self, fence: Fence, held: Moment) -> Option<Orphan> {
+        self.floor.cut(fence, held)
+    }
+
+    /// A token's position as one of the primary's line of history. One that stands for what
+    /// may be lost is noted.
+    pub(crate) fn place_token(&mut self, token: Position, history: Option<&History>) -> Position {
+        match history.map(|history| history.place(token)) {
+            Some(Placed::OnLine(here)) => here,
+            Some(Placed::Orphan { switch }) => {
+                let (switch, cause) = (Some(switch), OrphanCause::Failover);
+                self.orphans.note_token(Orphan { position: token, switch, cause });
+                token
+            }
+            Some(Placed::Void | Placed::Newer | Placed::Unknown) | None => token,
         }
     }
 
@@ -157,11 +188,8 @@ mod tests {
         scope.capture(Fence { position: at(2, 600), asked: Moment(10) });
         assert_eq!(scope.floor().need(), Need::Position(at(2, 700)), "on one line it only rises");
         scope.capture(Fence { position: at(1, 950), asked: Moment(11) });
-        assert_eq!(
-            scope.floor().need(),
-            Need::Position(at(2, 950)),
-            "an old primary proves nothing"
-        );
+        assert_eq!(scope.floor().need(), Need::Fence(Moment(11)), "an old primary proves nothing");
+        assert_eq!(scope.floor().position(), Some(at(2, 700)));
     }
 
     #[test]
