@@ -197,6 +197,7 @@ impl Client {
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();
+        self.session.set_on_orphan(self.settings.on_orphan);
         self.generation = generation;
         Ok(())
     }

@@ -87,6 +87,7 @@ impl Client {
         if let Some(place) = self.held_place() {
             return Ok(place);
         }
+        self.place_floors()?;
         let mut read = None;
         if !self.tenant.database.is_paused()
             && let Some(routed) = self.route_at_once(route, forced, now, &mut read)
@@ -213,6 +214,10 @@ impl Client {
 
     /// Runs the exchange on the connection that is held.
     async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
+        if self.link.as_ref().is_some_and(|link| link.life != link.node().life()) {
+            // Held through the end of its server, or of its server's being the primary.
+            return self.lose_link("its server was given up", None);
+        }
         match self.bring(place).await? {
             Brought::All => {}
             Brought::Refused(report) => {
@@ -332,7 +337,7 @@ impl Client {
         self.tally.queries += outcome.batches.saturating_sub(1) as u64;
         if outcome.captured {
             self.shared.metrics.captures.inc();
-            if let Some(position) = self.session.scope().floor().position() {
+            if let Some(position) = self.session.last_capture() {
                 self.tenant.cluster().observe_primary(position, Instant::now());
             }
         }

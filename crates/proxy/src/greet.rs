@@ -133,6 +133,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     let mut session = Session::new(settings.clients.limits, tenant.level, theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     session.set_wary(tenant.database.settings().wary);
+    session.set_on_orphan(settings.on_orphan);
     session.set_tables(tenant.database.schema.table_keys());
     take_ours(&ours, &mut session, shared, &tenant)?;
     let (from, local) = (stream.peer().ok(), stream.local());

@@ -18,6 +18,7 @@ mod library;
 mod lot;
 mod memo;
 mod observe;
+mod orphan;
 mod park;
 mod predecessor;
 mod pump;

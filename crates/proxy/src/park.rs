@@ -113,6 +113,7 @@ impl Parked {
         let age = SystemTime::now().duration_since(card.connected()).unwrap_or_default();
         let settings = shared.settings();
         let mut session = self.session.wake(settings.clients.limits);
+        session.set_on_orphan(settings.on_orphan);
         // Without them its reads would not ask for what others wrote to their tables.
         session.set_tables(self.tenant.database.schema.table_keys());
         Some(Box::new(Client {

@@ -99,6 +99,7 @@ impl Client {
         if let Some(tables) = self.table_floor(now) {
             self.session.raise_read_floor(tables, now);
         }
+        self.suspect_loss();
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {

@@ -97,7 +97,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 123, "every key of every section was looked for");
+    assert_eq!(count, 124, "every key of every section was looked for");
 }
 
 #[test]
