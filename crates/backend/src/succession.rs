@@ -159,6 +159,10 @@ impl Cluster {
             let after = state.furthest.and_then(|furthest| ban(furthest, &history));
             (std::mem::replace(&mut state.ban, after), after)
         };
+        if before.is_none() && after.is_some() {
+            // What runs there reads what the primary does not have.
+            node.give_up();
+        }
         match (before, after) {
             (None, Some(Ban::Diverged { seen, switch })) => warn!(
                 node = %node.address(), %seen, %switch,
@@ -211,8 +215,20 @@ impl Cluster {
         };
         if changed {
             self.judge_all();
+            self.take_up_answer();
         }
         self.settled.notify_waiters();
+    }
+
+    /// Takes up what the primary had answered before it was confirmed.
+    fn take_up_answer(&self) {
+        let Some(primary) = self.primary() else { return };
+        let Some(node) = self.nodes().get(usize::from(primary.node.0)) else { return };
+        let observed = node.state.lock().observed;
+        if let Some(observed) = observed.filter(|it| it.replayed.line == primary.line) {
+            self.answered(node, Fence { position: observed.replayed, asked: observed.asked });
+            self.observe_primary(observed.replayed, Instant::now());
+        }
     }
 
     /// One primary has taken the place of another: its history is the one that counts, and

@@ -14,7 +14,8 @@ use crate::node::Node;
 use crate::probe::within_limit;
 use crate::stream::Messages;
 
-/// Who was refused is not asked again for so long: each attempt is a line in its log.
+/// Who has refused or not answered is not asked again for so long: each attempt is a line in
+/// its log, or holds the probe up.
 const REFUSED_FOR: Duration = Duration::from_mins(1);
 
 /// After any other failure.
@@ -44,9 +45,11 @@ pub(crate) async fn learn(
     let told = within_limit(limit, history::ask(&node.server, &cluster.login, said)).await;
     let pause = match &told {
         Err(error) if error.is_refusal() => REFUSED_FOR,
+        Err(ConnectError::TimedOut(_)) => REFUSED_FOR,
         Ok(_) | Err(_) => AGAIN_AFTER,
     };
-    *node.asks_again.lock() = Some((said.line, now + pause));
+    let asked = node.asks_again.lock().replace((said.line, now + pause));
+    let again = asked.is_some_and(|(line, _)| line == said.line);
     match (said.role, told) {
         (Role::Replica, Ok(Told { line, .. })) => {
             let news = line.is_newer_than(proven.unwrap_or(said.line));
@@ -66,7 +69,10 @@ pub(crate) async fn learn(
                 Ok(Told { history: None, .. }) => Err("it is no primary any more".to_owned()),
                 Err(error) => read_file(cluster, node, said.line, messages, error).await?,
             };
-            take_up(cluster, node, said.line, history);
+            match history {
+                Ok(history) => take_up(cluster, node, history),
+                Err(why) => warn_of(node, said.line, &why, again),
+            }
             Ok(false)
         }
     }
@@ -92,21 +98,24 @@ async fn read_file(
     }
 }
 
-fn take_up(cluster: &Cluster, node: &Node, line: Line, history: Result<History, String>) {
-    match history {
-        Ok(history) => {
-            if let Some((timeline, end)) = history.last_switch() {
-                info!(
-                    node = %node.address(), %line, switch = %end, left = timeline.0,
-                    "history read: up to the switch point it has what was written before"
-                );
-            }
-            cluster.learn(history);
-        }
-        Err(why) => warn!(
+fn take_up(cluster: &Cluster, node: &Node, history: History) {
+    if let Some((timeline, end)) = history.last_switch() {
+        info!(
+            node = %node.address(), line = %history.line(), switch = %end, left = timeline.0,
+            "history read: up to the switch point it has what was written before"
+        );
+    }
+    cluster.learn(history);
+}
+
+fn warn_of(node: &Node, line: Line, why: &str, again: bool) {
+    if again {
+        debug!(node = %node.address(), %line, why, "where this timeline began is not known yet");
+    } else {
+        warn!(
             node = %node.address(), %line, why,
             "where this timeline began is not known: what was written before it is asked for \
              anew, and lost writes are not noticed; the login needs REPLICATION to see more"
-        ),
+        );
     }
 }

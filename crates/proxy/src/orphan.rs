@@ -20,9 +20,8 @@ impl Client {
         let Some(history) = cluster.history() else { return Ok(()) };
         let now = self.shared.sequence.now();
         self.session.place(&history, now);
-        let own = self.session.scope().floor().position();
-        if let Some(own) = own.filter(|own| own.line.is_newer_than(history.line())) {
-            cluster.note_newer(own.line);
+        if let Some(newer) = self.session.ahead_of(history.line()) {
+            cluster.note_newer(newer);
         }
         let named = self.session.keys().into_iter().chain(self.session.tables_read());
         for key in named.chain(self.session.tables_written()) {

@@ -1,6 +1,6 @@
 //! Writes that a client was told of and that may be lost: found once, told once.
 
-use afterwrite_types::{History, Moment, OnOrphan, Orphan, OrphanCause, Position};
+use afterwrite_types::{History, Line, Moment, OnOrphan, Orphan, OrphanCause, Position};
 use afterwrite_wire::server::{self, Report};
 
 use crate::session::Session;
@@ -21,6 +21,9 @@ pub(crate) struct Orphans {
     found: Vec<Orphan>,
     /// The last one that a token stood for: it may come again with each statement.
     token: Option<Position>,
+    /// A token of a timeline that is newer than the primary's: perhaps it is an old primary.
+    /// Never part of the floor, which keys share: anyone can write such a token.
+    pub(crate) ahead: Option<Position>,
 }
 
 impl Orphans {
@@ -42,7 +45,7 @@ impl Orphans {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.found.is_empty() && self.ahead.is_none()
     }
 }
 
@@ -56,6 +59,13 @@ impl Session {
     /// that depends on it.
     pub fn place(&mut self, history: &History, now: Moment) {
         self.scope.place(history, now);
+    }
+
+    /// The line of what it has seen that is newer than the primary's: the primary answers its
+    /// reads until that has come to it.
+    pub fn ahead_of(&self, line: Line) -> Option<Line> {
+        let seen = self.scope.floor().position().into_iter().chain(self.scope.orphans.ahead);
+        seen.map(|it| it.line).find(|seen| seen.is_newer_than(line))
     }
 
     /// Notes that a floor which counts for this client, a key's, is an orphan.
@@ -122,6 +132,7 @@ mod tests {
     use afterwrite_types::{Fence, Level, Line, Lsn, Need, SystemId, Timeline};
     use afterwrite_wire::frame;
     use afterwrite_wire::server::ErrorFields;
+    use std::time::Duration;
 
     fn at(timeline: u32, lsn: u64) -> Position {
         Position { line: Line { system: SystemId(7), timeline: Timeline(timeline) }, lsn: Lsn(lsn) }
@@ -205,6 +216,28 @@ mod tests {
         let here = session.scope.place_token(at(1, 100), Some(&history()));
         assert_eq!(here, at(2, 100));
         assert!(lost(&mut session).is_empty());
+    }
+
+    #[test]
+    fn a_token_of_a_newer_timeline_waits_for_the_primary_to_come_to_it() {
+        let asks = |session: &Session| session.ask(false, Duration::ZERO, false).bad_token;
+        for (timeline, file, lost) in
+            [(3, "1\t0/64\tw\n2\t0/99\tw\n", 0), (4, "1\t0/64\tw\n2\t0/99\tw\n3\t0/AA\tw\n", 1)]
+        {
+            let mut session = session(100, OnOrphan::Ignore);
+            let token = session.scope.place_token(at(3, 200), Some(&history()));
+            session.scope.bring(token, Some(at(2, 900)), Moment(7));
+            session.resolve(Fence { position: at(2, 950), asked: Moment(9) });
+            session.place(&history(), Moment(7));
+            assert!(asks(&session) && !session.may_rest());
+            assert_eq!(session.ahead_of(at(2, 0).line), Some(at(3, 0).line));
+            let later = History::parse(at(timeline, 0).line, file.as_bytes()).unwrap();
+            session.place(&later, Moment(8));
+            assert!(!asks(&session));
+            assert_eq!(session.scope().floor().need(), Need::Fence(Moment(8)));
+            let found = session.take_orphans();
+            assert_eq!(found.iter().filter(|it| it.position == at(3, 200)).count(), lost);
+        }
     }
 
     #[test]

@@ -100,6 +100,12 @@ impl Scope {
         if let Some(orphan) = self.floor.place(history, now) {
             self.orphans.note(orphan);
         }
+        let ahead = self.orphans.ahead;
+        if let Some(token) = ahead.filter(|it| !it.line.is_newer_than(history.line())) {
+            self.orphans.ahead = None;
+            self.place_token(token, Some(history));
+            self.floor.doubt(now);
+        }
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
@@ -139,7 +145,11 @@ impl Scope {
                 self.orphans.note_token(Orphan { position: token, switch, cause });
                 token
             }
-            Some(Placed::Void | Placed::Newer | Placed::Unknown) | None => token,
+            Some(Placed::Newer) => {
+                self.orphans.ahead = Some(token);
+                token
+            }
+            Some(Placed::Void | Placed::Unknown) | None => token,
         }
     }
 

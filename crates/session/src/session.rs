@@ -324,7 +324,7 @@ impl Session {
             floor: self.exchange.floor,
             pending_write,
             in_doubt: self.in_doubt,
-            bad_token: self.brings_bad_token(),
+            bad_token: self.brings_bad_token() || self.scope.orphans.ahead.is_some(),
             preference: self.preference(),
             budget,
             waited,

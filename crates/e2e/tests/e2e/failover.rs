@@ -291,6 +291,40 @@ async fn a_promotion_by_plan() {
     checks.that("replicas serve it", !used.contains(&new.port().to_string()), &format!("{used:?}"));
 }
 
+/// The old primary lives on beside the new one: it gets nothing, not even the end of a
+/// transaction that is open there, and what it has still acknowledged is told as lost.
+#[tokio::test]
+async fn an_old_primary_that_lives_on() {
+    let bed = bed(true).await;
+    let mut checks = Checks::default();
+    let url = bed.proxy.url();
+    let [holder, writer] = [connect(&url).await, connect(&url).await];
+    writer.batch_execute("SET afterwrite.on_orphan = 'error'").await.unwrap();
+    bed.cluster.wait_for_catch_up(SOON).await.unwrap();
+    let [old, new] = [bed.cluster.primary(), bed.replica(0)];
+    holder.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
+    new.promote().await.unwrap();
+    // Nobody has noticed yet.
+    writer.batch_execute("INSERT INTO t VALUES (2)").await.unwrap();
+    let count = |n| format!("SELECT count(*) FROM t WHERE n = {n}");
+    let there = number(&connect(&new.url()).await, &count(2)).await;
+    has_state(&bed.proxy, old.port(), "outdated").await;
+    let ended = within("COMMIT", holder.batch_execute("COMMIT")).await;
+    checks.that("the transaction does not end there", ended.is_err(), "");
+    let committed = number(&connect(&old.url()).await, &count(1)).await;
+    checks.that("nor is it committed", committed == 0, &committed.to_string());
+    let told = within("a read", writer.simple_query(&count(2))).await.err();
+    let lost = told.as_ref().is_some_and(|error| sqlstate(error) == "WL001");
+    checks.that("lost or told", (there == 0) == lost, &format!("{there}, {told:?}"));
+    assert_eq!(number(&writer, &count(2)).await, there);
+    for _ in 0..10 {
+        writer.batch_execute("INSERT INTO t VALUES (3)").await.unwrap();
+    }
+    let written = number(&connect(&old.url()).await, &count(3)).await;
+    checks.that("nothing more is written there", written == 0, &written.to_string());
+    assert_eq!(number(&writer, &count(3)).await, 10);
+}
+
 /// A login that may not see histories: nothing is told, nothing is stale, and all goes on.
 #[tokio::test]
 async fn a_failover_whose_history_is_not_known() {
