@@ -21,7 +21,8 @@ pub use cluster::{ClusterConfig, NodeAddress, RootCa, ServerTls, SslMode, TlsNeg
 pub use lookup::PoolSettings;
 pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
 pub use rest::{
-    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+    AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
+    ShutdownConfig,
 };
 pub use tokens::{TokenKey, TokensConfig};
 

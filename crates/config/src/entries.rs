@@ -157,6 +157,7 @@ shown_by_display!(
     crate::LogFormat,
     crate::PoolMode,
     crate::Inventory,
+    crate::OnOrphan,
     crate::PoolOrder,
     crate::SslMode,
     crate::TlsNegotiation,
@@ -393,6 +394,7 @@ impl Values {
         self.add("routing.replica_lag_max", off(routing.replica_lag_max.as_ref()));
         self.add("routing.catalog_interval", off(routing.catalog_interval.as_ref()));
         self.add("routing.table_scope", routing.table_scope.shown());
+        self.add("routing.on_orphan", routing.on_orphan.shown());
         self.add("routing.functions_read", routing.functions_read.shown());
         self.add("routing.functions_write", routing.functions_write.shown());
         self.add_tokens(&config.tokens);

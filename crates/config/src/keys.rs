@@ -139,6 +139,7 @@ pub(crate) const KEYS: &[Key] = &[
     live("routing.replica_lag_max"),
     live("routing.catalog_interval"),
     live("routing.table_scope"),
+    live("routing.on_orphan"),
     live("routing.functions_read"),
     live("routing.functions_write"),
     live("tokens.keys"),

@@ -28,7 +28,7 @@ mod words;
 pub use config::{
     ANY_DATABASE, AdminConfig, AuthQuery, Balance, ClientAuth, ClientTls, ClientTlsMode,
     ClientsConfig, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, Limit,
-    ListenAddress, LogConfig, LogFormat, NodeAddress, PoolConfig, PoolMode, PoolOrder,
+    ListenAddress, LogConfig, LogFormat, NodeAddress, OnOrphan, PoolConfig, PoolMode, PoolOrder,
     PoolSettings, ProbeConfig, RootCa, RoutingConfig, ServerTls, ShutdownConfig, SslMode, Threads,
     TlsNegotiation, TlsVersion, TokenKey, TokensConfig, UserConfig,
 };

@@ -17,7 +17,8 @@ pub(crate) use tokens::read_tokens;
 
 use crate::check::{Checker, Refusal};
 use crate::config::{
-    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+    AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
+    ShutdownConfig,
 };
 use crate::filter;
 use crate::problem::Problem;
@@ -80,6 +81,7 @@ pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
             Some(secs(5)),
         ),
         table_scope: checker.boolean("routing.table_scope", false),
+        on_orphan: checker.choice("routing.on_orphan", OnOrphan::WORDS).unwrap_or(OnOrphan::Ignore),
         functions_read: checker.functions("routing.functions_read"),
         functions_write: checker.functions("routing.functions_write"),
     }

@@ -177,11 +177,12 @@ impl Client {
         self.settle_doubts();
         let limit = self.tenant.cluster().settings().probe_timeout;
         let fence = self.tenant.cluster().fence(after, limit).await;
-        // What is still in doubt no fence can tell either.
-        let failed = fence.is_none() || self.session.is_in_doubt();
         if let Some(fence) = fence {
             self.session.resolve(fence);
         }
+        // What is still in doubt no fence can tell, nor an old primary what is of a newer
+        // timeline than its own.
+        let failed = self.session.is_in_doubt() || !self.session.is_resolved();
         match self.gather(failed).map_err(End::Fatal)? {
             Gathered::Request(request) => self.carry_out(request).await,
             _ => Ok(()),
@@ -202,6 +203,7 @@ impl Client {
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();
+        self.session.set_on_orphan(self.settings.on_orphan);
         self.generation = generation;
         Ok(())
     }
@@ -470,7 +472,7 @@ mod tests {
     fn what_a_client_weighs_that_is_awake() {
         let parts = [
             ("Client", size_of::<Client>(), 2560),
-            ("Session", size_of::<Session>(), 1536),
+            ("Session", size_of::<Session>(), 1696),
             ("Card", size_of::<Card>(), 160),
             ("Stream", size_of::<Stream>(), 64),
             ("Inbox", size_of::<Inbox>(), 128),

@@ -135,6 +135,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
         Session::new(settings.clients.limits, Arc::clone(&tenant.terms), theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     session.set_wary(tenant.database.settings().wary);
+    session.set_on_orphan(settings.on_orphan);
     session.set_tables(tenant.database.schema.table_keys());
     session.set_token_policy(settings.tokens.clone());
     take_ours(&ours, &mut session, shared, &tenant)?;

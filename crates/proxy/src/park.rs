@@ -115,6 +115,9 @@ impl Parked {
         let settings = shared.settings();
         let mut session = self.session.wake(settings.clients.limits);
         session.set_token_policy(settings.tokens.clone());
+        session.set_on_orphan(settings.on_orphan);
+        // Without them its reads would not ask for what others wrote to their tables.
+        session.set_tables(self.tenant.database.schema.table_keys());
         Some(Box::new(Client {
             stream,
             session,

@@ -112,6 +112,7 @@ impl Client {
             let bound = self.tenant.cluster().bound(max_staleness, Instant::now());
             self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
         }
+        self.suspect_loss();
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {

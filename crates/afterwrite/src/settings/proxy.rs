@@ -7,7 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
     Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
-    PoolOrder, UserConfig,
+    OnOrphan, PoolOrder, UserConfig,
 };
 use afterwrite_core::Policy;
 use afterwrite_footprint::Rules;
@@ -62,6 +62,11 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         tokens: TokenPolicy {
             keyring: keyring(config).map(Arc::new),
             report: config.tokens.report,
+        },
+        on_orphan: match routing.on_orphan {
+            OnOrphan::Ignore => afterwrite_types::OnOrphan::Ignore,
+            OnOrphan::Notice => afterwrite_types::OnOrphan::Notice,
+            OnOrphan::Error => afterwrite_types::OnOrphan::Error,
         },
         admin: AdminSettings {
             users: config.admin.users.clone(),

@@ -98,7 +98,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 129, "every key of every section was looked for");
+    assert_eq!(count, 130, "every key of every section was looked for");
 }
 
 #[test]

@@ -17,6 +17,7 @@
 mod cli;
 mod drivers;
 mod explain;
+mod failover;
 mod faults;
 mod footprints;
 mod guarantee;
