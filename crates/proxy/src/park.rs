@@ -112,9 +112,11 @@ impl Parked {
         card.lives(Life::Idle);
         let age = SystemTime::now().duration_since(card.connected()).unwrap_or_default();
         let settings = shared.settings();
+        let mut session = self.session.wake(settings.clients.limits);
+        session.set_tables(self.tenant.database.schema.table_keys());
         Some(Box::new(Client {
             stream,
-            session: self.session.wake(settings.clients.limits),
+            session,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             link: None,
