@@ -8,6 +8,7 @@ mod cluster;
 mod lookup;
 mod pool;
 mod rest;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder
 pub use rest::{
     AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
 };
+pub use shared::SharedConfig;
 
 /// The name of the cluster that `[cluster]` describes.
 pub const DEFAULT_CLUSTER: &str = "default";
@@ -62,6 +64,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// Where reads go.
     pub routing: RoutingConfig,
+    /// Where floors are shared with other proxies, if they are.
+    pub shared: Option<SharedConfig>,
     /// How replicas are asked for their position.
     pub probe: ProbeConfig,
     /// Who may use the console.

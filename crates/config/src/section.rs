@@ -4,6 +4,7 @@ mod auth;
 mod clients;
 mod named;
 mod pool;
+mod shared;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub(crate) use auth::{check_secrets, check_users};
 pub(crate) use clients::read_clients;
 pub(crate) use named::{read_databases, read_users};
 pub(crate) use pool::read_pool;
+pub(crate) use shared::read_shared;
 
 use crate::check::{Checker, Refusal};
 use crate::config::{

@@ -5,6 +5,7 @@
 //! so every doubt ends there.
 
 mod decide;
+mod group;
 mod keys;
 mod lag;
 mod proof;
@@ -12,6 +13,9 @@ mod reason;
 mod view;
 
 pub use decide::{Ask, Decision, decide};
+pub use group::{
+    Announced, Announcement, LOOK_VALID, Membership, Standing as GroupStanding, Step, StoreLife,
+};
 pub use keys::{Key, KeyFloor, Keys, WriteMark};
 pub use lag::{Forecast, Lag, PrimaryTrack};
 pub use proof::{Observed, Proof};

@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::sharing::SharingMetrics;
 use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
@@ -39,6 +40,7 @@ pub(crate) struct Metrics {
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
     pub(crate) hints: HintMetrics,
+    pub(crate) sharing: SharingMetrics,
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
@@ -110,6 +112,7 @@ impl Metrics {
         let reads = Family::<Labels, Counter>::default();
         registry.register("reads", "Reads by cluster, node and reason", reads.clone());
         let hints = HintMetrics::new(&mut registry);
+        let sharing = SharingMetrics::new(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -118,6 +121,7 @@ impl Metrics {
         let metrics = Self {
             reads,
             hints,
+            sharing,
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use crate::buffer::{self, Inbox, Outbox};
 use crate::client::Client;
+use crate::publish::Withholds;
 use crate::roster::{Life, Registered};
 use crate::shared::{Counted, Shared};
 use crate::stats::Tally;
@@ -114,6 +115,7 @@ impl Parked {
         let settings = shared.settings();
         let mut session = self.session.wake(settings.clients.limits);
         session.set_tables(self.tenant.database.schema.table_keys());
+        session.set_apart(self.tenant.site().sharing.is_some());
         Some(Box::new(Client {
             stream,
             session,
@@ -138,6 +140,7 @@ impl Parked {
             stall: None,
             idle_since: self.idle_since,
             restless: false,
+            withholds: Withholds::No,
             pin_shown: false,
         }))
     }

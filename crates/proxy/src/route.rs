@@ -24,7 +24,10 @@ pub(crate) struct Routed {
 
 /// A read's floor is fixed: without that no place is decided on.
 #[derive(Debug)]
-pub(crate) struct ReadBegun(());
+pub(crate) struct ReadBegun {
+    /// What others wrote through other proxies is not in it yet.
+    lacks_others: bool,
+}
 
 impl Client {
     /// A connection to the primary.
@@ -53,6 +56,7 @@ impl Client {
                 let read = read.insert(self.begin_read());
                 match self.decide(read, now, self.tenant.wait_max, false) {
                     Decision::Primary(reason) => reason,
+                    _ if read.lacks_others => return None,
                     Decision::Replica { node, need, reason } => {
                         let mut link = self.tenant.pools.replica_at_once(node, now)?;
                         if need.is_some_and(|need| !proves(&mut link, need)) {
@@ -105,18 +109,26 @@ impl Client {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
         }
-        ReadBegun(())
+        ReadBegun { lacks_others: self.lacks_others() }
     }
 
     /// A connection for a read.
     ///
     /// Waiting holds no server connection. Cancel-safe.
-    pub(crate) async fn route_read(&mut self, read: ReadBegun) -> Result<Routed, ClaimError> {
+    pub(crate) async fn route_read(&mut self, mut read: ReadBegun) -> Result<Routed, ClaimError> {
         let began = Instant::now();
         let wait_max = self.tenant.wait_max;
         let mut budget = wait_max;
         let mut waited = false;
         let mut reachable = true;
+        if read.lacks_others {
+            // If it goes to the primary anyway, nobody need be asked.
+            let now = Instant::now();
+            if !matches!(self.decide(&read, now, budget, false), Decision::Primary(_)) {
+                self.ask_others().await;
+            }
+            read.lacks_others = false;
+        }
         loop {
             match self.decide(&read, Instant::now(), budget, waited) {
                 Decision::Primary(reason) => {
@@ -162,10 +174,13 @@ impl Client {
         }
     }
 
-    fn resolve(&mut self, fence: Fence) {
+    pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
         for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.tenant.site().keys.lock().resolve(key, fence);
+        }
+        if let Some(sharing) = &self.tenant.site().sharing {
+            sharing.resolve(fence);
         }
     }
 

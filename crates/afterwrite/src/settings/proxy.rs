@@ -7,7 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
     Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
-    PoolOrder, UserConfig,
+    PoolOrder, SharedConfig, UserConfig,
 };
 use afterwrite_core::Policy;
 use afterwrite_footprint::Rules;
@@ -18,6 +18,7 @@ use afterwrite_proxy::{
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, SchemaSettings, Settings, UserSettings,
 };
 use afterwrite_session::Limits;
+use afterwrite_store::StoreSettings;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
 
@@ -58,6 +59,7 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
             lag_max: routing.replica_lag_max,
         },
         keys_max: routing.keys_max,
+        shared: config.shared.as_ref().map(shared).transpose()?,
         admin: AdminSettings {
             users: config.admin.users.clone(),
             stats_users: config.admin.stats_users.clone(),
@@ -71,6 +73,13 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         drain_timeout: config.shutdown.drain_timeout,
         clients,
     })
+}
+
+/// Where floors are shared with other proxies.
+fn shared(shared: &SharedConfig) -> Result<StoreSettings, String> {
+    let password = shared.password.as_ref().map(afterwrite_config::Secret::expose);
+    StoreSettings::new(&shared.url, password, &shared.name, shared.timeout)
+        .map_err(|error| format!("shared.url: {error}"))
 }
 
 /// Not a key of the configuration: tests would rather not wait so long.

@@ -79,6 +79,7 @@ fn it_has_every_key() {
         "clients.tls",
         "pool",
         "routing",
+        "shared",
         "probe",
         "admin",
         "shutdown",
@@ -97,7 +98,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 123, "every key of every section was looked for");
+    assert_eq!(count, 128, "every key of every section was looked for");
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod hostile;
 mod operations;
 mod parked;
 mod protocol;
+mod shared;
 mod support;
 mod tls;
