@@ -89,6 +89,11 @@ impl Sharing {
         self.group.lock().standing(Instant::now())
     }
 
+    /// Whether what the store says is believed now.
+    pub(crate) fn is_trusting(&self) -> bool {
+        self.standing() == GroupStanding::Trusts
+    }
+
     /// Waits until a client may be told that its write, which `position` covers, is done.
     ///
     /// # Invariant: no ready before the others can know
@@ -213,9 +218,25 @@ impl Sharing {
     /// Logs each change of how it stands to its group.
     fn show_standing(&self) {
         let standing = self.standing();
-        if self.shown.lock().standing.replace(standing) != Some(standing) {
-            self.metrics.stands(standing);
-            info!(standing = standing.name(), "sharing floors with other proxies");
+        let before = self.shown.lock().standing.replace(standing);
+        if before == Some(standing) {
+            return;
+        }
+        self.metrics.stands(standing);
+        let name = standing.name();
+        match standing {
+            GroupStanding::Silent if before.is_some() => warn!(
+                standing = name,
+                "nothing can be said to other proxies at the primary: writes by key or table wait"
+            ),
+            GroupStanding::Apart => warn!(
+                standing = name,
+                "floors are not shared for now: reads by key or table ask the primary"
+            ),
+            GroupStanding::Silent
+            | GroupStanding::Joining
+            | GroupStanding::Stores
+            | GroupStanding::Trusts => info!(standing = name, "sharing floors with other proxies"),
         }
     }
 

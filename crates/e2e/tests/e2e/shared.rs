@@ -61,7 +61,7 @@ impl Pair {
 
     async fn under_load(&self, by: By, fault: impl Future<Output = ()>) -> Outcome {
         let urls = self.proxies().map(Proxy::url);
-        let load = Load::start(&urls, by).await;
+        let load = Load::start(&urls, by);
         fault.await;
         load.end().await
     }
@@ -129,7 +129,7 @@ async fn a_write_through_one_proxy_is_seen_through_the_other() {
 
     // Without it, it is found; so the load can find something.
     let lone = [pair.bed.another(&[]).await, pair.bed.another(&[]).await];
-    let load = Load::start(&[lone[0].url(), lone[1].url()], By::Key).await;
+    let load = Load::start(&[lone[0].url(), lone[1].url()], By::Key);
     sleep(Duration::from_secs(2)).await;
     let outcome = load.end().await;
     checks.that("without a store reads are stale", outcome.stale > 0, &format!("{outcome:?}"));

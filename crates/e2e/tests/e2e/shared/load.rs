@@ -40,7 +40,7 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) async fn start(urls: &[String; 2], by: By) -> Self {
+    pub(super) fn start(urls: &[String; 2], by: By) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let sessions = (0..SESSIONS)
             .map(|id| {

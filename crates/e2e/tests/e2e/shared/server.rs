@@ -32,7 +32,9 @@ impl StoreServer {
         };
         let child = spawn("redis-server").or_else(|_| spawn("valkey-server"));
         let server = Self {
-            child: child.expect("redis-server or valkey-server: see scripts/setup test"),
+            child: child.unwrap_or_else(|error| {
+                panic!("redis-server or valkey-server, see scripts/setup test: {error}")
+            }),
             port,
             _folder: folder,
         };
