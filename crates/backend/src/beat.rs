@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::cluster::Cluster;
-use crate::connect::{self, Introduction};
+use crate::connect::{self, Introduction, Purpose};
 use crate::error::ConnectError;
 use crate::gauge::{Gauge, Gauges, HeartbeatTable};
 use crate::node::Node;
@@ -56,7 +56,7 @@ async fn beat_on_primary(
     if open.is_none() {
         let node = cluster.nodes().get(usize::from(primary.node.0)).ok_or_else(no_primary)?;
         let limit = cluster.settings().connect_timeout;
-        let entering = connect::enter(&node.server, &cluster.login, None);
+        let entering = connect::enter(&node.server, &cluster.login, Purpose::Probe);
         let (messages, _) =
             timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
         *open = Some((Arc::clone(node), messages));

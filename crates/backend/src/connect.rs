@@ -143,6 +143,17 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
    pg_catalog.inet_server_addr(), pg_catalog.inet_server_port()), \
  pg_catalog.pg_backend_pid()";
 
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve clients, with a server of this role.
+    Serve(Role),
+    /// To ask how a server is.
+    Probe,
+    /// To ask for its timeline, in the words of replication.
+    Replication,
+}
+
 /// Opens a connection, logs in and asks who is there.
 ///
 /// The moment in its proof is taken *after* the answer, so that only what is
@@ -154,7 +165,7 @@ pub(crate) async fn open(
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let (mut messages, greeting) = enter(&node.server, login, Some(expected)).await?;
+    let (mut messages, greeting) = enter(&node.server, login, Purpose::Serve(expected)).await?;
     let (introduction, gauge) = introduce_link(&mut messages, node).await?;
     let admitted = sequence.now();
     if introduction.role != expected {
@@ -218,11 +229,11 @@ fn spec(node: NodeId, said: &Introduction, admitted: Moment, prepared_max: usize
 pub(crate) async fn enter(
     server: &Server,
     login: &Login,
-    expected: Option<Role>,
+    purpose: Purpose,
 ) -> Result<(Messages, Greeting), ConnectError> {
     let introduced = |stream, endpoint| async move {
         let mut messages = Messages::new(stream);
-        let greeting = log_in(&mut messages, login, endpoint, expected).await?;
+        let greeting = log_in(&mut messages, login, endpoint, purpose).await?;
         Ok((messages, greeting))
     };
     server.enter(introduced).await
@@ -239,7 +250,7 @@ async fn log_in(
     messages: &mut Messages,
     login: &Login,
     endpoint: Endpoint,
-    expected: Option<Role>,
+    purpose: Purpose,
 ) -> Result<Greeting, ConnectError> {
     let mut out = Vec::new();
     let mut parameters = vec![
@@ -247,14 +258,18 @@ async fn log_in(
         ("database", login.database.as_str()),
         ("client_encoding", "UTF8"),
     ];
-    if expected.is_none() {
-        // Ours alone. On the others the name is the client's, or empty.
-        parameters.push(("application_name", "afterwrite probe"));
-    }
-    if expected == Some(Role::Replica) {
+    match purpose {
+        // The name is the client's, or empty.
+        Purpose::Serve(Role::Primary) => {}
         // Should it be promoted, this connection could suddenly write, unseen.
         // Set at the start, it also survives RESET ALL.
-        parameters.push(("default_transaction_read_only", "on"));
+        Purpose::Serve(Role::Replica) => parameters.push(("default_transaction_read_only", "on")),
+        Purpose::Probe => parameters.push(("application_name", "afterwrite probe")),
+        Purpose::Replication => {
+            parameters.push(("application_name", "afterwrite probe"));
+            // Of this kind, which is tied to a database: it takes SQL, too.
+            parameters.push(("replication", "database"));
+        }
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
@@ -278,6 +293,16 @@ async fn log_in(
             other => return Err(unexpected(other, &body)),
         }
     }
+}
+
+/// Asks who the server is, and how far its log has come.
+pub(crate) async fn introduce_by_log(
+    messages: &mut Messages,
+) -> Result<Introduction, ConnectError> {
+    let mut out = Vec::new();
+    client::query(&mut out, INTRODUCTION_SQL);
+    messages.send(&out).await?;
+    read_introduced(messages).await
 }
 
 /// Asks who the server is, and how far it has come by what tells that.
@@ -421,22 +446,24 @@ impl Connection {
     ///
     /// Not cancel-safe: dropped half-way, the connection must not be used again.
     pub async fn witness(&mut self, limit: Duration) -> Result<(), ConnectError> {
-        let (line, lsn) = match self.gauge.clone() {
+        match self.gauge.clone() {
             Some(Gauge::Log) => {
                 let replayed =
                     self.ask("SELECT pg_catalog.pg_last_wal_replay_lsn()", limit).await?;
-                (self.link.line(), replayed.and_then(|text| text.parse().ok()))
+                let lsn = replayed.and_then(|text| text.parse().ok());
+                if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
+                    proof.witness_here(lsn);
+                }
             }
             Some(Gauge::Heartbeat(table)) => {
                 let shown = self.ask(&table.witness_sql(), limit).await?;
                 let read = shown.and_then(|text| heartbeat::read_witness(&text));
-                read.map_or((self.link.line(), None), |(line, lsn)| (line, Some(lsn)))
+                if let (Some((line, lsn)), Some(proof)) = (read, self.link.proof_mut()) {
+                    proof.witness(Position { line, lsn });
+                }
             }
             // What is to be had of it the probe has.
-            Some(Gauge::Window) | None => return Ok(()),
-        };
-        if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
-            proof.witness(Position { line, lsn });
+            Some(Gauge::Window) | None => {}
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod cluster;
 mod connect;
 mod error;
 mod gauge;
+mod history;
 mod node;
 mod permits;
 mod pool;
@@ -20,6 +21,8 @@ mod quota;
 mod replay;
 mod server;
 mod stream;
+mod succession;
+mod timeline;
 mod wait;
 
 pub use authenticate::BindingPolicy;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use afterwrite_core::Observed;
-use afterwrite_types::{Fence, InsertPointer, Lsn, Moment, Position, Role};
+use afterwrite_core::{Observed, furthest};
+use afterwrite_types::{Fence, InsertPointer, Line, Lsn, Moment, Position, Role};
 use afterwrite_wire::client;
 use afterwrite_wire::server::DataRow;
 use afterwrite_wire::tags::server as tag;
@@ -13,12 +13,13 @@ use tracing::{info, warn};
 
 use crate::beat;
 use crate::cluster::Cluster;
-use crate::connect::{self, Greeting, Introduction};
+use crate::connect::{self, Greeting, Introduction, Purpose};
 use crate::error::ConnectError;
 use crate::gauge::{Gauge, identify};
 use crate::node::Node;
 use crate::replay;
 use crate::stream::Messages;
+use crate::timeline;
 
 const PROBE_NAME: &str = "_afterwrite_probe";
 
@@ -65,7 +66,7 @@ async fn watch(
     let limit = cluster.settings().probe_timeout;
     let (mut messages, greeting) = within_limit(
         cluster.settings().connect_timeout,
-        connect::enter(&node.server, &cluster.login, None),
+        connect::enter(&node.server, &cluster.login, Purpose::Probe),
     )
     .await?;
     // Another connection: another process, whatever is between.
@@ -79,10 +80,8 @@ async fn watch(
     if !product.tells_positions() {
         cluster.gauges.log_is_silent(node, product.name());
     }
-    let introduce = async |messages: &mut Messages| {
-        within_limit(limit, introduce(cluster, node, &greeting, messages)).await
-    };
-    let mut known = introduce(&mut messages).await?;
+    let mut proven = None;
+    let mut known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
     *down_since = None;
     let mut introduced = Instant::now();
     let mut prepared = false;
@@ -92,7 +91,7 @@ async fn watch(
         node.demand.pause(pace, cluster.waiters.lowest(known.line)).await;
         let by_log = cluster.gauges.used() == Gauge::Log;
         if introduced.elapsed() >= INTRODUCE_EVERY || !by_log {
-            known = introduce(&mut messages).await?;
+            known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
             introduced = Instant::now();
             if !by_log {
                 *answered = introduced;
@@ -106,7 +105,7 @@ async fn watch(
         let asked = Asked::now(cluster);
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
         if role != known.role {
-            known = introduce(&mut messages).await?;
+            known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
             introduced = Instant::now();
             continue;
         }
@@ -132,7 +131,7 @@ impl Asked {
     }
 }
 
-async fn within_limit<T>(
+pub(crate) async fn within_limit<T>(
     limit: Duration,
     what: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
@@ -140,13 +139,44 @@ async fn within_limit<T>(
 }
 
 /// Asks who the node is, and tells everyone.
+///
+/// `proven` is the line that it was found to replay while this connection was open: what it
+/// says of itself in SQL may be older for minutes.
 async fn introduce(
     cluster: &Arc<Cluster>,
     node: &Arc<Node>,
     greeting: &Greeting,
     messages: &mut Messages,
+    proven: &mut Option<Line>,
 ) -> Result<Introduction, ConnectError> {
-    let asked = Asked::now(cluster);
+    let limit = cluster.settings().probe_timeout;
+    let mut asked = Asked::now(cluster);
+    let mut said = within_limit(limit, introduce_by_gauge(cluster, node, messages)).await?;
+    let process = said.backend.filter(|_| said.is_pooled(greeting));
+    node.note_pooler(process);
+    // Lives and times have no history.
+    let by_log = cluster.gauges.used() == Gauge::Log;
+    if by_log
+        && process.is_none()
+        && timeline::learn(cluster, node, &said, messages, proven).await?
+    {
+        // Once more: what it says now it says in the same life, and on that timeline.
+        asked = Asked::now(cluster);
+        said = within_limit(limit, connect::introduce(messages, node)).await?;
+    }
+    if let Some(line) = proven.filter(|line| line.is_newer_than(said.line)) {
+        said.line = line;
+    }
+    publish(cluster, node, &said, asked);
+    Ok(said)
+}
+
+/// The same, by what tells how far it has come; where its log does not, something else may.
+async fn introduce_by_gauge(
+    cluster: &Cluster,
+    node: &Node,
+    messages: &mut Messages,
+) -> Result<Introduction, ConnectError> {
     let mut said = connect::introduce(messages, node).await;
     if let Err(ConnectError::Refused { code, message }) = &said
         && code == "0A000"
@@ -154,10 +184,7 @@ async fn introduce(
     {
         said = connect::introduce(messages, node).await;
     }
-    let said = beat::settle(messages, node, &cluster.gauges, said).await?;
-    node.note_pooler(said.backend.filter(|_| said.is_pooled(greeting)));
-    publish(cluster, node, &said, asked);
-    Ok(said)
+    beat::settle(messages, node, &cluster.gauges, said).await
 }
 
 async fn prepare(messages: &mut Messages) -> Result<(), ConnectError> {
@@ -223,6 +250,8 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
         state.wal = said.wal;
         state.server = said.server;
         state.observed = Some(observed);
+        state.covers = said.is_fence;
+        state.furthest = Some(furthest(state.furthest, position));
         state.lag.measure(behind, now);
         if let Some(within) = passed {
             state.lag.caught_up(within, now);
@@ -239,14 +268,15 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
     if news || newest {
         cluster.elect();
     }
+    cluster.judge(node);
     match said.role {
         Role::Replica => {
             cluster.waiters.replayed(position);
             cluster.forget_replayed();
         }
         Role::Primary if said.is_fence && cluster.is_primary(node.id, said.line) => {
+            cluster.answered(node, Fence { position, asked: asked.moment });
             cluster.observe_primary(position, now);
-            cluster.fenced(Fence { position, asked: asked.moment });
             cluster.bounded(asked.at, position);
         }
         Role::Primary => {}
@@ -260,8 +290,9 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
 fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: Instant) {
     let silent = matches!(error, ConnectError::TimedOut(_));
     let text = error.to_string();
-    let (was_there, falters, news) = {
+    let (was_there, falters, news, first) = {
         let mut state = node.state.lock();
+        let first = !state.tried;
         let was_there = state.up || state.falters;
         let is_primary = was_there && state.role == Some(Role::Primary);
         state.falters = is_primary && silent && since.elapsed() < PRIMARY_GIVEN_UP_AFTER;
@@ -270,7 +301,7 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
         state.tried = true;
         let news = state.error.as_ref() != Some(&text);
         state.error = Some(text.clone());
-        (was_there, state.falters, news)
+        (was_there, state.falters, news, first)
     };
     if news {
         warn!(node = %node.address(), error = %text, "node is down");
@@ -278,6 +309,9 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
     if was_there && !falters {
         // Its connections may be dead without our having heard of it.
         node.give_up();
+        cluster.elect();
+    } else if first {
+        // Whoever waits for all to be asked waits for one less.
         cluster.elect();
     }
 }

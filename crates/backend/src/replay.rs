@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use crate::cluster::Cluster;
-use crate::connect::{self, Greeting, INTRODUCTION_SQL, ServerId};
+use crate::connect::{self, Greeting, INTRODUCTION_SQL, Purpose, ServerId};
 use crate::error::ConnectError;
 use crate::gauge::Gauge;
 use crate::node::Node;
@@ -112,7 +112,7 @@ async fn attempt(
 ) -> Result<Waited, ConnectError> {
     if waiter.is_none() {
         let limit = cluster.settings().connect_timeout;
-        let entering = connect::enter(&node.server, &cluster.login, None);
+        let entering = connect::enter(&node.server, &cluster.login, Purpose::Probe);
         let (messages, greeting) =
             timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
         *waiter = Some(Waiter { messages, greeting });
@@ -122,12 +122,17 @@ async fn attempt(
     let asked = Asked::now(cluster);
     let limit = SLICE + cluster.settings().probe_timeout;
     let asking = wait(messages, target);
-    let (status, said) =
+    let (status, mut said) =
         timeout(limit, asking).await.map_err(|_| ConnectError::TimedOut(limit))??;
     debug!(node = %node.address(), %target, replayed = %said.lsn, ?status, "waited");
     let same = node.state.lock().server == said.server && !said.is_pooled(greeting);
     if !same || said.role != Role::Replica {
         return Ok(Waited::Elsewhere);
+    }
+    let proven = node.state.lock().line.filter(|line| line.is_newer_than(said.line));
+    if let Some(line) = proven {
+        // What it says of itself in SQL may be older for minutes.
+        said.line = line;
     }
     let in_time = asked.at.elapsed() >= SLICE / 2;
     probe::publish(cluster, node, &said, asked);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::{
-    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, PoolMode, PoolOrder,
+    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, OnOrphan, PoolMode, PoolOrder,
     Positions, SslMode, TlsNegotiation, TlsVersion,
 };
 
@@ -39,6 +39,7 @@ words!(ClientTlsMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "requir
 words!(Level: "eventual" Eventual, "bounded" Bounded, "read_your_writes" ReadYourWrites, "causal" Causal, "strong" Strong);
 words!(LogFormat: "text" Text, "json" Json);
 words!(PoolMode: "transaction" Transaction, "session" Session, "statement" Statement);
+words!(OnOrphan: "ignore" Ignore, "notice" Notice, "error" Error);
 words!(Inventory: "opaque" Opaque, "always" Always);
 words!(PoolOrder: "lifo" Lifo, "fifo" Fifo);
 words!(Positions: "auto" Auto, "log" Log, "heartbeat" Heartbeat, "window" Window);

@@ -32,6 +32,11 @@ impl Line {
     pub fn is_by_clock(self) -> bool {
         self.timeline == Timeline::BY_CLOCK
     }
+
+    /// Whether it began with a later promotion of the same cluster.
+    pub fn is_newer_than(self, other: Self) -> bool {
+        self.system == other.system && self.timeline > other.timeline
+    }
 }
 
 impl Timeline {

@@ -351,6 +351,8 @@ mod tests {
             address: format!("h:{port}"),
             role: None,
             up: error.is_none(),
+            ban: None,
+            outdated: false,
             pooled: false,
             product: Product::Postgres,
             gauge: "log",
