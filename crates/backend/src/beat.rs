@@ -117,8 +117,18 @@ pub(crate) async fn settle(
             beat(messages, node, &table).await
         }
         Err(ConnectError::Refused { code, .. }) if matches!(code.as_str(), "42P01" | "3F000") => {
-            create(messages, &table).await?;
-            beat(messages, node, &table).await
+            match create(messages, &table).await {
+                Ok(()) => beat(messages, node, &table).await,
+                Err(ConnectError::Refused { code, .. }) if code == "25006" => {
+                    let missing = format!("the heartbeat table {table} is not there yet");
+                    Err(ConnectError::Protocol(missing))
+                }
+                Err(ConnectError::Refused { code, message }) => {
+                    let message = format!("the heartbeat table {table} cannot be made: {message}");
+                    Err(ConnectError::Refused { code, message })
+                }
+                Err(error) => Err(error),
+            }
         }
         said => said,
     }

@@ -9,6 +9,8 @@
 //! transaction. So beats that a failover has lost are not mistaken for those that come after it
 //! with the same number.
 
+use std::fmt;
+
 use afterwrite_types::{Line, Lsn, Role, SystemId, TableName, Timeline, WalGeometry};
 
 use super::{Columns, START_SQL};
@@ -29,6 +31,12 @@ impl HeartbeatTable {
 impl Default for HeartbeatTable {
     fn default() -> Self {
         Self(TableName::new("afterwrite", "heartbeat"))
+    }
+}
+
+impl fmt::Display for HeartbeatTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

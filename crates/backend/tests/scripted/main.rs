@@ -6,15 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod gauge;
 mod replay;
 mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_backend::{Cluster, Login, WatchSettings};
+use afterwrite_backend::{Cluster, GaugeSettings, Login, WatchSettings};
 use afterwrite_net::tls::Connector;
-use afterwrite_types::Sequence;
+use afterwrite_types::{Moment, Sequence};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -23,10 +24,17 @@ use server::Scripted;
 /// A cluster of scripted servers, being watched. Ends with this value.
 struct Watched {
     cluster: Arc<Cluster>,
+    sequence: Arc<Sequence>,
     _running: JoinSet<()>,
 }
 
 async fn watch(servers: &[&Scripted]) -> Watched {
+    let watched = begin(servers, GaugeSettings::default());
+    watched.until("all nodes are up", || watched.cluster.status().iter().all(|it| it.up)).await;
+    watched
+}
+
+fn begin(servers: &[&Scripted], gauge: GaugeSettings) -> Watched {
     let addresses: Vec<_> = servers.iter().map(|it| ("127.0.0.1".to_owned(), it.port)).collect();
     let login = Login::new("app".to_owned(), None, "app".to_owned());
     let settings = WatchSettings {
@@ -38,15 +46,19 @@ async fn watch(servers: &[&Scripted]) -> Watched {
     };
     let tls = Arc::new(Connector::disabled());
     let sequence = Arc::new(Sequence::default());
-    let cluster = Cluster::new(&addresses, &tls, login, sequence, settings);
+    let cluster = Cluster::new(&addresses, &tls, login, Arc::clone(&sequence), settings);
+    cluster.configure(gauge);
     let mut running = JoinSet::new();
     running.spawn(Arc::clone(&cluster).run());
-    let watched = Watched { cluster, _running: running };
-    watched.until("all nodes are up", || watched.cluster.status().iter().all(|it| it.up)).await;
-    watched
+    Watched { cluster, sequence, _running: running }
 }
 
 impl Watched {
+    /// The present moment.
+    fn now(&self) -> Moment {
+        self.sequence.now()
+    }
+
     async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(5);
         while !is_so() {

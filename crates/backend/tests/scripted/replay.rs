@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_types::{Line, Lsn, Position, Role, SystemId, Timeline};
+use afterwrite_types::{Line, Lsn, Position, SystemId, Timeline};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -14,8 +14,7 @@ const WAIT: &str = "WAIT FOR LSN";
 const POLL: &str = "execute SELECT";
 
 fn replica(waits: Waits) -> Script {
-    let started = "2026-01-01 00:00:00+00";
-    Script { version: "19.1", role: Role::Replica, timeline: 1, waits, started }
+    Script { waits, ..Script::default() }
 }
 
 fn at(timeline: u32, lsn: u64) -> Position {

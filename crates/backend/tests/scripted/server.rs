@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How it takes `WAIT FOR LSN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,27 @@ pub(crate) struct Script {
     pub(crate) waits: Waits,
     /// When it was started, it says.
     pub(crate) started: &'static str,
+    /// What it says that it is.
+    pub(crate) banner: &'static str,
+    /// How far behind it is, if it is an Aurora: then it tells no positions.
+    pub(crate) aurora_lag_ms: Option<&'static str>,
+    /// It holds back the answers to beats.
+    pub(crate) holds_beats: bool,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            version: "19.1",
+            role: Role::Replica,
+            timeline: 1,
+            waits: Waits::Truly,
+            started: "2026-01-01 00:00:00+00",
+            banner: "PostgreSQL 19.1 on x86_64-pc-linux-gnu",
+            aurora_lag_ms: None,
+            holds_beats: false,
+        }
+    }
 }
 
 /// A server on a free port. It ends with this value.
@@ -156,6 +177,20 @@ impl Shared {
         let script = self.script();
         if sql.starts_with("WAIT FOR LSN") {
             self.wait(&script, sql, out).await;
+        } else if sql.contains("version()") {
+            one(out, script.banner);
+        } else if sql.contains("'aurora_version'") {
+            one(out, if script.aurora_lag_ms.is_some() { "rds aurora_version" } else { "" });
+        } else if sql.contains("afterwrite: heartbeat") {
+            self.beat(&script, sql, out).await;
+        } else if script.aurora_lag_ms.is_some() && sql.contains("_lsn()") {
+            error(out, "0A000", "a function of the log, which Aurora has not");
+        } else if !sql.contains("pg_control_system") && sql.contains("pg_postmaster_start_time") {
+            let role = if script.role == Role::Replica { "t" } else { "f" };
+            let lag = script.aurora_lag_ms.filter(|_| sql.contains("aurora_replica_status"));
+            let row = [Some(role), Some(script.started), Some("7"), lag];
+            server::data_row(out, &row.map(|it| it.map(str::as_bytes)));
+            server::command_complete(out, "SELECT 1");
         } else if sql.contains("pg_postmaster_start_time") {
             let (role, timeline) = match script.role {
                 Role::Replica => ("t", script.timeline.to_string()),
@@ -168,6 +203,23 @@ impl Shared {
         } else {
             error(out, "42601", sql);
         }
+    }
+
+    /// A beat is made when it is asked for, and answered when nothing holds it back.
+    async fn beat(&self, script: &Script, sql: &str, out: &mut Vec<u8>) {
+        let made = sql.contains("UPDATE");
+        if made {
+            self.replayed.send_modify(|beat| *beat += 1);
+        }
+        let beat = self.replayed.borrow().to_string();
+        while made && self.script().holds_beats {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let role = if script.role == Role::Replica { "t" } else { "f" };
+        let kind = if made { "made" } else { "shown" };
+        let row = [role, script.started, "7", "12", "3", &beat, "t", kind];
+        server::data_row(out, &row.map(|it| Some(it.as_bytes())));
+        server::command_complete(out, "SELECT 1");
     }
 
     async fn wait(&self, script: &Script, sql: &str, out: &mut Vec<u8>) {
@@ -192,6 +244,11 @@ impl Shared {
         server::data_row(out, &[Some(status.as_bytes())]);
         server::command_complete(out, "WAIT");
     }
+}
+
+fn one(out: &mut Vec<u8>, value: &str) {
+    server::data_row(out, &[Some(value.as_bytes())]);
+    server::command_complete(out, "SELECT 1");
 }
 
 fn error(out: &mut Vec<u8>, code: &'static str, sql: &str) {
