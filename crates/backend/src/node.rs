@@ -20,6 +20,7 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 
 /// What a node was when it last answered.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct NodeState {
     /// What it said it was; `None` until it was reached once.
     pub role: Option<Role>,

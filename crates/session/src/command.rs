@@ -245,3 +245,24 @@ pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
         Answer::Failed(report) => server::error(out, report),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use afterwrite_types::{Fence, Level, Line, Lsn};
+
+    use super::*;
+
+    #[test]
+    fn a_time_of_this_process_is_no_token() {
+        let show = |line| {
+            let mut scope = Scope::new(Level::default());
+            scope.capture(Fence { position: Position { line, lsn: Lsn(5) }, asked: Moment(1) });
+            let show = Command::Show { name: "token".into() };
+            answer(&show, &mut scope, Moment(2), None, "", false)
+        };
+        let of_server = Line { timeline: afterwrite_types::Timeline(3), ..Line::by_clock(7) };
+        assert!(matches!(show(of_server), Answer::Row(..)));
+        let Answer::Failed(report) = show(Line::by_clock(7)) else { panic!("a token") };
+        assert_eq!(report.code, "55000");
+    }
+}

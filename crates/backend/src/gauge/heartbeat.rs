@@ -102,11 +102,11 @@ pub(super) fn read(row: &[Option<String>]) -> Result<Introduction, ConnectError>
     let (role, server) = (columns.role()?, columns.server()?);
     let backend = columns.any().and_then(|pid| pid.parse().ok());
     let system: i64 = columns.number("heartbeat, since the table has no row: its system")?;
-    let life = columns.number("life")?;
+    let timeline = Timeline(columns.number("life")?);
     let beat: u64 = columns.number("beat")?;
     let is_current = columns.any() == Some("t");
     let is_fence = role == Role::Primary && columns.any() == Some("made");
-    let line = Line { system: SystemId(system.cast_unsigned()), timeline: Timeline(life) };
+    let line = Line { system: SystemId(system.cast_unsigned()), timeline };
     let (lsn, wal) = (Lsn(beat), WalGeometry::default());
     let is_current = is_current || role == Role::Replica;
     Ok(Introduction { role, line, wal, lsn, server, backend, is_fence, is_current })

@@ -50,7 +50,7 @@ async fn by_heartbeats_no_read_is_stale() {
     checks.run("another database", elsewhere(&bed)).await;
     let metrics = bed.proxy.metrics().await;
     let kind = metrics.sum("afterwrite_positions", &[("kind", "heartbeat")]);
-    checks.that("the metric says so", kind == 1.0, &kind.to_string());
+    checks.that("the metric says so", kind > 0.5, &kind.to_string());
 
     let set = ["--set", "cluster.positions=heartbeat", "--set", "routing.level=eventual"];
     let eventual = bed.another(&set).await;
@@ -172,7 +172,7 @@ async fn a_window_longer_than_the_lag_hides_it() {
     checks.that("none is stale", clean(&findings), &findings.to_string());
     let metrics = bed.proxy.metrics().await;
     let kind = metrics.sum("afterwrite_positions", &[("kind", "window")]);
-    checks.that("the metric says so", kind == 1.0, &kind.to_string());
+    checks.that("the metric says so", kind > 0.5, &kind.to_string());
     let said = bed.proxy.log().iter().any(|line| line.contains("assumed and not known"));
     checks.that("the log says so", said, "");
 
