@@ -219,3 +219,47 @@ async fn levels_by_clock(bed: &Bed) {
     let bounded = "SET afterwrite.level = 'bounded'; SET afterwrite.max_staleness = '4s'";
     eventually("beyond the window", Duration::from_secs(10), || level(bounded)).await;
 }
+
+/// A replica that stays behind with the old primary shows more beats than the new one has made
+/// when it begins.
+#[tokio::test]
+async fn beats_that_a_failover_has_lost_are_not_taken_for_others() {
+    let plan = ClusterPlan { replicas: 2, ..ClusterPlan::default() };
+    let bed = Bed::with(plan, &["--set", "cluster.positions=heartbeat"]).await;
+    bed.prepare("CREATE TABLE t (v int)").await;
+    let writer = connect(&bed.proxy.url()).await;
+    // The next primary hears no more, and many beats are made without it.
+    bed.replica(0).set("primary_conninfo", "").await.unwrap();
+    for _ in 0..30 {
+        writer.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
+        number(&writer, "SELECT count(*) FROM t").await;
+    }
+    let replica = connect(&bed.replica(1).superuser_url()).await;
+    let shown = "SELECT count(*) FROM t";
+    eventually("all on the other", Duration::from_secs(5), async || {
+        number(&replica, shown).await == 30
+    })
+    .await;
+    bed.cluster.primary().stop(StopMode::Immediate).await.unwrap();
+    drop(writer);
+    bed.replica(0).promote().await.unwrap();
+    eventually("the new one serves", Duration::from_secs(20), async || {
+        let Ok((client, connection)) = tokio_postgres::connect(&bed.proxy.url(), NoTls).await
+        else {
+            return false;
+        };
+        tokio::spawn(connection);
+        client.batch_execute("CREATE TABLE IF NOT EXISTS u (v int)").await.is_ok()
+    })
+    .await;
+    let client = connect(&bed.proxy.url()).await;
+    for round in 1..30 {
+        client.batch_execute("INSERT INTO u VALUES (1)").await.unwrap();
+        let read = client.simple_query("SELECT count(*) FROM u").await.unwrap();
+        let count = read.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0)?.parse::<i64>().ok(),
+            _ => None,
+        });
+        assert_eq!(count, Some(round), "the old replica has no table u, and more beats");
+    }
+}
