@@ -15,7 +15,7 @@ mod view;
 
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
-pub use keys::{Key, KeyFloor, Keys, WriteMark};
+pub use keys::{Key, KeyCount, KeyFloor, KeyKind, Keys, WriteMark, Written};
 pub use lag::{Forecast, Lag, PrimaryTrack};
 pub use proof::{Observed, Proof};
 pub use reason::Reason;

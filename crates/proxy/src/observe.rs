@@ -1,5 +1,6 @@
 //! Counters and logs of what was decided: the same reason everywhere.
 
+mod keys;
 mod tokens;
 
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::observe::keys::KeyMetrics;
 use crate::observe::tokens::TokenMetrics;
 use crate::site::Site;
 
@@ -49,6 +51,7 @@ pub(crate) struct Metrics {
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
+    keys: KeyMetrics,
     texts: Family<Labels, Counter>,
     catalogs: Family<Labels, Gauge>,
 }
@@ -159,6 +162,7 @@ impl Metrics {
             clients: Gauge::default(),
             parked: Gauge::default(),
             nodes: NodeMetrics::default(),
+            keys: KeyMetrics::default(),
             texts: Family::default(),
             catalogs: Family::default(),
             registry: Registry::default(),
@@ -188,6 +192,7 @@ impl Metrics {
             metrics.catalogs.clone(),
         );
         metrics.nodes.register(&mut registry);
+        metrics.keys.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -235,6 +240,7 @@ impl Metrics {
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
         for site in sites {
             self.nodes.take(site);
+            self.keys.take(site);
         }
         for database in databases.iter().filter(|it| it.site.cluster.has_replicas()) {
             self.take_texts(database);

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
-use afterwrite_types::{BadToken, Fence, Floor, Level, Line, Moment, Position, Terms};
+use afterwrite_types::{BadToken, Fence, Floor, Level, Line, Moment, Position, Source, Terms};
 
 use crate::brought::Brought;
 pub use crate::brought::TokenPolicy;
@@ -32,6 +32,9 @@ pub struct Scope {
 struct OwnTerms {
     session: Terms,
     transaction: Terms,
+    /// What its writes are counted as, in the same way.
+    session_source: Option<Source>,
+    transaction_source: Option<Source>,
 }
 
 /// A scope outside of a transaction, in its parts.
@@ -39,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) floor: Floor,
     pub(crate) seen: Option<Box<Seen>>,
     pub(crate) terms: Terms,
+    pub(crate) source: Option<Source>,
     pub(crate) defaults: Arc<Terms>,
     pub(crate) key: String,
 }
@@ -59,20 +63,25 @@ impl Scope {
 
     /// Whether something of it ends with the transaction.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        self.own.as_ref().is_some_and(|own| !own.transaction.is_empty())
+        self.own
+            .as_ref()
+            .is_some_and(|own| !own.transaction.is_empty() || own.transaction_source.is_some())
     }
 
     pub(crate) fn into_parts(self) -> Parts {
         let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _ } = self;
-        let terms = own.map(|own| own.session).unwrap_or_default();
-        Parts { floor, seen, terms, defaults, key }
+        let own = own.map(|own| *own).unwrap_or_default();
+        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, key }
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { floor, seen, terms, defaults, key } = parts;
+        let Parts { floor, seen, terms, source, defaults, key } = parts;
         let mut scope = Self { floor, seen, ..Self::new(defaults) };
         if !terms.is_empty() {
             *scope.terms_mut(false) = terms;
+        }
+        if source.is_some() {
+            scope.set_source(source, false);
         }
         scope.name_key(&key);
         scope
@@ -208,7 +217,7 @@ impl Scope {
 
     /// Names the key that this client shares with others; empty text names none.
     pub fn name_key(&mut self, text: &str) {
-        self.key = (!text.is_empty()).then(|| fingerprint(text));
+        self.key = (!text.is_empty()).then(|| key_named(text));
         text.clone_into(&mut self.key_text);
     }
 
@@ -228,21 +237,38 @@ impl Scope {
         if local { &mut own.transaction } else { &mut own.session }
     }
 
+    /// What it has said that its writes are counted as.
+    pub fn source(&self) -> Option<Source> {
+        self.own.as_ref().and_then(|own| own.transaction_source.or(own.session_source))
+    }
+
+    pub(crate) fn set_source(&mut self, source: Option<Source>, local: bool) {
+        let own = self.own.get_or_insert_default();
+        let place = if local { &mut own.transaction_source } else { &mut own.session_source };
+        *place = source;
+    }
+
     /// The transaction is over.
     pub(crate) fn end_transaction(&mut self) {
         if let Some(own) = &mut self.own {
             own.transaction = Terms::default();
+            own.transaction_source = None;
         }
     }
 }
 
-pub(crate) fn fingerprint(text: &str) -> Key {
+/// The key that clients share who give this name.
+pub fn key_named(name: &str) -> Key {
+    Key::named(fingerprint(name))
+}
+
+pub(crate) fn fingerprint(text: &str) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         (salt, text).hash(&mut hasher);
         u128::from(hasher.finish())
     };
-    Key(half(0) << 64 | half(1))
+    half(0) << 64 | half(1)
 }
 
 #[cfg(test)]
