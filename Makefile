@@ -10,7 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load share memory sim mutants fuzz \
+.PHONY: help setup build demo test doctest check fmt clippy licences soak matrix bench load share memory sim mutants fuzz \
 	regress footprints clean
 
 help: ## this list
@@ -63,6 +63,10 @@ licences: ## may we use each dependency? (deny.toml)
 soak: build ## the session guarantee: 200,000 reads judged, under faults; SOAK_ARGS=
 	@sh scripts/setup run
 	$(AFTERWRITE) soak $(SOAK_ARGS)
+
+matrix: build ## each fault with each scope: a table of zeros; MATRIX_ARGS='--only none,copy'
+	@sh scripts/setup run
+	$(AFTERWRITE) soak --matrix --markdown bench/results/matrix.md $(MATRIX_ARGS)
 
 bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_ARGS=
 	@sh scripts/setup build run bench

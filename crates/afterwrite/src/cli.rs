@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use afterwrite_verify::consistency::Level;
 use clap::{Args, Parser, Subcommand};
 
 /// A PostgreSQL proxy that reads from replicas and never shows anyone a state
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     /// Test it for long: many sessions, faults in a real cluster, every read judged
     Soak(SoakArguments),
+    /// Check whether reads are consistent, behind any proxy or cluster
+    #[command(after_help = crate::verify::EXAMPLES)]
+    Verify(crate::verify::VerifyArguments),
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -302,6 +306,22 @@ pub(crate) struct SoakArguments {
     /// The control: route as if nobody had written, and succeed only if that is noticed
     #[arg(long)]
     pub(crate) ignore_floor: bool,
+    /// Instead: each kind of fault by itself, with each scope, and a table of what was violated
+    #[arg(long, conflicts_with = "no_faults")]
+    pub(crate) matrix: bool,
+    /// With --matrix: how long each fault goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "matrix",
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// With --matrix: these faults alone
+    #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "matrix")]
+    pub(crate) only: Vec<String>,
+    /// With --matrix: what reads ask for
+    #[arg(long, value_name = "LEVEL", requires = "matrix")]
+    pub(crate) level: Option<Level>,
+    /// With --matrix: write the table to this file
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    pub(crate) markdown: Option<PathBuf>,
     /// Write the figures that are printed to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod cluster;
 mod lookup;
 mod pool;
 mod rest;
+mod shared;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -21,8 +22,10 @@ pub use cluster::{ClusterConfig, NodeAddress, RootCa, ServerTls, SslMode, TlsNeg
 pub use lookup::PoolSettings;
 pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
 pub use rest::{
-    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+    AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
+    ShutdownConfig,
 };
+pub use shared::SharedConfig;
 pub use tokens::{TokenKey, TokensConfig};
 
 /// The name of the cluster that `[cluster]` describes.
@@ -66,6 +69,8 @@ pub struct Config {
     pub routing: RoutingConfig,
     /// How tokens are signed, and who is told them.
     pub tokens: TokensConfig,
+    /// Where floors are shared with other proxies, if they are.
+    pub shared: Option<SharedConfig>,
     /// How replicas are asked for their position.
     pub probe: ProbeConfig,
     /// Who may use the console.

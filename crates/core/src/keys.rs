@@ -9,7 +9,7 @@ mod tally;
 
 use std::collections::BTreeMap;
 
-use afterwrite_types::{Fence, Floor, Line, Lsn, Moment};
+use afterwrite_types::{Fence, Floor, History, Line, Lsn, Moment, Orphan};
 use smallvec::{SmallVec, smallvec};
 
 pub use self::tally::{KeyCount, KeyKind, Written};
@@ -20,6 +20,15 @@ use self::tally::{Tag, Tally};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub u128);
 
+impl Key {
+    /// Which of `slots` it belongs to, where there is no room for each key of its own.
+    pub fn slot(self, slots: u16) -> u16 {
+        const ODD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+        let spread = (self.0 ^ (self.0 >> 64)).wrapping_mul(ODD) >> 64;
+        u16::try_from(spread % u128::from(slots.max(1))).unwrap_or_default()
+    }
+}
+
 /// A write of one key or several that has been sent and whose position is not recorded yet.
 ///
 /// Must be handed back with [`Keys::end_write`], whatever became of the write.
@@ -28,6 +37,11 @@ pub struct Key(pub u128);
 pub struct WriteMark(SmallVec<[Key; 1]>);
 
 impl WriteMark {
+    /// The keys that it is a write of.
+    pub fn keys(&self) -> &[Key] {
+        &self.0
+    }
+
     /// Both writes as one: they end together.
     pub fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
@@ -133,6 +147,15 @@ impl Keys {
         match self.entries.get_mut(&key) {
             Some(entry) => entry.floor.distrust(line, now),
             None => self.missing.distrust(line, now),
+        }
+    }
+
+    /// Tells a key's floor as one of the primary's line of history; says so, once, if it
+    /// is an orphan.
+    pub fn place(&mut self, key: Key, history: &History, now: Moment) -> Option<Orphan> {
+        match self.entries.get_mut(&key) {
+            Some(entry) => entry.floor.place(history, now),
+            None => self.missing.place(history, now),
         }
     }
 
@@ -282,6 +305,25 @@ mod tests {
         keys.set_max(1, Moment(1));
         assert!(keys.is_empty());
         assert_eq!(keys.floor(Key(3)).floor.need(), Need::Position(at(99)));
+    }
+
+    #[test]
+    fn a_keys_past_is_placed_once_and_so_is_that_of_all_that_are_not_found() {
+        let mut keys = booted(9);
+        write(&mut keys, 1, 100);
+        write(&mut keys, 2, 101);
+        let line = Line { timeline: Timeline(2), ..at(0).line };
+        let history = History::parse(line, b"1\t0/64\tw\n").unwrap();
+        let mut place = |key| keys.place(Key(key), &history, Moment(5));
+        assert_eq!([1, 3].map(&mut place), [None, None]);
+        assert_eq!(
+            [2, 2].map(&mut place).map(|it| it.map(|it| it.position)),
+            [Some(at(101)), None]
+        );
+        let here = |lsn| Need::Position(Position { line, lsn: Lsn(lsn) });
+        assert_eq!(keys.floor(Key(1)).floor.need(), here(100));
+        assert_eq!(keys.floor(Key(2)).floor.need(), Need::Fence(Moment(5)));
+        assert_eq!(keys.floor(Key(3)).floor.need(), here(10));
     }
 
     proptest! {

@@ -6,8 +6,11 @@
 
 mod bounds;
 mod decide;
+mod elect;
+mod group;
 mod keys;
 mod lag;
+mod log_end;
 mod proof;
 mod reason;
 mod seen;
@@ -15,8 +18,13 @@ mod view;
 
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
+pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
+pub use group::{
+    Announced, Announcement, LOOK_VALID, Membership, Standing as GroupStanding, Step, StoreLife,
+};
 pub use keys::{Key, KeyCount, KeyFloor, KeyKind, Keys, WriteMark, Written};
 pub use lag::{Forecast, Lag, PrimaryTrack};
+pub use log_end::LogEnd;
 pub use proof::{Observed, Proof};
 pub use reason::Reason;
 pub use seen::{Life, Seen};

@@ -20,6 +20,7 @@ use tracing::{debug, info};
 use crate::buffer::{Inbox, LENT, Outbox};
 use crate::doubt::Doubt;
 use crate::park::Parking;
+use crate::publish::Withholds;
 use crate::pump::Pumped;
 use crate::roster::{Errand, Life, Registered};
 use crate::settings::Settings;
@@ -70,6 +71,8 @@ pub(crate) struct Client {
     pub(crate) idle_since: Instant,
     /// It could not be parked, for a reason that will not go away.
     pub(crate) restless: bool,
+    /// What the answer to its write is kept back for: others must be able to know of it.
+    pub(crate) withholds: Withholds,
     /// Its card says that it is tied to its server connection.
     pub(crate) pin_shown: bool,
 }
@@ -177,11 +180,12 @@ impl Client {
         self.settle_doubts();
         let limit = self.tenant.cluster().settings().probe_timeout;
         let fence = self.tenant.cluster().fence(after, limit).await;
-        // What is still in doubt no fence can tell either.
-        let failed = fence.is_none() || self.session.is_in_doubt();
         if let Some(fence) = fence {
             self.session.resolve(fence);
         }
+        // What is still in doubt no fence can tell, nor an old primary what is of a newer
+        // timeline than its own.
+        let failed = self.session.is_in_doubt() || !self.session.is_resolved();
         match self.gather(failed).map_err(End::Fatal)? {
             Gathered::Request(request) => self.carry_out(request).await,
             _ => Ok(()),
@@ -201,7 +205,9 @@ impl Client {
         self.session.scope_mut().set_defaults(&self.tenant.terms);
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
+        self.session.set_apart(self.tenant.site().sharing.is_some());
         self.settings = self.shared.settings();
+        self.session.set_on_orphan(self.settings.on_orphan);
         self.generation = generation;
         Ok(())
     }
@@ -470,7 +476,7 @@ mod tests {
     fn what_a_client_weighs_that_is_awake() {
         let parts = [
             ("Client", size_of::<Client>(), 2560),
-            ("Session", size_of::<Session>(), 1536),
+            ("Session", size_of::<Session>(), 1696),
             ("Card", size_of::<Card>(), 160),
             ("Stream", size_of::<Stream>(), 64),
             ("Inbox", size_of::<Inbox>(), 128),

@@ -1,17 +1,15 @@
 //! Clients of the console: their sockets, and what they have done.
 
+mod raise;
 mod snapshot;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use afterwrite_console::{Action, Console, Permission, Shutdown, Step, refusal, welcome};
-use afterwrite_core::Written;
 use afterwrite_frontend as frontend;
 use afterwrite_net::Stream;
-use afterwrite_session::key_named;
-use afterwrite_types::Source;
 use afterwrite_wire::server::{self, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -150,7 +148,7 @@ impl Talk {
                 None => Err(refusal::client_not_found()),
             },
             Action::WaitClose(name) => self.wait_close(name.as_deref()).await,
-            Action::RaiseKey { key, database } => self.raise_key(&key, database.as_deref()),
+            Action::RaiseKey { key, database } => self.raise_key(&key, database.as_deref()).await,
             Action::Reload => {
                 self.shared.control.forget_overrides();
                 self.shared.reload().map(drop).map_err(|it| refusal::reload_failed(&it))
@@ -241,17 +239,12 @@ impl Talk {
         self.reconnect(name)
     }
 
-    fn raise_key(&self, key: &str, database: Option<&str>) -> Result<(), Report> {
+    async fn raise_key(&self, key: &str, database: Option<&str>) -> Result<(), Report> {
         let sites = match database {
             None => self.shared.directory.sites(),
             Some(_) => self.named(database)?.iter().map(|it| Arc::clone(&it.site)).collect(),
         };
-        let key = key_named(key);
-        let written = Written { source: Some(Source::Manual), at: Instant::now() };
-        for site in sites {
-            site.keys.lock().raise(key, written, self.shared.sequence.now());
-        }
-        Ok(())
+        raise::raise(&self.shared, &sites, key).await
     }
 
     async fn wait_close(&self, name: Option<&str>) -> Result<(), Report> {

@@ -91,6 +91,7 @@ impl Client {
         if let Some(place) = self.held_place() {
             return Ok(place);
         }
+        self.place_floors()?;
         let place = self.obtain_any(route, forced, now).await?;
         if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
             match Box::pin(self.let_primary_show(node)).await {
@@ -240,6 +241,10 @@ impl Client {
 
     /// Runs the exchange on the connection that is held.
     async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
+        if self.link.as_ref().is_some_and(|link| link.life != link.node().life()) {
+            // Held through the end of its server, or of its server's being the primary.
+            return self.lose_link("its server was given up", None);
+        }
         match self.bring(place).await? {
             Brought::All => {}
             Brought::Refused(report) => {
@@ -250,6 +255,7 @@ impl Client {
             Brought::Lost(detail) => return self.lose_link(&detail, None),
         }
         let mark = self.mark(request);
+        self.withhold(mark.is_some());
         self.dispatch(place);
         let pumped = match self.relay() {
             std::task::Poll::Ready(pumped) => pumped,
@@ -323,12 +329,22 @@ impl Client {
     }
 
     async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let ended = self.conclude_held(pumped, mark).await;
+        self.withhold(false);
+        ended
+    }
+
+    async fn conclude_held(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
         let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
+                let shared = self.to_publish(mark.as_ref(), outcome);
                 self.unmark(mark, self.session.scope().floor());
                 self.note(outcome);
                 self.give_back(outcome.keep).await;
+                if let Some(keys) = shared {
+                    Box::pin(self.publish(keys)).await?;
+                }
                 if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
             }
             Pumped::Progress(Progress::Again) => {
@@ -361,7 +377,7 @@ impl Client {
         self.tally.queries += outcome.batches.saturating_sub(1) as u64;
         if outcome.captured {
             self.shared.metrics.captures.inc();
-            if let Some(position) = self.session.scope().floor().position() {
+            if let Some(position) = self.session.last_capture() {
                 self.tenant.cluster().observe_primary(position, Instant::now());
             }
         }

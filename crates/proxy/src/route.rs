@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Life as ServerLife, Reason, View, decide};
 use afterwrite_session::{Place, Route};
-use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing, Step};
+use afterwrite_types::{Fence, Floor, Level, Moment, Need, NodeId, Position, Standing, Step};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -26,7 +26,10 @@ pub(crate) struct Routed {
 
 /// A read's floor is fixed: without that no place is decided on.
 #[derive(Debug)]
-pub(crate) struct ReadBegun(());
+pub(crate) struct ReadBegun {
+    /// What others wrote through other proxies is not in it yet.
+    lacks_others: bool,
+}
 
 impl Client {
     /// A connection to the primary.
@@ -60,6 +63,7 @@ impl Client {
                         return None;
                     }
                     Decision::Primary(reason) => reason,
+                    _ if read.lacks_others => return None,
                     Decision::Replica { node, need, life, reason } => {
                         let mut link = self.tenant.pools.replica_at_once(node, now)?;
                         let leads_there = life.is_none_or(|life| is_of(&mut link, life));
@@ -104,20 +108,22 @@ impl Client {
             key.floor = key.floor.merge(Floor::since(now), now);
         }
         self.session.begin_read(key, known, now);
-        if let Some(tables) = self.table_floor(now) {
+        let wanted = self.session.terms().level.is_some_and(Level::sees_own_writes);
+        if wanted && let Some(tables) = self.table_floor(now) {
             self.session.raise_read_floor(tables, now);
         }
         if let Some(max_staleness) = self.session.max_staleness() {
             let bound = self.tenant.cluster().bound(max_staleness, Instant::now());
             self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
         }
+        self.suspect_loss();
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
         }
-        ReadBegun(())
+        ReadBegun { lacks_others: self.lacks_others() }
     }
 
     /// A connection for a read.
@@ -128,7 +134,7 @@ impl Client {
         let asked = terms.level.unwrap_or_default();
         let mut course = Course::begin(terms, Instant::now());
         loop {
-            let reason = match self.route_at_level(&read, &mut course).await {
+            let reason = match self.route_at_level(&mut read, &mut course).await {
                 Ok(routed) => {
                     if let Some(reason) = course.weakened() {
                         self.tell_weakened(asked, reason);
@@ -163,9 +169,16 @@ impl Client {
     /// primary would have to answer.
     async fn route_at_level(
         &mut self,
-        read: &ReadBegun,
+        read: &mut ReadBegun,
         course: &mut Course,
     ) -> Result<Routed, Reason> {
+        if std::mem::take(&mut read.lacks_others) {
+            // If it goes to the primary anyway, nobody need be asked.
+            let decision = self.decide(read, Instant::now(), course.left(), false);
+            if !matches!(decision, Decision::Primary(_)) {
+                self.ask_others().await;
+            }
+        }
         let mut budget = course.left();
         let mut waited = false;
         let mut reachable = true;
@@ -211,10 +224,13 @@ impl Client {
         }
     }
 
-    fn resolve(&mut self, fence: Fence) {
+    pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
         for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.tenant.site().keys.lock().resolve(key, fence);
+        }
+        if let Some(sharing) = &self.tenant.site().sharing {
+            sharing.resolve(fence);
         }
     }
 

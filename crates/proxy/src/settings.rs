@@ -11,7 +11,8 @@ use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_net::tls::{Acceptor, Connector};
 use afterwrite_session::{Limits, TokenPolicy};
-use afterwrite_types::{Level, Terms};
+use afterwrite_store::StoreSettings;
+use afterwrite_types::{Level, OnOrphan, Terms};
 use afterwrite_wire::password::Secret;
 
 use crate::schema::SchemaSettings;
@@ -25,7 +26,7 @@ pub const PARK_AFTER: Duration = Duration::from_secs(2);
 
 /// What the proxy is told to do. Plain values, checked by whoever made them.
 ///
-/// All but the addresses may be replaced while it runs.
+/// All but the addresses and the store may be replaced while it runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where clients connect.
@@ -46,10 +47,14 @@ pub struct Settings {
     pub other_users: UserSettings,
     /// How replicas are chosen.
     pub policy: Policy,
+    /// What clients are told of writes that may be lost, unless they say otherwise.
+    pub on_orphan: OnOrphan,
     /// Keys whose floors are remembered, per cluster.
     pub keys_max: usize,
     /// How tokens are signed, and who is told them.
     pub tokens: TokenPolicy,
+    /// Where floors are shared with other proxies, if they are. Never replaced.
+    pub shared: Option<StoreSettings>,
     /// Who may use the console, and who may only look.
     pub admin: AdminSettings,
     /// Whether each decision is logged.

@@ -1,7 +1,7 @@
 //! `SET`, `SHOW` and `RESET` of `afterwrite.…`: answered here, seen by no server.
 
 use afterwrite_sql::Command;
-use afterwrite_types::{KEY_MAX, Moment, Need, Position};
+use afterwrite_types::{History, KEY_MAX, Moment, Need, OnOrphan, Position};
 use afterwrite_wire::server::{self, Report};
 
 use crate::scope::Scope;
@@ -30,10 +30,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Moment,
     /// The latest known position of the primary.
     pub(crate) known: Option<Position>,
+    /// The history of its line.
+    pub(crate) history: Option<&'a History>,
     pub(crate) last_decision: &'a str,
     pub(crate) in_transaction: bool,
     /// Whether its last write happened nobody knows.
     pub(crate) in_doubt: bool,
+    pub(crate) table_scope: bool,
 }
 
 /// Carries out a command of the client's on its scope.
@@ -45,8 +48,19 @@ pub fn answer(
     last_decision: &str,
     in_transaction: bool,
 ) -> Answer {
-    let in_doubt = false;
-    carry_out(command, scope, Surroundings { now, known, last_decision, in_transaction, in_doubt })
+    carry_out(
+        command,
+        scope,
+        Surroundings {
+            now,
+            known,
+            history: None,
+            last_decision,
+            in_transaction,
+            in_doubt: false,
+            table_scope: false,
+        },
+    )
 }
 
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
@@ -113,9 +127,20 @@ fn set(
                 "invalid value for afterwrite.report_token: expected on or off",
             )),
         },
-        ("last_decision", _) => {
-            Answer::Failed(Report::error("55P02", "afterwrite.last_decision cannot be changed"))
-        }
+        ("on_orphan", value) => match value.map(str::parse::<OnOrphan>).transpose() {
+            Ok(wanted) => {
+                scope.orphans.set = wanted;
+                Answer::Done("SET")
+            }
+            Err(unknown) => Answer::Failed(Report::error(
+                "22023",
+                format!("invalid value for afterwrite.on_orphan: {unknown}"),
+            )),
+        },
+        ("last_decision" | "table_scope", _) => Answer::Failed(Report::error(
+            "55P02",
+            format!("afterwrite.{name} cannot be changed here"),
+        )),
         _ => unknown(name),
     }
 }
@@ -123,7 +148,7 @@ fn set(
 /// Takes up tokens. Nothing is lost by keeping the floor of those before: what was brought
 /// stays brought. One that is not believed fails nothing that can be answered.
 fn bring(text: &str, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
-    match scope.bring_text(text, around.known, around.now) {
+    match scope.bring_text(text, around.known, around.history, around.now) {
         Ok(()) => Answer::Done("SET"),
         Err(why) => Answer::Warned(
             "SET",
@@ -152,6 +177,8 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         // A fence cannot say either what may yet be committed.
         "token" if around.in_doubt => return Answer::NeedsFence,
         "report_token" => if scope.tokens.reports() { "on" } else { "off" }.to_owned(),
+        "table_scope" => if around.table_scope { "on" } else { "off" }.to_owned(),
+        "on_orphan" => scope.orphans.wanted().name().to_owned(),
         "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
             Need::Position(position) => scope.tokens.token(position).to_string(),
@@ -168,7 +195,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, source and last_decision"),
+        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, source, on_orphan, table_scope and last_decision"),
     )
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Reason, Stuck};
-use afterwrite_types::{Floor, Level};
+use afterwrite_types::{Floor, Level, Moment};
 use smallvec::SmallVec;
 
 use crate::hint::ExchangeHints;
@@ -213,6 +213,8 @@ pub(crate) struct Exchange {
     pub(crate) stuck: Option<Box<Stuck>>,
     /// It asked for more, and could not have it.
     pub(crate) relaxed: Option<Level>,
+    /// The primary may have lost what that stands for; it was this high by then.
+    pub(crate) suspected: Option<Moment>,
     /// Where it runs.
     pub(crate) place: Option<Place>,
     /// A read-only transaction of ours is around it.

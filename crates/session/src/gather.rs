@@ -354,12 +354,15 @@ impl Session {
 
     fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
         let last_decision = self.last_decision();
+        let history = around.library.history();
         let surroundings = Surroundings {
             now: around.now,
             known: around.library.known_position(),
+            history: history.as_deref(),
             last_decision: &last_decision,
             in_transaction: self.in_transaction(),
             in_doubt: self.in_doubt,
+            table_scope: around.library.table_scope(),
         };
         command::carry_out(command, &mut self.scope, surroundings)
     }

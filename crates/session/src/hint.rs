@@ -57,7 +57,7 @@ pub(crate) struct ExchangeHints {
     preference: Option<Preference>,
     /// What its writes are counted as.
     pub(crate) source: Option<Source>,
-    warnings: Vec<u8>,
+    pub(crate) warnings: Vec<u8>,
     warned: usize,
 }
 
@@ -167,6 +167,7 @@ impl Session {
         self.hint_counts.followed += u32::from(said.says_something());
         self.exchange.unhinted |= said.terms.level.is_none();
         self.count_weaker(said, intent);
+        let (known, history) = (around.library.known_position(), around.library.history());
         let hints = self.exchange.hints.get_or_insert_default();
         hints.terms = hints.terms.and(said.terms);
         hints.preference = hints.preference.max(said.preference);
@@ -176,7 +177,7 @@ impl Session {
             said.terms.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());
         self.scope.tokens.counts_mut().malformed += said.bad_tokens;
         for token in &said.tokens {
-            self.heed_token(token, around.library.known_position(), around.now);
+            self.heed_token(token, known, history.as_deref(), around.now);
         }
         let hints = self.exchange.hints.get_or_insert_default();
         let mut left_out = false;

@@ -1,16 +1,24 @@
 //! Takes up the tokens that stand in hints: as those of the session, for one exchange.
 
-use afterwrite_types::{Fence, Level, Moment, Position, Token};
+use afterwrite_types::{Fence, History, Level, Moment, Position, Token};
 
 use crate::session::Session;
 use crate::token::{Disbelief, Placed, Settled, Unplaced, placed};
 
 impl Session {
     /// Takes up a token as the session does that it is set for, but for the exchange alone.
-    pub(crate) fn heed_token(&mut self, token: &Token, known: Option<Position>, now: Moment) {
+    pub(crate) fn heed_token(
+        &mut self,
+        token: &Token,
+        known: Option<Position>,
+        history: Option<&History>,
+        now: Moment,
+    ) {
+        let believed = self.scope.tokens.believed(token);
+        let believed = believed.map(|position| self.scope.place_token(position, history));
         let hints = self.exchange.hints.get_or_insert_default();
         let tokens = &mut self.scope.tokens;
-        let stands = tokens.believed(token).map(|position| {
+        let stands = believed.map(|position| {
             (position, known.map_or(Placed::Ahead, |known| placed(position, known)))
         });
         let disbelief = match stands {

@@ -254,6 +254,7 @@ impl Session {
             let position = Position { line: link.spec.line, lsn };
             self.scope.capture(Fence { position, asked: self.exchange.capture_asked });
             self.exchange.captured = true;
+            self.last_capture = Some(position);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use afterwrite_core::Seen;
-use afterwrite_types::{Floor, Source, Terms};
+use afterwrite_types::{Floor, OnOrphan, Source, Terms};
 
 use crate::brought::{Brought, RestingTokens};
 use crate::exchange::Place;
@@ -32,6 +32,8 @@ pub struct Resting {
     turn: u32,
     mode: Mode,
     wary: bool,
+    /// What it has set; the default is set again for who wakes.
+    on_orphan: Option<OnOrphan>,
     defaults: Arc<Terms>,
     last_decision: Option<Place>,
     /// Shared with all who sent the same text.
@@ -86,6 +88,7 @@ impl Session {
             && !self.over
             && !self.in_doubt
             && !self.scope.is_in_transaction()
+            && self.scope.orphans.is_empty()
             && outside
             && told
     }
@@ -109,6 +112,7 @@ impl Session {
             wary,
             // Set again for who wakes.
             tables: _,
+            apart: _,
             holds: _,
             pinned: _,
             noted: _,
@@ -130,9 +134,12 @@ impl Session {
             role_refused,
             prelude_reports: _,
             turn,
+            // It was taken up behind its exchange.
+            last_capture: _,
             // They are counted behind each exchange.
             hint_counts: _,
         } = self;
+        let on_orphan = scope.orphans.set;
         let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
         let Parts { floor, seen, terms, source, defaults, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
@@ -145,6 +152,7 @@ impl Session {
             turn,
             mode,
             wary,
+            on_orphan,
             defaults,
             last_decision,
             last_reading,
@@ -168,6 +176,7 @@ impl Resting {
         let mut scope = Scope::from_parts(parts);
         let (bad, report) = (self.bad_token, self.report_token);
         scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });
+        scope.orphans.set = self.on_orphan;
         Session {
             scope,
             statements,
@@ -214,13 +223,14 @@ mod tests {
         before.scope_mut().name_key("user:42");
         before.scope_mut().set_level(Some(Level::Strong));
         before.scope_mut().set_source(Some(Source::Creation), false);
+        before.scope_mut().orphans.set = Some(OnOrphan::Error);
         before.settings.set("work_mem", "SET work_mem = '1MB'");
         before.parameter("standard_conforming_strings", "off");
         before.parameter("client_encoding", "GBK");
         before.role_refused = true;
         before.scope_mut().tokens.set_report(Some(true));
         let beyond = Position { line, lsn: Lsn(901) };
-        let _ = before.scope_mut().bring_text("nonsense", None, Moment(6));
+        let _ = before.scope_mut().bring_text("nonsense", None, None, Moment(6));
         before.scope_mut().bring(beyond, None, Moment(6));
         before.scope_mut().resolve(Fence { position, asked: Moment(6) });
         before.remember_decision(Place::Primary(Reason::MayWrite));
@@ -240,6 +250,7 @@ mod tests {
         assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
         assert_eq!(after.scope().source(), Some(Source::Creation));
+        assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));
         assert!(after.strings_escape && after.encoding_ambiguous && after.role_refused);

@@ -1,13 +1,16 @@
 //! What a client's reads must see, and what it asked for.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
-use afterwrite_types::{BadToken, Fence, Floor, Level, Line, Moment, Position, Source, Terms};
+use afterwrite_types::{
+    BadToken, Fence, Floor, History, Level, Line, Moment, Orphan, OrphanCause, Placed as OnHistory,
+    Position, Source, Terms,
+};
 
 use crate::brought::Brought;
 pub use crate::brought::TokenPolicy;
+use crate::orphan::Orphans;
 use crate::token::{Disbelief, Placed, tokens_in};
 
 /// What a client's reads must see, and what it asked for.
@@ -25,6 +28,7 @@ pub struct Scope {
     defaults: Arc<Terms>,
     /// What became of the tokens that it brought.
     pub(crate) tokens: Brought,
+    pub(crate) orphans: Orphans,
 }
 
 /// What a client has set of what its reads ask for.
@@ -58,6 +62,7 @@ impl Scope {
             own: None,
             defaults: defaults.into(),
             tokens: Brought::default(),
+            orphans: Orphans::default(),
         }
     }
 
@@ -69,7 +74,8 @@ impl Scope {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _ } = self;
+        let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _, orphans: _ } =
+            self;
         let own = own.map(|own| *own).unwrap_or_default();
         Parts { floor, seen, terms: own.session, source: own.session_source, defaults, key }
     }
@@ -140,20 +146,35 @@ impl Scope {
     }
 
     /// Takes up the position captured behind the client's own commit.
+    ///
+    /// On a new line of history its number counts, not that of the old one, which the new
+    /// primary may never have reached. On an older one than the floor's it proves nothing:
+    /// an old primary has come back, and what it has acknowledged is a doubt.
     pub fn capture(&mut self, fence: Fence) {
-        let newer = self.floor.position().is_some_and(|known| {
-            known.line.system == fence.position.line.system
-                && known.line.timeline < fence.position.line.timeline
-        });
-        if newer {
-            // A new line of history: its number counts, not that of the old one,
-            // which the new primary may never have reached.
+        let line = fence.position.line;
+        if self.floor.position().is_some_and(|known| line.is_newer_than(known.line)) {
             let before = Moment(fence.asked.0.saturating_sub(1));
-            self.floor.distrust(fence.position.line, before);
+            self.floor.distrust(line, before);
         } else {
             self.floor.raise(fence.position, fence.asked);
         }
         self.resolve(fence);
+    }
+
+    /// Tells the floor as one of the primary's line of history; an orphan is noted.
+    pub(crate) fn place(&mut self, history: &History, now: Moment) {
+        if let Some(orphan) = self.floor.place(history, now) {
+            self.orphans.note(orphan);
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.place(history, now);
+        }
+        let ahead = self.orphans.ahead;
+        if let Some(token) = ahead.filter(|it| !it.line.is_newer_than(history.line())) {
+            self.orphans.ahead = None;
+            self.place_token(token, Some(history));
+            self.floor.doubt(now);
+        }
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.
@@ -188,9 +209,11 @@ impl Scope {
         &mut self,
         text: &str,
         known: Option<Position>,
+        history: Option<&History>,
         now: Moment,
     ) -> Result<(), Disbelief> {
         self.tokens.forget_bad();
+        self.orphans.ahead = None;
         let Some(tokens) = tokens_in(text) else {
             return self.disbelieve(Disbelief::Malformed, now);
         };
@@ -198,7 +221,7 @@ impl Scope {
         for token in tokens {
             let token = token.parse().map_err(|BadToken| Disbelief::Malformed);
             match token.and_then(|token| self.tokens.believed(&token)) {
-                Ok(position) => self.bring(position, known, now),
+                Ok(position) => self.bring_placed(position, known, history, now),
                 Err(why) => outcome = self.disbelieve(why, now),
             }
         }
@@ -213,6 +236,47 @@ impl Scope {
         self.tokens.disbelieve(why);
         self.floor.doubt(now);
         Err(why)
+    }
+
+    /// As [`Self::bring`], of a position that is perhaps on a line which the primary has left,
+    /// or has not come to.
+    fn bring_placed(
+        &mut self,
+        token: Position,
+        known: Option<Position>,
+        history: Option<&History>,
+        now: Moment,
+    ) {
+        let position = self.place_token(token, history);
+        if self.orphans.ahead == Some(position) {
+            // The primary answers until it is known who is right.
+            self.floor.doubt(now);
+        } else {
+            self.bring(position, known, now);
+        }
+    }
+
+    /// Finds that the primary has lost what the floor stands for.
+    pub(crate) fn cut(&mut self, fence: Fence, held: Moment) -> Option<Orphan> {
+        self.floor.cut(fence, held)
+    }
+
+    /// A token's position as one of the primary's line of history. One that stands for what
+    /// may be lost is noted.
+    pub(crate) fn place_token(&mut self, token: Position, history: Option<&History>) -> Position {
+        match history.map(|history| history.place(token)) {
+            Some(OnHistory::OnLine(here)) => here,
+            Some(OnHistory::Orphan { switch }) => {
+                let (switch, cause) = (Some(switch), OrphanCause::Failover);
+                self.orphans.note_token(Orphan { position: token, switch, cause });
+                token
+            }
+            Some(OnHistory::Newer) => {
+                self.orphans.ahead = Some(token);
+                token
+            }
+            Some(OnHistory::Void | OnHistory::Unknown) | None => token,
+        }
     }
 
     /// Names the key that this client shares with others; empty text names none.
@@ -262,13 +326,12 @@ pub fn key_named(name: &str) -> Key {
     Key::named(fingerprint(name))
 }
 
+/// FNV-1a of 128 bits. Proxies that share floors must agree on it, whatever they were built
+/// with, so it is one that is written down; and colliding keys only read fresher than they must.
 pub(crate) fn fingerprint(text: &str) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, text).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    text.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
@@ -290,11 +353,8 @@ mod tests {
         scope.capture(Fence { position: at(2, 600), asked: Moment(10) });
         assert_eq!(scope.floor().need(), Need::Position(at(2, 700)), "on one line it only rises");
         scope.capture(Fence { position: at(1, 950), asked: Moment(11) });
-        assert_eq!(
-            scope.floor().need(),
-            Need::Position(at(2, 950)),
-            "an old primary proves nothing"
-        );
+        assert_eq!(scope.floor().need(), Need::Fence(Moment(11)), "an old primary proves nothing");
+        assert_eq!(scope.floor().position(), Some(at(2, 700)));
     }
 
     #[test]
@@ -307,5 +367,13 @@ mod tests {
         let mut scope = Scope::new(Level::default());
         scope.bring(at(1, 100), Some(at(1, 100)), Moment(4));
         assert_eq!(scope.floor().need(), Need::Position(at(1, 100)));
+    }
+
+    #[test]
+    fn every_build_makes_the_same_fingerprints() {
+        // The reference's own values.
+        assert_eq!(fingerprint(""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fingerprint("a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(fingerprint("foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 }

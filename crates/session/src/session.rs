@@ -1,7 +1,7 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Source, Terms};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Source, Terms};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +92,8 @@ pub struct Session {
     pub(crate) wary: bool,
     /// Reads ask for what was written to their tables.
     pub(crate) tables: Option<TableKeys>,
+    /// Each batch is an exchange of its own.
+    pub(crate) apart: bool,
     /// The server connection stays with the client between exchanges.
     pub(crate) holds: bool,
     pub(crate) pinned: Option<Pinned>,
@@ -126,6 +128,8 @@ pub struct Session {
     pub(crate) role_refused: bool,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
+    /// The primary's position behind the last exchange that was captured behind.
+    pub(crate) last_capture: Option<Position>,
     /// Hints that nobody has counted yet.
     pub(crate) hint_counts: HintCounts,
 }
@@ -187,6 +191,7 @@ impl Session {
             mode: Mode::default(),
             wary: false,
             tables: None,
+            apart: false,
             holds: false,
             pinned: None,
             noted: Causes::default(),
@@ -208,6 +213,7 @@ impl Session {
             role_refused: false,
             prelude_reports: Vec::new(),
             turn,
+            last_capture: None,
             hint_counts: HintCounts::default(),
         }
     }
@@ -228,6 +234,12 @@ impl Session {
     /// what a trigger, a default, a view or an operator runs is taken for harmless.
     pub fn set_wary(&mut self, wary: bool) {
         self.wary = wary;
+    }
+
+    /// Joins no batches that the client has sent ahead: where something must be done between
+    /// the answer to each and its "ready".
+    pub fn set_apart(&mut self, apart: bool) {
+        self.apart = apart;
     }
 
     /// What its reads must see, and what it asked for.
@@ -348,6 +360,13 @@ impl Session {
         }
     }
 
+    /// The read that is being routed asks the primary first: it may have lost what the
+    /// floor stands for. `now` is taken after all that the floor is made of was found.
+    pub fn suspect_loss(&mut self, now: Moment) {
+        self.exchange.floor.doubt(now);
+        self.exchange.suspected = Some(now);
+    }
+
     /// What to ask `decide` about the read that is being routed.
     pub fn ask(&self, pending_write: bool, budget: Duration, waited: bool) -> Ask {
         Ask {
@@ -356,7 +375,7 @@ impl Session {
             stuck: self.exchange.stuck.as_deref().copied(),
             pending_write,
             in_doubt: self.in_doubt,
-            bad_token: self.has_bad_token(),
+            bad_token: self.has_bad_token() || self.scope.orphans.ahead.is_some(),
             preference: self.preference(),
             budget,
             waited,
@@ -366,6 +385,13 @@ impl Session {
 
     /// Takes up the primary's position, for the read being routed and for later ones.
     pub fn resolve(&mut self, fence: Fence) {
+        if let Some(held) = self.exchange.suspected {
+            // Nothing of the session's own has been written since.
+            if let Some(orphan) = self.scope.cut(fence, held) {
+                self.note_orphan(orphan);
+            }
+            self.exchange.floor.cut(fence, held);
+        }
         self.exchange.floor.resolve(fence);
         if let Some(stuck) = &mut self.exchange.stuck {
             stuck.floor.resolve(fence);
@@ -377,6 +403,12 @@ impl Session {
     /// The floor of the read that is being routed.
     pub fn read_floor(&self) -> Floor {
         self.exchange.floor
+    }
+
+    /// Where the primary was behind the last exchange that was captured behind. The floor
+    /// may be higher, if the primary has lost what it stands for.
+    pub fn last_capture(&self) -> Option<Position> {
+        self.last_capture
     }
 
     /// Whether `SHOW afterwrite.token` could be answered now.

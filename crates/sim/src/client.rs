@@ -102,10 +102,10 @@ impl Client {
             Gathered::NeedsFence(after) => {
                 self.settle_doubts();
                 let fence = self.proxy.fence(after, PROBE_TIMEOUT).await;
-                let failed = fence.is_none() || self.session.is_in_doubt();
                 if let Some(fence) = fence {
                     self.session.resolve(fence);
                 }
+                let failed = self.session.is_in_doubt() || !self.session.is_resolved();
                 match self.gather(failed).map_err(End::Fatal)? {
                     Gathered::Request(request) => self.carry_out(request).await,
                     _ => Ok(()),

@@ -72,6 +72,7 @@ impl Client {
                 Role::Primary => Place::Primary(reason),
             });
         }
+        self.place_floors();
         let (link, place) = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
@@ -84,6 +85,20 @@ impl Client {
         self.proxy.sim.judge().placed(channel, place, self.session.read_floor());
         self.link = Some(link);
         Ok(place)
+    }
+
+    /// Tells the floors that count as ones of the primary's line of history.
+    fn place_floors(&mut self) {
+        let Some(history) = self.proxy.history() else { return };
+        let now = self.proxy.sequence.now();
+        self.session.place(&history, now);
+        for key in self.session.keys() {
+            if let Some(orphan) = self.proxy.keys.borrow_mut().place(key, &history, now) {
+                self.session.note_orphan(orphan);
+            }
+        }
+        let orphans = self.session.take_orphans();
+        self.proxy.sim.judge().figures.orphans += orphans.len() as u64;
     }
 
     async fn route_to_primary(&self, reason: Reason) -> Result<(Connection, Place), String> {
@@ -104,6 +119,11 @@ impl Client {
         }
         let key = self.key_floor();
         self.session.begin_read(key, line, now);
+        if let Need::Position(need) = self.session.read_floor().need()
+            && self.proxy.end.borrow().is_below(need)
+        {
+            self.session.suspect_loss(self.proxy.sequence.now());
+        }
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.proxy.fence.get()
         {
@@ -301,7 +321,7 @@ impl Client {
 
     fn note(&self, outcome: Outcome) {
         if outcome.captured
-            && let Some(position) = self.session.scope().floor().position()
+            && let Some(position) = self.session.last_capture()
         {
             self.proxy.observe_primary(position);
         }

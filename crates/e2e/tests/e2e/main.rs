@@ -17,6 +17,7 @@
 mod cli;
 mod drivers;
 mod explain;
+mod failover;
 mod faults;
 mod footprints;
 mod guarantee;
@@ -24,5 +25,7 @@ mod hostile;
 mod operations;
 mod parked;
 mod protocol;
+mod shared;
 mod support;
 mod tls;
+mod verify;
