@@ -16,7 +16,7 @@ async fn keys_are_counted_and_raised() {
     let plan = Plan { replicas: 1, apply_delay: vec![BEHIND], ..Plan::default() };
     let cluster = Cluster::start(plan, &|_| ()).await.unwrap();
     let configuration = format!(
-        "{}[clients]\nauth = \"trust\"\n[admin]\nusers = [\"admin\"]\nstats_users = [\"looker\"]\n\
+        "{}[clients]\nauth = \"trust\"\n[users.admin]\n[users.looker]\n[users.app]\n[admin]\nusers = [\"admin\"]\nstats_users = [\"looker\"]\n\
          [databases.app]\n[routing]\nkeys_max = 40\n",
         cluster_section(&cluster)
     );
@@ -134,6 +134,7 @@ async fn raised(desk: &Desk, direct: &Client) {
     assert_eq!(number(&named, read).await, 7, "{}", decision(&named).await);
     assert_eq!(number(&other, read).await, 0, "no other key is raised");
     assert_eq!(number(&with_key(desk, "order:10").await, read).await, 7, "on any connection");
+    tokio::time::sleep(BEHIND + Duration::from_millis(500)).await;
     direct.batch_execute("UPDATE t SET v = 8 WHERE id = 10").await.unwrap();
     assert_eq!(number(&named, read).await, 7, "and not for what comes later");
     console.run("RAISE KEY 'order:10'").await;
