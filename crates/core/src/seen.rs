@@ -43,6 +43,15 @@ impl Seen {
         (self.life, self.ahead) = (Some(life), Some(life.node));
     }
 
+    /// The session has read on a replica of which nobody asked whether it shows what was seen
+    /// before; `life.at` is after that.
+    ///
+    /// So staying there would not do.
+    pub fn astray(&mut self, life: Life) {
+        self.floor.doubt(life.at);
+        (self.life, self.ahead) = (None, Some(life.node));
+    }
+
     /// The session has read on the primary, or got half an answer from somewhere; `now` is after
     /// that.
     pub fn elsewhere(&mut self, now: Moment) {
@@ -122,6 +131,16 @@ mod tests {
         seen.resolve(fence(100, 6));
         assert_eq!(seen.floor().need(), Need::Position(fence(100, 6).position));
         assert_eq!(seen.life(), Some(life), "there it may read on with less");
+    }
+
+    #[test]
+    fn where_it_was_not_asked_for_what_was_seen_before_it_does_not_stay() {
+        let life = Life { node: NodeId(1), server: 0, at: Moment(5) };
+        let mut seen = Seen::default();
+        seen.elsewhere(Moment(3));
+        seen.astray(life);
+        assert_eq!((seen.life(), seen.ahead()), (None, Some(NodeId(1))));
+        assert_eq!(seen.floor().need(), Need::Fence(Moment(5)));
     }
 
     #[test]

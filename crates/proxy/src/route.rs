@@ -152,7 +152,10 @@ impl Client {
                         Err(error) if reason.ends_wait() && !course.is_at_its_end() => {
                             debug!(%error, "no connection to the primary for a read");
                         }
-                        routed => return Ok(routed?),
+                        routed => {
+                            self.session.unrelax();
+                            return Ok(routed?);
+                        }
                     }
                 }
             }

@@ -62,6 +62,8 @@ pub(crate) struct Open {
     pub(crate) status: u8,
     /// It began `READ ONLY`, and nothing has changed that since.
     pub(crate) read_only: bool,
+    /// Where it runs was asked for all that the session's reads have seen.
+    pub(crate) asked_seen: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
     /// Names may be looked for elsewhere since.
@@ -304,6 +306,7 @@ impl Session {
         }
         self.exchange.stuck = None;
         self.exchange.floor = floor;
+        self.exchange.asked_seen = level.is_monotonic();
         if level.is_monotonic() {
             let seen = self.scope.seen_mut();
             seen.begin_read(now);
@@ -319,6 +322,12 @@ impl Session {
     /// The read that is being routed cannot have what it asked for: it asks for this.
     pub fn relax(&mut self, level: Level) {
         self.exchange.relaxed = Some(level);
+    }
+
+    /// The primary answers it after all: what it asked for first holds again, and what it sees
+    /// counts as seen at that level.
+    pub fn unrelax(&mut self) {
+        self.exchange.relaxed = None;
     }
 
     /// No connection to where it has read before can be had: it must see elsewhere what it
@@ -412,6 +421,12 @@ impl Session {
     /// still run elsewhere.
     pub fn may_hold_back(&self) -> bool {
         self.phase == Phase::Running && self.exchange.may_move()
+    }
+
+    /// Whether the answer so far is not for the client: the exchange runs again elsewhere once
+    /// the server is through with it.
+    pub fn takes_back(&self) -> bool {
+        self.exchange.discards.is_some()
     }
 
     /// Whether nobody needs the outcome, should the client be gone: it only reads.
@@ -557,6 +572,9 @@ impl Session {
         let exchange = &mut self.exchange;
         exchange.tries += 1;
         exchange.relaxed = None;
+        if let Some(hints) = &mut exchange.hints {
+            hints.weakened.clear();
+        }
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;

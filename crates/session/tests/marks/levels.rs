@@ -105,6 +105,53 @@ fn half_an_answer_was_seen_too() {
     assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)));
 }
 
+/// A transaction that was placed at a lower level may be where less is shown: what it reads at a
+/// monotonic one counts, but it is no place to stay.
+#[test]
+fn a_transaction_that_was_placed_at_a_lower_level_is_no_place_to_stay() {
+    for (begin, then) in [
+        ("BEGIN READ ONLY /* afterwrite: level=eventual */", "SELECT 1"),
+        ("BEGIN READ ONLY", "SELECT 1"),
+    ] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.reads_here("SELECT 1");
+        rig.asks(&query(begin));
+        if begin == "BEGIN READ ONLY" {
+            // Nobody could answer as it asked.
+            rig.session.relax(Level::Eventual);
+            rig.session.begin_read(None, None, rig.sequence.now());
+        }
+        rig.link = link(Role::Replica);
+        rig.finish(REPLICA, &done("BEGIN", b'T'));
+        rig.request(&query(then));
+        rig.finish(REPLICA, &done("SELECT 1", b'T'));
+        rig.request(&query("COMMIT"));
+        rig.finish(REPLICA, &done("COMMIT", b'I'));
+        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
+        assert_eq!(rig.session.ask(false, Duration::ZERO, false).stuck, None, "{begin}");
+        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)));
+    }
+}
+
+/// No replica could answer as it asked, nor at the level below: the primary does, and what it
+/// shows counts as seen.
+#[test]
+fn what_the_primary_answers_after_all_is_seen() {
+    for answers in [true, false] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.asks(&query("SELECT 1"));
+        rig.session.relax(Level::Eventual);
+        rig.session.begin_read(None, None, rig.sequence.now());
+        if answers {
+            rig.session.unrelax();
+        }
+        rig.link = link(Role::Primary);
+        rig.finish(Place::Primary(Reason::NoneInTime), &guarded());
+        let seen = matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_));
+        assert_eq!(seen, answers);
+    }
+}
+
 #[test]
 fn a_bounded_read_does_not_ask_for_what_the_session_wrote() {
     let mut rig = Rig::at(Level::Bounded);
