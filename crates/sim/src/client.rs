@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use afterwrite_core::WriteMark;
-use afterwrite_session::{Gathered, Session, Settings};
+use afterwrite_session::{Gathered, Session, Settings, TableKeys};
 use afterwrite_types::Floor;
 use afterwrite_wire::server::{self, Report};
 
@@ -12,6 +13,7 @@ use crate::cluster::{PROBE_TIMEOUT, Proxy};
 use crate::connection::{Connection, Read};
 use crate::log::Version;
 use crate::runtime::Owner;
+use crate::tables;
 use crate::world::Channel;
 
 /// Between questions whether a process is gone.
@@ -48,9 +50,10 @@ pub(crate) enum End {
 
 /// Serves one client from its first statement to its goodbye.
 pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
-    let level = proxy.sim.world().plan.level;
     let settings = Settings::at_login([]);
-    let session = Session::new(proxy.limits, level, settings, proxy.turn());
+    let mut session =
+        Session::new(proxy.limits, Arc::clone(&proxy.defaults), settings, proxy.turn());
+    session.set_tables(proxy.table_scope.then(|| TableKeys::of(tables::DATABASE)));
     let mut client = Client {
         proxy,
         session,

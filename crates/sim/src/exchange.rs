@@ -1,23 +1,19 @@
 //! Carries out one exchange: a mirror of `afterwrite-proxy`'s.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use afterwrite_core::{Decision, Life, Reason, View, WriteMark, decide};
+use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
-use afterwrite_types::{Fence, Floor, Need, Position, Role, Standing};
+use afterwrite_types::{Floor, Role};
 use afterwrite_wire::server::Report;
 
+use crate::ahead::Shows;
 use crate::client::{Client, End, watch};
-use crate::cluster::PROBE_TIMEOUT;
-use crate::connection::Connection;
 use crate::pump::Pumped;
+use crate::route::{NotRouted, not_sent};
 
 /// How long an exchange may go on after its client is gone.
 const LINGER: u64 = 100_000;
-
-/// Between two looks at replicas that have replayed the floor and may not be used.
-const PAUSE: u64 = 500;
 
 /// What came of preparing a server connection for an exchange.
 enum Brought {
@@ -45,8 +41,7 @@ impl Client {
             }
             let place = match self.obtain(request.route, forced).await {
                 Ok(place) => place,
-                Err(error) => {
-                    let report = Report::error("08001", error).detail("It was not sent.");
+                Err(report) => {
                     self.session.refuse(&report, &mut self.outbox);
                     return Ok(());
                 }
@@ -62,7 +57,9 @@ impl Client {
         }
     }
 
-    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, String> {
+    /// A server connection, and why that one. It shows no less than the client has seen, if
+    /// it asked for that.
+    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, Report> {
         self.settle_doubts();
         if let Some(link) = &self.link {
             let reason =
@@ -72,6 +69,29 @@ impl Client {
                 Role::Primary => Place::Primary(reason),
             });
         }
+        let place = self.obtain_any(route, forced).await.map_err(NotRouted::report)?;
+        self.proxy.sim.judge().hidden.remove(&self.channel);
+        if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
+            match self.let_primary_show(node).await {
+                Shows::All => {}
+                Shows::NotYet => {
+                    self.proxy.sim.judge().hidden.insert(self.channel);
+                    if route == Route::Read && self.session.may_be_ahead().is_some() {
+                        self.give_back(false);
+                        return Err(NotRouted::Behind("the primary hides what was seen").report());
+                    }
+                }
+                Shows::Lost => return Err(not_sent("the connection to the primary was lost")),
+            }
+        }
+        Ok(place)
+    }
+
+    async fn obtain_any(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+    ) -> Result<Place, NotRouted> {
         let (link, place) = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
@@ -84,123 +104,6 @@ impl Client {
         self.proxy.sim.judge().placed(channel, place, self.session.read_floor());
         self.link = Some(link);
         Ok(place)
-    }
-
-    async fn route_to_primary(&self, reason: Reason) -> Result<(Connection, Place), String> {
-        let primary = self.proxy.primary.get().ok_or("there is no primary")?;
-        let link = self.proxy.claim(primary.node, Role::Primary).await?;
-        Ok((link, Place::Primary(reason)))
-    }
-
-    /// A connection for a read.
-    async fn route_read(&mut self) -> Result<(Connection, Place), String> {
-        let began = self.proxy.sim.now();
-        let line = self.proxy.primary.get().map(|primary| primary.line);
-        let now = self.proxy.sequence.now();
-        if let Some(line) = line {
-            for key in self.session.keys() {
-                self.proxy.keys.borrow_mut().distrust(key, line, now);
-            }
-        }
-        let key = self.key_floor();
-        self.session.begin_read(key, line, now);
-        if let Need::Fence(_) = self.session.read_floor().need()
-            && let Some(fence) = self.proxy.fence.get()
-        {
-            // Often somebody has asked meanwhile, if only the probe.
-            self.resolve(fence);
-        }
-        let mut budget = self.proxy.wait_max;
-        let mut waited = false;
-        let mut reachable = true;
-        loop {
-            match self.decide(budget, waited) {
-                Decision::Primary(reason) => return self.route_to_primary(reason).await,
-                Decision::Replica { node, need, life, reason } => {
-                    match self.claim_replica(usize::from(node.0), need, life).await {
-                        Some(claimed) => return Ok((claimed, Place::Replica(reason))),
-                        // Where it has read before nothing can be had: elsewhere, then.
-                        None if life.is_some() => self.session.unstick(),
-                        None => return self.route_to_primary(Reason::Rerouted).await,
-                    }
-                }
-                Decision::Wait { need, at_most } => {
-                    let start = self.proxy.sim.now();
-                    self.proxy.wait_for_replay(need, micros(at_most)).await;
-                    if waited && self.proxy.sim.now() < start + PAUSE {
-                        self.proxy.sim.sleep(PAUSE).await;
-                    }
-                    waited = true;
-                }
-                Decision::Resolve { after, at_most } => {
-                    let fence = self.proxy.fence(after, micros(at_most)).await;
-                    reachable = fence.is_some();
-                    if let Some(fence) = fence {
-                        self.resolve(fence);
-                    }
-                }
-            }
-            budget = self.proxy.wait_max.saturating_sub(self.proxy.sim.now() - began);
-            if !reachable {
-                budget = 0;
-            }
-        }
-    }
-
-    fn resolve(&mut self, fence: Fence) {
-        self.session.resolve(fence);
-        for key in self.session.keys() {
-            self.proxy.keys.borrow_mut().resolve(key, fence);
-        }
-    }
-
-    fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
-        self.proxy.keys.borrow().floors(&self.session.keys(), self.proxy.sequence.now())
-    }
-
-    fn decide(&self, budget: u64, waited: bool) -> Decision {
-        let pending = self.key_floor().is_some_and(|key| key.pending);
-        let replicas = self.proxy.replica_views();
-        let view = View { primary: self.proxy.primary_view(), replicas: &replicas };
-        let ask = self.session.ask(pending, Duration::from_micros(budget), waited);
-        let decision = decide(&ask, &view, &self.proxy.policy);
-        let mut world = self.proxy.sim.world();
-        if decision != decide(&ask, &view, &self.proxy.policy) {
-            world.fail(format!("equal inputs, other decision than {decision:?}"));
-        }
-        let channel = self.channel;
-        world.note(format_args!("client {channel}: {decision:?} for {:?}", ask.floor));
-        decision
-    }
-
-    /// A connection to a replica that itself proves `need`.
-    async fn claim_replica(
-        &self,
-        node: usize,
-        need: Option<Position>,
-        life: Option<Life>,
-    ) -> Option<Connection> {
-        let mut link = self.proxy.claim(node, Role::Replica).await.ok()?;
-        let proof = link.link.proof_mut();
-        if life.is_some_and(|life| !proof.is_some_and(|proof| proof.was_open_at(life.at))) {
-            self.proxy.release(link, true);
-            return None;
-        }
-        let Some(need) = need else { return Some(link) };
-        let observed = self.proxy.nodes.borrow()[node].observed;
-        if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
-            proof.learn(observed);
-        }
-        if proves(&mut link, need) {
-            return Some(link);
-        }
-        let asked = self.proxy.sim.timeout(PROBE_TIMEOUT, link.witness()).await;
-        let sound = matches!(asked, Some(Ok(())));
-        if sound && proves(&mut link, need) {
-            return Some(link);
-        }
-        self.proxy.release(link, sound);
-        None
     }
 
     fn settle_doubts(&mut self) {
@@ -380,12 +283,4 @@ impl Client {
             (mark, _) => self.unmark(mark, Floor::since(self.proxy.sequence.now())),
         }
     }
-}
-
-fn proves(link: &mut Connection, need: Position) -> bool {
-    link.link.proof_mut().is_some_and(|proof| proof.standing(need) == Standing::Covers)
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -12,23 +12,30 @@
     reason = "the model indexes what it has made; a wrong index is a fault of the model"
 )]
 
+mod ahead;
 mod app;
 mod client;
 mod cluster;
 mod connection;
+mod course;
 mod exchange;
 mod judge;
 mod log;
+mod numbers;
 mod plan;
 mod probe;
 mod process;
+mod promise;
 mod pump;
 mod random;
+mod route;
 mod run;
 mod runtime;
 mod statement;
 mod storage;
+mod tables;
 mod trace;
+mod wishes;
 mod work;
 mod world;
 

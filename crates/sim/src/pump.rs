@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::connection::Read;
 
 /// Bytes of an answer that are held back at most.
-const HOLD_BACK_MAX: usize = 16 * 1024;
+pub(crate) const HOLD_BACK_MAX: usize = 16 * 1024;
 
 /// What came of moving bytes.
 #[derive(Debug)]
@@ -65,7 +65,11 @@ impl Client {
             self.outbox.clear();
             return None;
         }
-        let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
+        if self.session.takes_back() {
+            self.outbox.clear();
+        }
+        let held_back =
+            self.session.may_hold_back() && self.outbox.len() < self.proxy.hold_back_max;
         if self.outbox.is_empty() || held_back {
             return None;
         }

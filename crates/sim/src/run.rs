@@ -41,7 +41,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     world.note(format_args!("{plan:?}"));
     let sim = Sim::new(world);
     let host = Rc::new(Host {
-        proxy: RefCell::new(Proxy::start(&sim)),
+        proxies: RefCell::new((0..plan.proxies).map(|_| Proxy::start(&sim)).collect()),
         sim: Rc::clone(&sim),
         stage: Cell::new(Stage::Storm),
         arrived: Cell::new(0),
@@ -65,10 +65,10 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
 fn finish(seed: u64, host: &Host) -> Outcome {
     let mut figures = host.sim.judge().figures;
     let acked = std::mem::take(&mut host.sim.judge().acked);
-    host.proxy.borrow().stop();
+    host.proxies.borrow().iter().for_each(|proxy| proxy.stop());
     host.sim.kill(Owner::Clients);
     let mut world = host.sim.world();
-    let lost = acked.iter().filter(|&&version| world.write(version).lost).count();
+    let lost = acked.iter().filter(|it| world.write(it.version).lost).count();
     figures.lost = lost as u64;
     Outcome {
         seed,
@@ -162,7 +162,9 @@ fn fault(host: &Rc<Host>) {
         }
         8 if node != primary && up && !world.is_diverged(node) => {
             // The old primary dies for good, or lives on and takes writes.
-            if world.random.permille(500) {
+            // With several proxies only whoever promotes can see to it that it does: one that
+            // has not heard of the new primary would write there.
+            if world.plan.proxies > 1 || world.random.permille(500) {
                 world.crash(primary, None);
             }
             world.promote(node);
@@ -176,10 +178,12 @@ fn fault(host: &Rc<Host>) {
                     world.crash(zombie, None);
                 }
             }
+            let proxies = world.plan.proxies;
+            let chosen = world.random.index(proxies);
             drop(world);
-            host.proxy.borrow().stop();
+            host.proxies.borrow()[chosen].stop();
             let next = Proxy::start(sim);
-            *host.proxy.borrow_mut() = next;
+            host.proxies.borrow_mut()[chosen] = next;
             let mut world = sim.world();
             world.changes += 1;
             world.note(format_args!("proxy: RESTARTED"));

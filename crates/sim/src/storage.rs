@@ -144,7 +144,7 @@ impl World {
                 self.write_mut(version).visible = true;
             }
         }
-        let count = self.append(node, Vec::new());
+        let count = self.append(node, Vec::new(), 0);
         let server = &mut self.servers[node];
         (server.flushed, server.replayed) = (count, count);
         self.note(format_args!("node {node}: restarted with {flushed} records"));
@@ -173,10 +173,11 @@ impl World {
         let server = &mut self.servers[node];
         server.show(common);
         server.duty = Duty::Primary;
+        server.next_number = server.log.iter().map(|it| it.number).max().unwrap_or(0) + 1;
         server.timeline = timeline;
         server.paused = false;
         self.primary = node;
-        let count = self.append(node, Vec::new());
+        let count = self.append(node, Vec::new(), 0);
         let server = &mut self.servers[node];
         (server.flushed, server.replayed) = (count, count);
         let versions: Vec<_> = server
@@ -184,8 +185,11 @@ impl World {
             .iter()
             .flat_map(|record| record.changes.iter().map(|&(_, version)| version))
             .collect();
+        // While the old one lives, whoever has not heard of the new one may still read there
+        // what it showed: nothing of what was waiting for a synchronous standby.
+        let alone = !self.servers[old].up;
         for version in versions {
-            self.write_mut(version).visible = true;
+            self.write_mut(version).visible |= alone;
         }
         for other in 0..self.servers.len() {
             if other != node && !self.servers[other].is_primary() {

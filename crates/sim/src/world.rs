@@ -47,7 +47,12 @@ pub(crate) struct Server {
     pub(crate) apply_delay: u64,
     /// Rows that a transaction under way has written, and whose.
     pub(crate) locks: BTreeMap<RowId, usize>,
+    /// The number of the next transaction that writes.
+    pub(crate) next_number: u64,
 }
+
+/// What a server showed at once.
+pub(crate) type Shown = BTreeMap<RowId, Version>;
 
 impl Server {
     fn new(duty: Duty, apply_delay: u64) -> Self {
@@ -66,6 +71,7 @@ impl Server {
             paused: false,
             apply_delay,
             locks: BTreeMap::new(),
+            next_number: 1,
         }
     }
 
@@ -125,6 +131,8 @@ pub(crate) struct Conn {
 pub(crate) struct Channel {
     pub(crate) up: Vec<u8>,
     pub(crate) down: Vec<u8>,
+    /// The life of the proxy that it leads to.
+    pub(crate) life: u64,
     pub(crate) app_gone: bool,
     pub(crate) proxy_gone: bool,
 }
@@ -146,6 +154,8 @@ pub(crate) struct World {
     pub(crate) conns: Vec<Conn>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) writes: Vec<Write>,
+    /// What was shown to each read, by the number that stands in its answer.
+    pub(crate) shown: Vec<Shown>,
     /// Where the longest log there ever was ended.
     pub(crate) highest: u64,
     pub(crate) failure: Option<String>,
@@ -173,6 +183,7 @@ impl World {
             conns: Vec::new(),
             channels: Vec::new(),
             writes: vec![never],
+            shown: Vec::new(),
             highest: START,
             failure: None,
             calm: false,
@@ -215,7 +226,12 @@ impl World {
     }
 
     /// Appends a record to a primary's log; gives back how many there are now.
-    pub(crate) fn append(&mut self, node: usize, changes: Vec<(RowId, Version)>) -> usize {
+    pub(crate) fn append(
+        &mut self,
+        node: usize,
+        changes: Vec<(RowId, Version)>,
+        number: u64,
+    ) -> usize {
         let end = self.servers[node].end();
         let room = log::left_on_page(end);
         let at_page_end = self.random.permille(self.plan.page_ends) && room >= 40;
@@ -226,7 +242,7 @@ impl World {
         let server = &mut self.servers[node];
         let timeline = server.timeline;
         let mut latest = server.visible.clone();
-        server.log.push(Record { end, changes: changes.clone(), at: self.now });
+        server.log.push(Record { end, changes: changes.clone(), at: self.now, number });
         let count = server.log.len();
         for (row, version) in changes {
             let before = latest.insert(row, version).unwrap_or(0);
