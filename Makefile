@@ -10,7 +10,7 @@ AFTERWRITE = $(TARGET)/release/afterwrite
 # Where rustup and `cargo install` put their programs; a shell opened before them lacks it.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help setup build demo test doctest check fmt clippy licences soak bench load memory sim mutants fuzz \
+.PHONY: help setup build demo test doctest check fmt clippy licences soak matrix bench load share memory sim mutants fuzz \
 	regress footprints clean
 
 help: ## this list
@@ -64,6 +64,10 @@ soak: build ## the session guarantee: 200,000 reads judged, under faults; SOAK_A
 	@sh scripts/setup run
 	$(AFTERWRITE) soak $(SOAK_ARGS)
 
+matrix: build ## each fault with each scope: a table of zeros; MATRIX_ARGS='--only none,copy'
+	@sh scripts/setup run
+	$(AFTERWRITE) soak --matrix --markdown bench/results/matrix.md $(MATRIX_ARGS)
+
 bench: ## through Afterwrite, through PgBouncer and direct, side by side; BENCH_ARGS=
 	@sh scripts/setup build run bench
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
@@ -74,6 +78,11 @@ load: ## 10,000 idle and 2,000 active clients, slow ones, a flood of connections
 	@sh scripts/setup build run bench
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
 	$(TARGET)/release/afterwrite-bench load --markdown bench/results/load.md $(LOAD_ARGS)
+share: ## which share of the reads goes to the primary, and which would have to; SHARE_ARGS=
+	@sh scripts/setup build run
+	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench
+	$(TARGET)/release/afterwrite-bench share --markdown bench/results/share.md $(SHARE_ARGS)
+
 memory: ## what 5,000 idle clients cost Afterwrite and PgBouncer, in one run
 	@sh scripts/setup build run bench
 	$(CARGO) build --release --bin afterwrite --bin afterwrite-bench

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use afterwrite_verify::consistency::Level;
 use clap::{Args, Parser, Subcommand};
 
 /// A PostgreSQL proxy that reads from replicas and never shows anyone a state
@@ -29,12 +30,17 @@ pub(crate) enum Command {
                             when the file is not such a configuration; with 1 when a file cannot \
                             be read or written.")]
     Import(ImportArguments),
+    /// Tell what a token says
+    Token(TokenArguments),
     /// A real local PostgreSQL cluster: one primary, streaming replicas
     Cluster(ClusterArguments),
     /// See it work: a real cluster that lags, and four ways to route its reads
     Demo(DemoArguments),
     /// Test it for long: many sessions, faults in a real cluster, every read judged
     Soak(SoakArguments),
+    /// Check whether reads are consistent, behind any proxy or cluster
+    #[command(after_help = crate::verify::EXAMPLES)]
+    Verify(crate::verify::VerifyArguments),
 }
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -161,6 +167,41 @@ pub(crate) enum ImportFormat {
     PgCat,
 }
 
+/// What `afterwrite token` takes.
+#[derive(Args, Debug)]
+pub(crate) struct TokenArguments {
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Show its version, cluster, timeline and position, and whether it is signed as it must be
+    #[command(after_help = TOKEN_DECODE_HELP)]
+    Decode(DecodeArguments),
+}
+
+const TOKEN_DECODE_HELP: &str = "\
+Example:
+  afterwrite token decode --config afterwrite.toml v1.AAAAAAAAAAEAAAACAAAAAAAAAAMA
+
+Ends with 0 for a token; with 1 for a text that is none, or for a token that a proxy with this
+configuration would not believe; with 78 when the configuration is wrong.";
+
+/// What `afterwrite token decode` takes.
+#[derive(Args, Debug)]
+pub(crate) struct DecodeArguments {
+    /// The token, as SHOW afterwrite.token gave it
+    #[arg(value_name = "TOKEN")]
+    pub(crate) token: String,
+    /// Check its signature with the keys of this configuration file
+    #[arg(short, long, value_name = "FILE", env = "AFTERWRITE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What `afterwrite cluster` takes.
 #[derive(Args, Debug)]
 pub(crate) struct ClusterArguments {
@@ -265,6 +306,22 @@ pub(crate) struct SoakArguments {
     /// The control: route as if nobody had written, and succeed only if that is noticed
     #[arg(long)]
     pub(crate) ignore_floor: bool,
+    /// Instead: each kind of fault by itself, with each scope, and a table of what was violated
+    #[arg(long, conflicts_with = "no_faults")]
+    pub(crate) matrix: bool,
+    /// With --matrix: how long each fault goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "matrix",
+          value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// With --matrix: these faults alone
+    #[arg(long, value_name = "FAULT", value_delimiter = ',', requires = "matrix")]
+    pub(crate) only: Vec<String>,
+    /// With --matrix: what reads ask for
+    #[arg(long, value_name = "LEVEL", requires = "matrix")]
+    pub(crate) level: Option<Level>,
+    /// With --matrix: write the table to this file
+    #[arg(long, value_name = "FILE", requires = "matrix")]
+    pub(crate) markdown: Option<PathBuf>,
     /// Write the figures that are printed to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

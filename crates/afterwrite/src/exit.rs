@@ -10,6 +10,8 @@ pub(crate) enum Exit {
     Failed(String),
     /// The configuration is wrong: 78, as `sysexits.h` has it.
     Config(String),
+    /// It could not be found out: 2, where 1 is an answer.
+    NoAnswer(String),
     /// The answer is no, and has been told: 1.
     Unfit,
     /// Stopped by a signal, after everything was put away: 130.
@@ -28,6 +30,10 @@ impl Exit {
             Self::Failed(text) => {
                 eprintln!("afterwrite: {text}");
                 ExitCode::FAILURE
+            }
+            Self::NoAnswer(text) => {
+                eprintln!("afterwrite: {text}");
+                ExitCode::from(2)
             }
             Self::Config(text) => {
                 eprintln!("{}", text.trim_end());

@@ -16,6 +16,8 @@ mod settings;
 mod soak;
 mod stop;
 mod terminal;
+mod token;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -35,9 +37,11 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Cluster(arguments) => cluster::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use afterwrite_config::{Config, Overlay, Problems, Threads, load};
 
-pub(crate) use proxy::proxy;
+pub(crate) use proxy::{keyring, proxy};
 
 use crate::cli::{ConfigArguments, ServeArguments};
 use crate::exit::Exit;

@@ -1,6 +1,7 @@
 //! `afterwrite soak`: the session guarantee, checked for long and under faults.
 
 mod faults;
+mod matrix;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -21,6 +22,7 @@ use crate::progress::{Phase, Steps};
 use crate::stop::unless_stopped;
 use crate::terminal::Terminal;
 use faults::{Log, Occurrence, inject};
+use matrix::Matrix;
 
 /// The whole check ends then, done or not.
 const ELAPSED_MAX: Duration = Duration::from_mins(40);
@@ -38,6 +40,9 @@ pub(crate) fn run(arguments: &SoakArguments) -> Result<(), Exit> {
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Exit::failed)?;
+    if arguments.matrix {
+        return runtime.block_on(unless_stopped(run_matrix(arguments)));
+    }
     let soak = Soak {
         reads: arguments.reads,
         sessions: usize::from(arguments.sessions),
@@ -52,6 +57,45 @@ pub(crate) fn run(arguments: &SoakArguments) -> Result<(), Exit> {
         write_json(arguments.json.as_deref(), &outcome)?;
         outcome.verdict().map_err(Exit::Failed)
     }))
+}
+
+async fn run_matrix(arguments: &SoakArguments) -> Result<(), Exit> {
+    let matrix = Matrix {
+        duration: Duration::from_secs(arguments.seconds),
+        level: arguments.level,
+        only: arguments.only.clone(),
+        seed: arguments.seed,
+        ignore_floor: arguments.ignore_floor,
+        pg_bin_dir: arguments.pg_bin_dir.clone(),
+    };
+    let told = |row: &matrix::Row| eprintln!("  {}: {}", row.fault, row.findings.broken());
+    let rows = Box::pin(matrix.run(&told)).await?;
+    let table = matrix::table(&rows);
+    println!("{table}");
+    if let Some(path) = &arguments.markdown {
+        let level = rows.first().map(|row| row.findings.level).unwrap_or_default();
+        let text = format!(
+            "# Each fault with each scope\n\n`make matrix`, at level {level}, {} s for each fault, \
+             seed {}: one primary, a replica that is 20 ms behind and one that is not, sessions \
+             of every scope. In a cell: promises broken / reads that had something to be held \
+             against. [What is checked](../../docs/guide/verify.md).\n\n{table}",
+            arguments.seconds, arguments.seed
+        );
+        std::fs::write(path, text)
+            .map_err(|error| Exit::Failed(format!("writing {}: {error}", path.display())))?;
+    }
+    write_json(arguments.json.as_deref(), &rows)?;
+    if arguments.ignore_floor {
+        matrix::control(&rows).map_err(Exit::Failed)?;
+        println!("with the floor ignored every row shows it, as it should");
+        return Ok(());
+    }
+    matrix::verdict(&rows).map_err(Exit::Failed)?;
+    println!(
+        "nobody read less than their scope promises, under none of these (seed {})",
+        arguments.seed
+    );
+    Ok(())
 }
 
 /// The log's settings, checked as those of `serve` are.

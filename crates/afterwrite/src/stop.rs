@@ -1,5 +1,8 @@
 //! Ctrl-C and SIGTERM: what runs is put away, then the process ends.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
@@ -26,6 +29,23 @@ pub(crate) async fn unless_stopped<T>(
             Err(Exit::Interrupted)
         }
     }
+}
+
+/// A flag that the first SIGINT or SIGTERM sets: for work that has something to put away
+/// itself. A second signal ends the process at once, having told what is `left`.
+pub(crate) fn stop_flag(left: String) -> Result<Arc<AtomicBool>, Exit> {
+    let mut signals = Signals::new().map_err(Exit::failed)?;
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    tokio::spawn(async move {
+        signals.next().await;
+        set.store(true, Ordering::Relaxed);
+        eprintln!("\nstopping: one moment, please");
+        signals.next().await;
+        eprintln!("{left}");
+        std::process::exit(130);
+    });
+    Ok(flag)
 }
 
 struct Signals {

@@ -1,28 +1,25 @@
 //! All nodes together: who is the primary, who waits for what.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{Bounds, PrimaryTrack, PrimaryView, ReplicaView};
+use afterwrite_core::{Ban, Bounds, PrimaryTrack, PrimaryView, ReplicaView};
 use afterwrite_net::Address;
 use afterwrite_net::tls::Connector;
-use afterwrite_types::{
-    Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
-};
+use afterwrite_types::{Fence, Line, Lsn, Moment, NodeId, Position, Role, Sequence};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{error, info, warn};
 
-use crate::connect::{self, Login};
+use crate::connect::{self, Login, Purpose};
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::pool::PoolStatus;
 use crate::pools::Pools;
 use crate::probe;
 use crate::server::Server;
+use crate::succession::Succession;
 use crate::wait::Waiters;
 
 /// How the servers are watched.
@@ -62,6 +59,10 @@ pub struct NodeStatus {
     pub up: bool,
     /// Whether a pooler stands between.
     pub pooled: bool,
+    /// Why it takes no reads although it answers.
+    pub ban: Option<Ban>,
+    /// It accepts writes on an older timeline than the cluster's: it is not used.
+    pub outdated: bool,
     /// Its line of history.
     pub line: Option<Line>,
     /// How far it has replayed or written.
@@ -79,7 +80,7 @@ pub struct NodeStatus {
 impl NodeStatus {
     /// Whether it is a replica that reads may go to.
     pub fn takes_reads(&self) -> bool {
-        self.up && self.role == Some(Role::Replica) && !self.pooled
+        self.up && self.role == Some(Role::Replica) && !self.pooled && self.ban.is_none()
     }
 }
 
@@ -92,13 +93,12 @@ pub struct Cluster {
     pub(crate) waiters: Waiters,
     nodes: Vec<Arc<Node>>,
     pools: Mutex<Vec<Weak<Pools>>>,
-    primary: Mutex<Option<Primary>>,
-    /// The highest timeline that any node of each system has shown, replicas too.
-    highest: Mutex<BTreeMap<SystemId, Timeline>>,
+    pub(crate) primary: Mutex<Option<Primary>>,
+    pub(crate) succession: Succession,
     track: Mutex<PrimaryTrack>,
     bounds: Mutex<Bounds>,
     fence: Mutex<Option<Fence>>,
-    settled: tokio::sync::Notify,
+    pub(crate) settled: tokio::sync::Notify,
 }
 
 impl Cluster {
@@ -125,7 +125,7 @@ impl Cluster {
             waiters: Waiters::default(),
             nodes,
             primary: Mutex::new(None),
-            highest: Mutex::new(BTreeMap::new()),
+            succession: Succession::new(),
             track: Mutex::new(PrimaryTrack::default()),
             bounds: Mutex::default(),
             fence: Mutex::new(None),
@@ -145,6 +145,7 @@ impl Cluster {
             for pools in self.pools() {
                 pools.tidy();
             }
+            self.succession.tick(&self);
         }
     }
 
@@ -274,7 +275,8 @@ impl Cluster {
             .ok_or_else(|| ConnectError::Protocol("no such node".into()))?;
         let limit = self.settings().connect_timeout;
         let ask = async {
-            let (mut messages, _) = connect::enter(&node.server, &self.login, None).await?;
+            let (mut messages, _) =
+                connect::enter(&node.server, &self.login, Purpose::Probe).await?;
             connect::process_is_gone(&mut messages, pid).await
         };
         timeout(limit, ask).await.map_err(|_| ConnectError::TimedOut(limit))?
@@ -315,6 +317,7 @@ impl Cluster {
     /// Takes up a position of the primary that somebody learnt.
     pub fn observe_primary(&self, position: Position, now: Instant) {
         if self.primary().is_some_and(|primary| primary.line == position.line) {
+            self.reached(position, self.sequence.now());
             self.track.lock().record(now, position.lsn);
         }
     }
@@ -351,6 +354,9 @@ impl Cluster {
             role: state.role,
             up: state.up,
             pooled: state.pooled.is_some(),
+            ban: state.ban,
+            outdated: state.role == Some(Role::Primary)
+                && state.line.is_some_and(|line| self.is_outdated(line)),
             line: state.line,
             position: position.map(|position| position.lsn),
             lag_bytes,
@@ -380,73 +386,6 @@ impl Cluster {
         if let Some(by_all) = replayed.min() {
             self.track.lock().forget_replayed(by_all);
         }
-    }
-
-    pub(crate) fn is_primary(&self, node: NodeId, line: Line) -> bool {
-        self.primary() == Some(Primary { node, line })
-    }
-
-    /// Notes a line of history that a node is on; says whether it is news.
-    pub(crate) fn note_line(&self, line: Line) -> bool {
-        let mut highest = self.highest.lock();
-        let known = highest.entry(line.system).or_insert(Timeline(0));
-        let news = line.timeline > *known;
-        *known = line.timeline.max(*known);
-        news
-    }
-
-    fn is_outdated(&self, line: Line) -> bool {
-        self.highest.lock().get(&line.system).is_some_and(|highest| line.timeline < *highest)
-    }
-
-    /// Chooses the primary anew, after a node came or went or changed its role.
-    ///
-    /// The highest timeline that accepts writes wins, unless any node, a replica
-    /// even, has shown a higher one: then it belongs to an old primary that has
-    /// come back, and writes there would be lost. Two that accept writes on
-    /// one timeline cannot both be right, and nothing tells which: the one known
-    /// before stays, and if there was none, nobody is.
-    pub(crate) fn elect(&self) {
-        let mut writable: BTreeMap<_, Vec<Primary>> = BTreeMap::new();
-        for node in &self.nodes {
-            let state = node.state.lock();
-            let there = state.up || state.falters;
-            if let (true, Some(Role::Primary), Some(line)) = (there, state.role, state.line) {
-                if self.is_outdated(line) {
-                    error!(node = %node.address(), %line, "an old primary has come back; it is not used");
-                    continue;
-                }
-                writable.entry(line.timeline).or_default().push(Primary { node: node.id, line });
-            }
-        }
-        let mut primary = self.primary.lock();
-        let before = *primary;
-        *primary = match writable.pop_last().map(|(_, candidates)| candidates) {
-            None => None,
-            Some(candidates) if candidates.len() == 1 => candidates.first().copied(),
-            Some(candidates) => {
-                error!(
-                    nodes = ?candidates.iter().map(|it| it.node.0).collect::<Vec<_>>(),
-                    "more than one node accepts writes on the same timeline; none is trusted that was not the primary before"
-                );
-                before.filter(|known| candidates.contains(known))
-            }
-        };
-        match (before, *primary) {
-            (was, Some(now)) if was != Some(now) => {
-                info!(node = now.node.0, line = %now.line, "primary found");
-                // Whoever still holds a connection to the old one would go on there.
-                if let Some(old) = was.filter(|old| old.node != now.node)
-                    && let Some(node) = self.nodes.get(usize::from(old.node.0))
-                {
-                    node.give_up();
-                }
-            }
-            (Some(_), None) => warn!("there is no primary"),
-            _ => {}
-        }
-        drop(primary);
-        self.settled.notify_waiters();
     }
 }
 

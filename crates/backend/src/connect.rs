@@ -125,6 +125,17 @@ pub(crate) const INTRODUCTION_SQL: &str = "SELECT \
    pg_catalog.inet_server_addr(), pg_catalog.inet_server_port()), \
  pg_catalog.pg_backend_pid()";
 
+/// What a connection is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve clients, with a server of this role.
+    Serve(Role),
+    /// To ask how a server is.
+    Probe,
+    /// To ask for its timeline, in the words of replication.
+    Replication,
+}
+
 /// Opens a connection, logs in and asks who is there.
 ///
 /// The moment in its proof is taken *after* the answer, so that only what is
@@ -136,7 +147,7 @@ pub(crate) async fn open(
     prepared_max: usize,
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
-    let (mut messages, greeting) = enter(&node.server, login, Some(expected)).await?;
+    let (mut messages, greeting) = enter(&node.server, login, Purpose::Serve(expected)).await?;
     let introduction = introduce(&mut messages).await?;
     let admitted = sequence.now();
     if introduction.role != expected {
@@ -197,11 +208,11 @@ fn spec(node: NodeId, said: &Introduction, admitted: Moment, prepared_max: usize
 pub(crate) async fn enter(
     server: &Server,
     login: &Login,
-    expected: Option<Role>,
+    purpose: Purpose,
 ) -> Result<(Messages, Greeting), ConnectError> {
     let introduced = |stream, endpoint| async move {
         let mut messages = Messages::new(stream);
-        let greeting = log_in(&mut messages, login, endpoint, expected).await?;
+        let greeting = log_in(&mut messages, login, endpoint, purpose).await?;
         Ok((messages, greeting))
     };
     server.enter(introduced).await
@@ -218,7 +229,7 @@ async fn log_in(
     messages: &mut Messages,
     login: &Login,
     endpoint: Endpoint,
-    expected: Option<Role>,
+    purpose: Purpose,
 ) -> Result<Greeting, ConnectError> {
     let mut out = Vec::new();
     let mut parameters = vec![
@@ -226,14 +237,18 @@ async fn log_in(
         ("database", login.database.as_str()),
         ("client_encoding", "UTF8"),
     ];
-    if expected.is_none() {
-        // Ours alone. On the others the name is the client's, or empty.
-        parameters.push(("application_name", "afterwrite probe"));
-    }
-    if expected == Some(Role::Replica) {
+    match purpose {
+        // The name is the client's, or empty.
+        Purpose::Serve(Role::Primary) => {}
         // Should it be promoted, this connection could suddenly write, unseen.
         // Set at the start, it also survives RESET ALL.
-        parameters.push(("default_transaction_read_only", "on"));
+        Purpose::Serve(Role::Replica) => parameters.push(("default_transaction_read_only", "on")),
+        Purpose::Probe => parameters.push(("application_name", "afterwrite probe")),
+        Purpose::Replication => {
+            parameters.push(("application_name", "afterwrite probe"));
+            // Of this kind, which is tied to a database: it takes SQL, too.
+            parameters.push(("replication", "database"));
+        }
     }
     client::startup(&mut out, &parameters);
     messages.send(&out).await?;
@@ -354,11 +369,10 @@ impl Connection {
     ///
     /// Not cancel-safe: dropped half-way, the connection must not be used again.
     pub async fn witness(&mut self, limit: Duration) -> Result<(), ConnectError> {
-        let line = self.link.line();
         let replayed = self.ask("SELECT pg_catalog.pg_last_wal_replay_lsn()", limit).await?;
         let lsn = replayed.and_then(|text| text.parse().ok());
         if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
-            proof.witness(Position { line, lsn });
+            proof.witness_here(lsn);
         }
         Ok(())
     }

@@ -77,6 +77,11 @@ impl ConnectError {
         }
     }
 
+    /// The server has answered, and said no: it will say so again.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. }) || self.is_login_refused()
+    }
+
     /// TLS did not come about.
     pub(crate) fn is_of_tls(&self) -> bool {
         matches!(self, Self::Tls(_))

@@ -8,6 +8,7 @@ mod cancel;
 mod cluster;
 mod connect;
 mod error;
+mod history;
 mod node;
 mod permits;
 mod pool;
@@ -17,6 +18,8 @@ mod questions;
 mod quota;
 mod server;
 mod stream;
+mod succession;
+mod timeline;
 mod wait;
 
 pub use authenticate::BindingPolicy;

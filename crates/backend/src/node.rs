@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{Lag, Observed, ReplicaView};
-use afterwrite_types::{Line, NodeId, Role, WalGeometry};
+use afterwrite_core::{Ban, Lag, Observed, ReplicaView};
+use afterwrite_types::{Line, NodeId, Position, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -33,6 +33,10 @@ pub struct NodeState {
     pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
+    /// How far it was seen on the line that it was last seen on, even before it was down.
+    pub furthest: Option<Position>,
+    /// Why it takes no reads although it answers.
+    pub ban: Option<Ban>,
     /// How far behind in time it has been.
     pub lag: Lag,
     /// Why it is down.
@@ -66,6 +70,8 @@ pub struct Node {
     pub(crate) life: AtomicU64,
     pub(crate) state: Mutex<NodeState>,
     pub(crate) demand: Demand,
+    /// Of which line it was asked for more than SQL tells, and when it may be again.
+    pub(crate) asks_again: Mutex<Option<(Line, Instant)>>,
     gone: Notify,
 }
 
@@ -78,6 +84,7 @@ impl Node {
             life: AtomicU64::new(0),
             state: Mutex::new(NodeState::default()),
             demand: Demand::default(),
+            asks_again: Mutex::default(),
             gone: Notify::new(),
         }
     }
@@ -161,12 +168,21 @@ impl Node {
         state.observed.filter(|_| state.server == server)
     }
 
+    /// Whether reads may go to it.
+    pub fn takes_reads(&self) -> bool {
+        let state = self.state.lock();
+        state.up
+            && state.role == Some(Role::Replica)
+            && state.pooled.is_none()
+            && state.ban.is_none()
+    }
+
     /// What a decision may know of it; `None` for a primary.
     pub(crate) fn view(&self, now: Instant) -> Option<ReplicaView> {
         let state = self.state.lock();
         (state.role != Some(Role::Primary) && state.pooled.is_none()).then(|| ReplicaView {
             node: self.id,
-            healthy: state.up,
+            healthy: state.up && state.ban.is_none(),
             observed: state.observed,
             in_flight: self.in_flight.load(Ordering::Relaxed),
             forecast: state.lag.forecast(now),

@@ -18,6 +18,9 @@ use crate::permits::{Permit, Permits};
 use crate::pool::{Claimed, Pool, PoolSettings, PoolStatus};
 use crate::quota::{Limits, Quotas};
 
+/// Connections that are tried, should the primary change meanwhile.
+const PRIMARY_TRIES: usize = 3;
+
 /// The connections of one user to one database, on every node of a cluster.
 #[derive(Debug)]
 pub struct Pools {
@@ -109,17 +112,27 @@ impl Pools {
     }
 
     /// A connection to the primary.
+    ///
+    /// It is the primary's only if the server behind it says that it is on the very line
+    /// that was confirmed. One on an older line is an old primary that has come back, one on
+    /// a newer line another that nobody has confirmed yet.
     pub async fn claim_primary(&self) -> Result<Claimed, ClaimError> {
-        let primary = if let Some(primary) = self.cluster.primary() {
-            primary
-        } else {
-            // Other nodes may have been configured just now.
-            let limit = self.settings().connect_timeout;
-            self.cluster.find_primary(limit).await.ok_or(ClaimError::NoPrimary)?
-        };
-        let pool = self.writers.get(usize::from(primary.node.0)).ok_or(ClaimError::NoPrimary)?;
-        self.note_use(Instant::now());
-        pool.claim().await
+        for _ in 0..PRIMARY_TRIES {
+            let primary = if let Some(primary) = self.cluster.primary() {
+                primary
+            } else {
+                // Other nodes may have been configured just now.
+                let limit = self.settings().connect_timeout;
+                self.cluster.find_primary(limit).await.ok_or(ClaimError::NoPrimary)?
+            };
+            let pool = self.writers.get(usize::from(primary.node.0));
+            self.note_use(Instant::now());
+            let claimed = pool.ok_or(ClaimError::NoPrimary)?.claim().await?;
+            if self.cluster.vouches_for(&claimed) {
+                return Ok(claimed);
+            }
+        }
+        Err(ClaimError::NoPrimary)
     }
 
     /// A connection to the primary, if one can be had without waiting.
@@ -127,7 +140,7 @@ impl Pools {
         let primary = self.cluster.primary()?;
         let claimed = self.writers.get(usize::from(primary.node.0))?.claim_at_once(now)?;
         self.note_use(now);
-        Some(claimed)
+        Some(claimed).filter(|claimed| self.cluster.vouches_for(claimed))
     }
 
     /// As [`Self::claim_fallback`], if it can be had without waiting.
@@ -177,10 +190,7 @@ impl Pools {
     /// A connection to any replica that is up.
     pub async fn claim_any_replica(&self) -> Option<Claimed> {
         for pool in &self.readers {
-            let state = pool.node().state();
-            if state.up
-                && state.role == Some(Role::Replica)
-                && state.pooled.is_none()
+            if pool.node().takes_reads()
                 && let Ok(link) = pool.claim().await
             {
                 return Some(link);
@@ -252,12 +262,7 @@ impl Pools {
             }
         }
         for pool in &self.readers {
-            let state = pool.node().state();
-            if pool.tidy()
-                && state.up
-                && state.role == Some(Role::Replica)
-                && state.pooled.is_none()
-            {
+            if pool.tidy() && pool.node().takes_reads() {
                 warm_up(Arc::clone(pool));
             }
         }

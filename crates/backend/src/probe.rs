@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use afterwrite_core::Observed;
-use afterwrite_types::{Fence, InsertPointer, Lsn, Moment, Position, Role};
+use afterwrite_core::{Observed, furthest};
+use afterwrite_types::{Fence, InsertPointer, Line, Lsn, Moment, Position, Role};
 use afterwrite_wire::client;
 use afterwrite_wire::server::DataRow;
 use afterwrite_wire::tags::server as tag;
@@ -12,10 +12,11 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::cluster::Cluster;
-use crate::connect::{self, Greeting, Introduction};
+use crate::connect::{self, Greeting, Introduction, Purpose};
 use crate::error::ConnectError;
 use crate::node::Node;
 use crate::stream::Messages;
+use crate::timeline;
 
 const PROBE_NAME: &str = "_afterwrite_probe";
 
@@ -62,15 +63,13 @@ async fn watch(
     let limit = cluster.settings().probe_timeout;
     let (mut messages, greeting) = within_limit(
         cluster.settings().connect_timeout,
-        connect::enter(&node.server, &cluster.login, None),
+        connect::enter(&node.server, &cluster.login, Purpose::Probe),
     )
     .await?;
     // Another connection: another process, whatever is between.
     node.state.lock().pooled = None;
-    let introduce = async |messages: &mut Messages| {
-        within_limit(limit, introduce(cluster, node, &greeting, messages)).await
-    };
-    let mut known = introduce(&mut messages).await?;
+    let mut proven = None;
+    let mut known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
     *down_since = None;
     let mut introduced = Instant::now();
     within_limit(limit, prepare(&mut messages)).await?;
@@ -80,14 +79,14 @@ async fn watch(
             .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
             .await;
         if introduced.elapsed() >= INTRODUCE_EVERY {
-            known = introduce(&mut messages).await?;
+            known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
             introduced = Instant::now();
             continue;
         }
         let asked = Asked::now(cluster);
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
         if role != known.role {
-            known = introduce(&mut messages).await?;
+            known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
             introduced = Instant::now();
             continue;
         }
@@ -113,7 +112,7 @@ impl Asked {
     }
 }
 
-async fn within_limit<T>(
+pub(crate) async fn within_limit<T>(
     limit: Duration,
     what: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
@@ -121,15 +120,29 @@ async fn within_limit<T>(
 }
 
 /// Asks who the node is, and tells everyone.
+///
+/// `proven` is the line that it was found to replay while this connection was open: what it
+/// says of itself in SQL may be older for minutes.
 async fn introduce(
     cluster: &Arc<Cluster>,
     node: &Arc<Node>,
     greeting: &Greeting,
     messages: &mut Messages,
+    proven: &mut Option<Line>,
 ) -> Result<Introduction, ConnectError> {
-    let asked = Asked::now(cluster);
-    let said = connect::introduce(messages).await?;
-    node.note_pooler(said.backend.filter(|_| said.is_pooled(greeting)));
+    let limit = cluster.settings().probe_timeout;
+    let mut asked = Asked::now(cluster);
+    let mut said = within_limit(limit, connect::introduce(messages)).await?;
+    let process = said.backend.filter(|_| said.is_pooled(greeting));
+    node.note_pooler(process);
+    if process.is_none() && timeline::learn(cluster, node, &said, messages, proven).await? {
+        // Once more: what it says now it says in the same life, and on that timeline.
+        asked = Asked::now(cluster);
+        said = within_limit(limit, connect::introduce(messages)).await?;
+    }
+    if let Some(line) = proven.filter(|line| line.is_newer_than(said.line)) {
+        said.line = line;
+    }
     publish(cluster, node, &said, asked);
     Ok(said)
 }
@@ -197,6 +210,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         state.wal = said.wal;
         state.server = said.server;
         state.observed = Some(observed);
+        state.furthest = Some(furthest(state.furthest, position));
         state.lag.measure(behind, now);
         if let Some(within) = passed {
             state.lag.caught_up(within, now);
@@ -213,14 +227,15 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
     if news || newest {
         cluster.elect();
     }
+    cluster.judge(node);
     match said.role {
         Role::Replica => {
             cluster.waiters.replayed(position);
             cluster.forget_replayed();
         }
         Role::Primary if cluster.is_primary(node.id, said.line) => {
+            cluster.answered(node, Fence { position, asked: asked.moment });
             cluster.observe_primary(position, now);
-            cluster.fenced(Fence { position, asked: asked.moment });
             cluster.bounded(asked.at, position);
         }
         Role::Primary => {}
@@ -234,8 +249,9 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
 fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: Instant) {
     let silent = matches!(error, ConnectError::TimedOut(_));
     let text = error.to_string();
-    let (was_there, falters, news) = {
+    let (was_there, falters, news, first) = {
         let mut state = node.state.lock();
+        let first = !state.tried;
         let was_there = state.up || state.falters;
         let is_primary = was_there && state.role == Some(Role::Primary);
         state.falters = is_primary && silent && since.elapsed() < PRIMARY_GIVEN_UP_AFTER;
@@ -244,7 +260,7 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
         state.tried = true;
         let news = state.error.as_ref() != Some(&text);
         state.error = Some(text.clone());
-        (was_there, state.falters, news)
+        (was_there, state.falters, news, first)
     };
     if news {
         warn!(node = %node.address(), error = %text, "node is down");
@@ -252,6 +268,9 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
     if was_there && !falters {
         // Its connections may be dead without our having heard of it.
         node.give_up();
+        cluster.elect();
+    } else if first {
+        // Whoever waits for all to be asked waits for one less.
         cluster.elect();
     }
 }

@@ -9,7 +9,7 @@ use afterwrite_wire::tags::server as tag;
 use tokio::time::timeout;
 
 use crate::cluster::Cluster;
-use crate::connect::{self, Login, unexpected};
+use crate::connect::{self, Login, Purpose, unexpected};
 use crate::error::ConnectError;
 use crate::server::Server;
 use crate::stream::Messages;
@@ -47,7 +47,7 @@ impl Questions {
         limit: Duration,
     ) -> Result<Self, ConnectError> {
         // As to a primary: what is asked for is set by nobody but us.
-        let entering = connect::enter(server, login, Some(Role::Primary));
+        let entering = connect::enter(server, login, Purpose::Serve(Role::Primary));
         let (messages, _) =
             timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
         Ok(Self { messages })

@@ -86,6 +86,28 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Thousands of clients at once, slow ones, and a flood of connections.
     Load(LoadArgs),
+    /// Which share of the reads goes to the primary: ours, at best, and by a window.
+    Share(ShareArgs),
+}
+
+/// How the share is measured.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ShareArgs {
+    /// Sessions that write and read.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) sessions: u32,
+
+    /// How long each way of writing takes, in seconds.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) seconds: u32,
+
+    /// The Afterwrite to measure [default: beside this program, target/release, $PATH].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) afterwrite: Option<PathBuf>,
+
+    /// Write the table to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
 }
 
 /// How large the load is.

@@ -91,7 +91,7 @@ async fn measure(
     Ok(Figures { target, idle: weighed, active, slow_growth, flood })
 }
 
-fn ground(cluster: &Cluster) -> Ground {
+pub(crate) fn ground(cluster: &Cluster) -> Ground {
     let Plan { user, database, .. } = Plan::default();
     Ground {
         primary: cluster.primary().port(),

@@ -26,6 +26,7 @@ mod progress;
 mod proxy;
 mod report;
 mod run;
+mod share;
 mod stats;
 mod table;
 mod target;
@@ -38,7 +39,7 @@ use std::time::Duration;
 use clap::Parser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, LoadArgs, ShareArgs};
 use crate::error::BenchError;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -70,22 +71,20 @@ async fn bench(args: &Args) -> Result<ExitCode, BenchError> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
     let progress = Progress::new();
-    if let Some(Command::Load(load)) = &args.command {
-        let loaded = tokio::select! {
-            loaded = load::run(load, &progress) => Some(loaded),
+    if let Some(command) = &args.command {
+        let measured = tokio::select! {
+            measured = other(command, &progress) => Some(measured),
             () = any(&mut interrupt, &mut terminate, &mut hang_up) => None,
         };
         drop(progress);
-        return match loaded.transpose()? {
-            Some(text) => {
-                print!("{text}");
-                if let Some(path) = &load.markdown {
-                    write(path, &text)?;
-                }
-                Ok(ExitCode::SUCCESS)
-            }
-            None => stopped().await,
-        };
+        let Some(text) = measured.transpose()? else { return stopped().await };
+        print!("{text}");
+        let (Command::Load(LoadArgs { markdown, .. }) | Command::Share(ShareArgs { markdown, .. })) =
+            command;
+        if let Some(path) = markdown {
+            write(path, &text)?;
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let profile = args.profile()?;
     progress.line(&format!("{} runs, about {} min", profile.runs(), profile.minutes()));
@@ -101,6 +100,14 @@ async fn bench(args: &Args) -> Result<ExitCode, BenchError> {
         eprintln!("failed: {failure}");
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures something else, and gives back the table.
+async fn other(command: &Command, progress: &Progress) -> Result<String, BenchError> {
+    match command {
+        Command::Load(load) => load::run(load, progress).await,
+        Command::Share(share) => share::run(share, progress).await,
+    }
 }
 
 async fn stopped() -> Result<ExitCode, BenchError> {

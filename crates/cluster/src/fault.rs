@@ -65,10 +65,21 @@ impl Server {
         Ok(())
     }
 
-    /// The receiver's process, checked to be a child of ours.
+    /// Freezes the process that writes the log behind commits that do not wait for it
+    /// (`synchronous_commit = off`): killed then, the server has lost them.
+    pub async fn suspend_wal_writer(&self) -> Result<(), ClusterError> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'";
+        process::send(self.child_found_by("its wal writer", sql).await?, Signal::Freeze);
+        Ok(())
+    }
+
     async fn wal_receiver(&self) -> Result<Pid, ClusterError> {
-        let asked = "its wal receiver";
-        let text = self.value(asked, "SELECT pid FROM pg_stat_wal_receiver").await?;
+        self.child_found_by("its wal receiver", "SELECT pid FROM pg_stat_wal_receiver").await
+    }
+
+    /// One of the server's processes, checked to be a child of ours.
+    async fn child_found_by(&self, asked: &'static str, sql: &str) -> Result<Pid, ClusterError> {
+        let text = self.value(asked, sql).await?;
         let pid = text.and_then(|text| text.parse().ok()).ok_or_else(|| self.unexpected(asked))?;
         if process::children(self.postmaster()?).contains(&pid) {
             Ok(pid)

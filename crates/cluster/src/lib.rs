@@ -35,6 +35,7 @@ mod site;
 mod start;
 mod state;
 mod status;
+mod succession;
 mod tool;
 mod url;
 mod watchdog;

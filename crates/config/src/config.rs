@@ -8,6 +8,7 @@ mod cluster;
 mod lookup;
 mod pool;
 mod rest;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,8 +21,10 @@ pub use cluster::{ClusterConfig, NodeAddress, RootCa, ServerTls, SslMode, TlsNeg
 pub use lookup::PoolSettings;
 pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
 pub use rest::{
-    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+    AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
+    ShutdownConfig,
 };
+pub use tokens::{TokenKey, TokensConfig};
 
 /// The name of the cluster that `[cluster]` describes.
 pub const DEFAULT_CLUSTER: &str = "default";
@@ -62,6 +65,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// Where reads go.
     pub routing: RoutingConfig,
+    /// How tokens are signed, and who is told them.
+    pub tokens: TokensConfig,
     /// How replicas are asked for their position.
     pub probe: ProbeConfig,
     /// Who may use the console.

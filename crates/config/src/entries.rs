@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{ClusterConfig, DatabaseConfig, Limit, RootCa, Threads, UserConfig};
+use crate::config::{
+    ClusterConfig, DatabaseConfig, Limit, RootCa, Threads, TokenKey, TokensConfig, UserConfig,
+};
 use crate::unit::{show_duration, show_size};
 use crate::{Config, DEFAULT_CLUSTER, Secret, keys};
 
@@ -155,6 +157,7 @@ shown_by_display!(
     crate::LogFormat,
     crate::PoolMode,
     crate::Inventory,
+    crate::OnOrphan,
     crate::PoolOrder,
     crate::SslMode,
     crate::TlsNegotiation,
@@ -368,6 +371,18 @@ impl Values {
         add("prepared_max", pool.prepared_max.shown());
     }
 
+    fn add_tokens(&mut self, tokens: &TokensConfig) {
+        let all = |show: fn(&TokenKey) -> String| {
+            let keys: Vec<_> = tokens.keys.iter().map(show).collect();
+            keys.join(", ")
+        };
+        self.add("tokens.keys", all(|key| format!("{}:{}", key.number, key.secret)));
+        if let Some(value) = self.0.last_mut() {
+            value.secret = Some(Secret::new(all(|key| key.secret.expose().to_owned())));
+        }
+        self.add("tokens.report", tokens.report.shown());
+    }
+
     fn add_rest(&mut self, config: &Config) {
         let (routing, probe, log) = (&config.routing, &config.probe, &config.log);
         self.add("routing.level", routing.level.shown());
@@ -379,8 +394,10 @@ impl Values {
         self.add("routing.replica_lag_max", off(routing.replica_lag_max.as_ref()));
         self.add("routing.catalog_interval", off(routing.catalog_interval.as_ref()));
         self.add("routing.table_scope", routing.table_scope.shown());
+        self.add("routing.on_orphan", routing.on_orphan.shown());
         self.add("routing.functions_read", routing.functions_read.shown());
         self.add("routing.functions_write", routing.functions_write.shown());
+        self.add_tokens(&config.tokens);
         self.add("probe.idle_interval", probe.idle_interval.shown());
         self.add("probe.busy_interval", probe.busy_interval.shown());
         self.add("probe.waiting_interval", probe.waiting_interval.shown());

@@ -28,9 +28,9 @@ mod words;
 pub use config::{
     ANY_DATABASE, AdminConfig, AuthQuery, Balance, ClientAuth, ClientTls, ClientTlsMode,
     ClientsConfig, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, Limit,
-    ListenAddress, LogConfig, LogFormat, NodeAddress, PoolConfig, PoolMode, PoolOrder,
+    ListenAddress, LogConfig, LogFormat, NodeAddress, OnOrphan, PoolConfig, PoolMode, PoolOrder,
     PoolSettings, ProbeConfig, RootCa, RoutingConfig, ServerTls, ShutdownConfig, SslMode, Threads,
-    TlsNegotiation, TlsVersion, UserConfig,
+    TlsNegotiation, TlsVersion, TokenKey, TokensConfig, UserConfig,
 };
 pub use entries::{Changes, Entry, changes};
 pub use load::{Overlay, load};

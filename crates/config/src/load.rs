@@ -73,6 +73,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Config> {
     let clients = section::read_clients(checker, cluster.as_ref(), &users, &listen);
     section::check_secrets(checker, clients.auth, &users);
     let routing = section::read_routing(checker);
+    let tokens = section::read_tokens(checker);
     let probe = section::read_probe(checker);
     let admin = section::read_admin(checker);
     let shutdown = section::read_shutdown(checker);
@@ -93,6 +94,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Config> {
         clients,
         pool,
         routing,
+        tokens,
         probe,
         admin,
         shutdown,

@@ -69,6 +69,15 @@ pub(crate) fn secret(checker: &mut Checker<'_>, key: &str) -> Option<Secret> {
 }
 
 fn read_password(path: &Path, read_file: ReadFile<'_>) -> Result<Secret, Refusal> {
+    read_alone(path, "password", read_file)
+}
+
+/// A secret that stands alone in a file.
+pub(crate) fn read_alone(
+    path: &Path,
+    what: &str,
+    read_file: ReadFile<'_>,
+) -> Result<Secret, Refusal> {
     let shown = quoted(&path.display().to_string());
     let text = read_file(path).map_err(|error| unreadable(path, &error))?;
     // Editors end the last line; the password does not.
@@ -79,7 +88,7 @@ fn read_password(path: &Path, read_file: ReadFile<'_>) -> Result<Secret, Refusal
     }
     if password.contains(['\0', '\n', '\r']) {
         return Err(Refusal {
-            hint: Some("the file holds the password alone, on one line".to_owned()),
+            hint: Some(format!("the file holds the {what} alone, on one line")),
             ..Refusal::found(format!("{shown}, which holds more than one line"))
         });
     }

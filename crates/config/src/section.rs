@@ -4,6 +4,7 @@ mod auth;
 mod clients;
 mod named;
 mod pool;
+mod tokens;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -12,10 +13,12 @@ pub(crate) use auth::{check_secrets, check_users};
 pub(crate) use clients::read_clients;
 pub(crate) use named::{read_databases, read_users};
 pub(crate) use pool::read_pool;
+pub(crate) use tokens::read_tokens;
 
 use crate::check::{Checker, Refusal};
 use crate::config::{
-    AdminConfig, Balance, Level, LogConfig, LogFormat, ProbeConfig, RoutingConfig, ShutdownConfig,
+    AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
+    ShutdownConfig,
 };
 use crate::filter;
 use crate::problem::Problem;
@@ -78,6 +81,7 @@ pub(crate) fn read_routing(checker: &mut Checker<'_>) -> RoutingConfig {
             Some(secs(5)),
         ),
         table_scope: checker.boolean("routing.table_scope", false),
+        on_orphan: checker.choice("routing.on_orphan", OnOrphan::WORDS).unwrap_or(OnOrphan::Ignore),
         functions_read: checker.functions("routing.functions_read"),
         functions_write: checker.functions("routing.functions_write"),
     }

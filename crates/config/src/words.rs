@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::config::{
-    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, PoolMode, PoolOrder, SslMode,
-    TlsNegotiation, TlsVersion,
+    Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, OnOrphan, PoolMode, PoolOrder,
+    SslMode, TlsNegotiation, TlsVersion,
 };
 
 /// Gives an enum its words: one table for reading and for printing.
@@ -39,6 +39,7 @@ words!(ClientTlsMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "requir
 words!(Level: "eventual" Eventual, "bounded" Bounded, "read_your_writes" ReadYourWrites, "causal" Causal, "strong" Strong);
 words!(LogFormat: "text" Text, "json" Json);
 words!(PoolMode: "transaction" Transaction, "session" Session, "statement" Statement);
+words!(OnOrphan: "ignore" Ignore, "notice" Notice, "error" Error);
 words!(Inventory: "opaque" Opaque, "always" Always);
 words!(PoolOrder: "lifo" Lifo, "fifo" Fifo);
 words!(SslMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "require" Require,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use afterwrite_types::{Fence, Floor, Line, Lsn, Moment};
+use afterwrite_types::{Fence, Floor, History, Line, Lsn, Moment, Orphan};
 use smallvec::{SmallVec, smallvec};
 
 /// A key's fingerprint: 128 bits, so that two keys practically never share one
@@ -128,6 +128,15 @@ impl Keys {
         match self.entries.get_mut(&key) {
             Some(entry) => entry.floor.distrust(line, now),
             None => self.missing.distrust(line, now),
+        }
+    }
+
+    /// Tells a key's floor as one of the primary's line of history; says so, once, if it
+    /// is an orphan.
+    pub fn place(&mut self, key: Key, history: &History, now: Moment) -> Option<Orphan> {
+        match self.entries.get_mut(&key) {
+            Some(entry) => entry.floor.place(history, now),
+            None => self.missing.place(history, now),
         }
     }
 
@@ -275,6 +284,25 @@ mod tests {
         keys.set_max(1, Moment(1));
         assert!(keys.is_empty());
         assert_eq!(keys.floor(Key(3)).floor.need(), Need::Position(at(99)));
+    }
+
+    #[test]
+    fn a_keys_past_is_placed_once_and_so_is_that_of_all_that_are_not_found() {
+        let mut keys = booted(9);
+        write(&mut keys, 1, 100);
+        write(&mut keys, 2, 101);
+        let line = Line { timeline: Timeline(2), ..at(0).line };
+        let history = History::parse(line, b"1\t0/64\tw\n").unwrap();
+        let mut place = |key| keys.place(Key(key), &history, Moment(5));
+        assert_eq!([1, 3].map(&mut place), [None, None]);
+        assert_eq!(
+            [2, 2].map(&mut place).map(|it| it.map(|it| it.position)),
+            [Some(at(101)), None]
+        );
+        let here = |lsn| Need::Position(Position { line, lsn: Lsn(lsn) });
+        assert_eq!(keys.floor(Key(1)).floor.need(), here(100));
+        assert_eq!(keys.floor(Key(2)).floor.need(), Need::Fence(Moment(5)));
+        assert_eq!(keys.floor(Key(3)).floor.need(), here(10));
     }
 
     proptest! {

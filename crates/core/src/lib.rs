@@ -6,8 +6,10 @@
 
 mod bounds;
 mod decide;
+mod elect;
 mod keys;
 mod lag;
+mod log_end;
 mod proof;
 mod reason;
 mod seen;
@@ -15,8 +17,10 @@ mod view;
 
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
+pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
 pub use keys::{Key, KeyFloor, Keys, WriteMark};
 pub use lag::{Forecast, Lag, PrimaryTrack};
+pub use log_end::LogEnd;
 pub use proof::{Observed, Proof};
 pub use reason::Reason;
 pub use seen::{Life, Seen};

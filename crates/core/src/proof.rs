@@ -44,6 +44,13 @@ impl Proof {
         }
     }
 
+    /// Takes up how far the server says over this very connection that it has replayed:
+    /// on the line that it was last seen on, for a connection lives on when its replica
+    /// goes over to a new timeline.
+    pub fn witness_here(&mut self, lsn: Lsn) {
+        self.own = self.own.max(lsn);
+    }
+
     /// Takes up what the node's probe has seen, if it counts for this connection.
     pub fn learn(&mut self, observed: Observed) {
         if observed.asked > self.admitted {

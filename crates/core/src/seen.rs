@@ -7,7 +7,7 @@
 //! seen. And a server process only goes forward: whoever is connected to the same life of the
 //! same server sees no less.
 
-use afterwrite_types::{Fence, Floor, Line, Moment, NodeId};
+use afterwrite_types::{Fence, Floor, History, Line, Moment, NodeId};
 
 /// The life of a replica in which a session has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,12 @@ impl Seen {
     /// Uses what the primary answered.
     pub fn resolve(&mut self, fence: Fence) {
         self.floor.resolve(fence);
+    }
+
+    /// Tells the floor as one of the primary's line of history. What was read and is lost was
+    /// not acknowledged to the reader: nobody need be told.
+    pub fn place(&mut self, history: &History, now: Moment) {
+        let _ = self.floor.place(history, now);
     }
 
     /// Asks for a fence if the floor is not on `line`, the primary's.

@@ -16,7 +16,7 @@ pub struct View<'a> {
 }
 
 /// The confirmed primary.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrimaryView {
     /// Which node.
     pub node: NodeId,

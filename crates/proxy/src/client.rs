@@ -51,6 +51,8 @@ pub(crate) struct Client {
     pub(crate) settings: Arc<Settings>,
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) generation: u64,
+    /// The same of what holds for tokens, which is looked up before they are read.
+    pub(crate) policy_generation: u64,
     pub(crate) connected: Instant,
     /// When its transaction began, while one is open.
     pub(crate) transaction: Option<Instant>,
@@ -172,12 +174,15 @@ impl Client {
 
     /// As [`Self::turn`], where the primary's position must be known to go on.
     async fn carry_out_fenced(&mut self, after: Moment) -> Result<(), End> {
+        self.settle_doubts();
         let limit = self.tenant.cluster().settings().probe_timeout;
         let fence = self.tenant.cluster().fence(after, limit).await;
-        let failed = fence.is_none();
         if let Some(fence) = fence {
             self.session.resolve(fence);
         }
+        // What is still in doubt no fence can tell, nor an old primary what is of a newer
+        // timeline than its own.
+        let failed = self.session.is_in_doubt() || !self.session.is_resolved();
         match self.gather(failed).map_err(End::Fatal)? {
             Gathered::Request(request) => self.carry_out(request).await,
             _ => Ok(()),
@@ -198,12 +203,14 @@ impl Client {
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
         self.settings = self.shared.settings();
+        self.session.set_on_orphan(self.settings.on_orphan);
         self.generation = generation;
         Ok(())
     }
 
     /// Reads on in what the client sent.
     pub(crate) fn gather(&mut self, fence_failed: bool) -> Result<Gathered, Report> {
+        self.follow_token_policy();
         let now = self.shared.sequence.now();
         self.session.gather(self.inbox.bytes(), &self.tenant.library(), now, fence_failed).map_err(
             |fault| {
@@ -211,6 +218,16 @@ impl Client {
                 Report::fatal(fault.sqlstate(), fault.to_string())
             },
         )
+    }
+
+    /// A key that was taken away must not be believed once more, nor a new one be missed,
+    /// also by who holds a server connection and takes up nothing else.
+    fn follow_token_policy(&mut self) {
+        let generation = self.shared.generation();
+        if generation != self.policy_generation {
+            self.policy_generation = generation;
+            self.session.set_token_policy(self.shared.settings().tokens.clone());
+        }
     }
 
     /// Forgets what is dealt with, and throws away what nobody will read.
@@ -455,7 +472,7 @@ mod tests {
     fn what_a_client_weighs_that_is_awake() {
         let parts = [
             ("Client", size_of::<Client>(), 2560),
-            ("Session", size_of::<Session>(), 1536),
+            ("Session", size_of::<Session>(), 1696),
             ("Card", size_of::<Card>(), 160),
             ("Stream", size_of::<Stream>(), 64),
             ("Inbox", size_of::<Inbox>(), 128),

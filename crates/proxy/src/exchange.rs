@@ -28,6 +28,7 @@ impl Client {
         self.registered.card.asks(asked.saturating_duration_since(self.connected));
         let ended = self.carry_out_asked(request, asked).await;
         self.shared.metrics.hints.count(self.session.take_hint_counts());
+        self.shared.metrics.tokens.count(self.session.take_token_counts());
         let causes = self.session.pinned().map(|pinned| pinned.causes);
         if causes.is_some() || self.pin_shown {
             self.registered.card.pinned(causes);
@@ -90,6 +91,7 @@ impl Client {
         if let Some(place) = self.held_place() {
             return Ok(place);
         }
+        self.place_floors()?;
         let place = self.obtain_any(route, forced, now).await?;
         if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
             match Box::pin(self.let_primary_show(node)).await {
@@ -230,7 +232,7 @@ impl Client {
         self.registered.card.aim(link.card.id, Some(Arc::clone(&link.target)));
     }
 
-    fn settle_doubts(&mut self) {
+    pub(crate) fn settle_doubts(&mut self) {
         if self.session.is_in_doubt() && self.doubts.iter().all(doubt::Doubt::is_settled) {
             self.doubts.clear();
             self.session.settle(self.shared.sequence.now());
@@ -239,6 +241,10 @@ impl Client {
 
     /// Runs the exchange on the connection that is held.
     async fn run(&mut self, request: Request, place: Place) -> Result<Ran, End> {
+        if self.link.as_ref().is_some_and(|link| link.life != link.node().life()) {
+            // Held through the end of its server, or of its server's being the primary.
+            return self.lose_link("its server was given up", None);
+        }
         match self.bring(place).await? {
             Brought::All => {}
             Brought::Refused(report) => {
@@ -358,7 +364,7 @@ impl Client {
         self.tally.queries += outcome.batches.saturating_sub(1) as u64;
         if outcome.captured {
             self.shared.metrics.captures.inc();
-            if let Some(position) = self.session.scope().floor().position() {
+            if let Some(position) = self.session.last_capture() {
                 self.tenant.cluster().observe_primary(position, Instant::now());
             }
         }

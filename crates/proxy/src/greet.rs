@@ -56,6 +56,7 @@ pub(crate) async fn greet(
         settings: shared.settings(),
         tenant: admitted.tenant,
         generation: admitted.generation,
+        policy_generation: admitted.generation,
         shared,
         connected: Instant::now(),
         transaction: None,
@@ -134,7 +135,9 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
         Session::new(settings.clients.limits, Arc::clone(&tenant.terms), theirs, shared.turn());
     session.set_mode(tenant.mode.of_sessions());
     session.set_wary(tenant.database.settings().wary);
+    session.set_on_orphan(settings.on_orphan);
     session.set_tables(tenant.database.schema.table_keys());
+    session.set_token_policy(settings.tokens.clone());
     take_ours(&ours, &mut session, shared, &tenant)?;
     let (from, local) = (stream.peer().ok(), stream.local());
     let application = startup.get("application_name").unwrap_or_default();
@@ -258,6 +261,7 @@ impl Client {
                     self.session.parameter(name, value);
                     server::parameter_status(out, name, value);
                 }
+                self.session.report_token(out);
                 let card = &self.registered.card;
                 server::backend_key_data(out, card.pid, card.secret());
                 server::ready(out, server::IDLE);

@@ -19,6 +19,7 @@ mod library;
 mod lot;
 mod memo;
 mod observe;
+mod orphan;
 mod park;
 mod predecessor;
 mod pump;

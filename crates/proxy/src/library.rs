@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use afterwrite_backend::Cluster;
 use afterwrite_session::{Library, Prepared, Reading, SearchPath, StatementId};
 use afterwrite_sql::Reason;
-use afterwrite_types::Position;
+use afterwrite_types::{History, Position};
 use parking_lot::Mutex;
 
 use crate::schema::Schema;
@@ -79,6 +79,14 @@ impl Library for OwnLibrary<'_> {
 
     fn known_position(&self) -> Option<Position> {
         self.shared.cluster.known_position()
+    }
+
+    fn table_scope(&self) -> bool {
+        self.schema.is_some_and(|schema| schema.table_keys().is_some())
+    }
+
+    fn history(&self) -> Option<Arc<History>> {
+        self.shared.cluster.history()
     }
 
     fn reading(&self, text: &[u8], path: SearchPath<'_>) -> Arc<Reading> {

@@ -1,5 +1,7 @@
 //! Counters and logs of what was decided: the same reason everywhere.
 
+mod tokens;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use afterwrite_core::Reason;
 use afterwrite_session::HintCounts;
+use afterwrite_types::OrphanCause;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::observe::tokens::TokenMetrics;
 use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
@@ -42,6 +46,9 @@ pub(crate) struct Metrics {
     pub(crate) faults: Counter,
     pub(crate) claims_failed: Counter,
     pub(crate) hints: HintMetrics,
+    pub(crate) tokens: TokenMetrics,
+    pub(crate) orphans: OrphanMetrics,
+    restarts: Family<Labels, Counter>,
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
@@ -83,6 +90,31 @@ impl HintMetrics {
     }
 }
 
+/// Floors that may stand for lost writes, by how that came about.
+#[derive(Debug)]
+pub(crate) struct OrphanMetrics([Counter; OrphanCause::ALL.len()]);
+
+impl OrphanMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        let family = Family::<Labels, Counter>::default();
+        registry.register(
+            "orphans",
+            "Floors beyond what the primary has: acknowledged writes that may be lost",
+            family.clone(),
+        );
+        let counter = |cause: OrphanCause| {
+            family.get_or_create(&vec![("kind".into(), cause.name().into())]).clone()
+        };
+        Self(OrphanCause::ALL.map(counter))
+    }
+
+    /// Counts one; gives back how many there had been.
+    pub(crate) fn count(&self, cause: OrphanCause) -> u64 {
+        let at = OrphanCause::ALL.iter().position(|it| *it == cause).unwrap_or_default();
+        self.0.get(at).map_or(0, Counter::inc)
+    }
+}
+
 /// Reads of one cluster, by node and reason.
 #[derive(Debug)]
 pub(crate) struct NodeReads(Vec<Vec<Counter>>);
@@ -100,6 +132,7 @@ impl NodeReads {
 struct NodeMetrics {
     up: Family<Labels, Gauge>,
     primary: Family<Labels, Gauge>,
+    banned: Family<Labels, Gauge>,
     lag_bytes: Family<Labels, Gauge>,
     lag_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
     active: Family<Labels, Gauge>,
@@ -113,6 +146,8 @@ impl Metrics {
         let reads = Family::<Labels, Counter>::default();
         registry.register("reads", "Reads by cluster, node and reason", reads.clone());
         let hints = HintMetrics::new(&mut registry);
+        let tokens = TokenMetrics::new(&mut registry);
+        let orphans = OrphanMetrics::new(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -121,6 +156,9 @@ impl Metrics {
         let metrics = Self {
             reads,
             hints,
+            tokens,
+            orphans,
+            restarts: Family::default(),
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),
@@ -181,6 +219,11 @@ impl Metrics {
             "Whether the database's catalog was read and has not changed since",
             metrics.catalogs.clone(),
         );
+        registry.register(
+            "primary_losses",
+            "Times that the primary has restarted without its last records",
+            metrics.restarts.clone(),
+        );
         metrics.nodes.register(&mut registry);
         Self { registry, ..metrics }
     }
@@ -229,6 +272,9 @@ impl Metrics {
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
         for site in sites {
             self.nodes.take(site);
+            let count = site.cluster.lossy_restarts();
+            let labels = vec![("cluster".into(), site.name.clone())];
+            self.restarts.get_or_create(&labels).inner().store(count, Ordering::Relaxed);
         }
         for database in databases.iter().filter(|it| it.site.cluster.has_replicas()) {
             self.take_texts(database);
@@ -256,6 +302,11 @@ impl NodeMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register("node_up", "Whether the node answers", self.up.clone());
         registry.register("node_primary", "Whether the node is the primary", self.primary.clone());
+        registry.register(
+            "node_banned",
+            "Whether the node takes no reads because it is not on the primary's line of history",
+            self.banned.clone(),
+        );
         registry.register_with_unit(
             "replica_lag",
             "Log that the replica has not replayed",
@@ -289,6 +340,7 @@ impl NodeMetrics {
             ];
             self.up.get_or_create(&labels).set(i64::from(node.up));
             self.primary.get_or_create(&labels).set(i64::from(primary == Some(node.node)));
+            self.banned.get_or_create(&labels).set(i64::from(node.ban.is_some()));
             if let Some(bytes) = node.lag_bytes {
                 let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
                 self.lag_bytes.get_or_create(&labels).set(bytes);

@@ -111,10 +111,16 @@ impl Parked {
         let card = &self.registered.card;
         card.lives(Life::Idle);
         let age = SystemTime::now().duration_since(card.connected()).unwrap_or_default();
+        let policy_generation = shared.generation();
         let settings = shared.settings();
+        let mut session = self.session.wake(settings.clients.limits);
+        session.set_token_policy(settings.tokens.clone());
+        session.set_on_orphan(settings.on_orphan);
+        // Without them its reads would not ask for what others wrote to their tables.
+        session.set_tables(self.tenant.database.schema.table_keys());
         Some(Box::new(Client {
             stream,
-            session: self.session.wake(settings.clients.limits),
+            session,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             link: None,
@@ -126,6 +132,7 @@ impl Parked {
             settings,
             tenant: self.tenant,
             generation: self.generation,
+            policy_generation,
             connected: Instant::now().checked_sub(age).unwrap_or(self.idle_since),
             transaction: None,
             tally: Tally::default(),

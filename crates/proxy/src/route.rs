@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Life as ServerLife, Reason, View, decide};
 use afterwrite_session::{Place, Route};
-use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing, Step};
+use afterwrite_types::{Fence, Floor, Level, Moment, Need, NodeId, Position, Standing, Step};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -104,13 +104,15 @@ impl Client {
             key.floor = key.floor.merge(Floor::since(now), now);
         }
         self.session.begin_read(key, known, now);
-        if let Some(tables) = self.table_floor(now) {
+        let wanted = self.session.terms().level.is_some_and(Level::sees_own_writes);
+        if wanted && let Some(tables) = self.table_floor(now) {
             self.session.raise_read_floor(tables, now);
         }
         if let Some(max_staleness) = self.session.max_staleness() {
             let bound = self.tenant.cluster().bound(max_staleness, Instant::now());
             self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
         }
+        self.suspect_loss();
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
         {

@@ -10,8 +10,8 @@ use afterwrite_core::Policy;
 use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_net::tls::{Acceptor, Connector};
-use afterwrite_session::Limits;
-use afterwrite_types::{Level, Terms};
+use afterwrite_session::{Limits, TokenPolicy};
+use afterwrite_types::{Level, OnOrphan, Terms};
 use afterwrite_wire::password::Secret;
 
 use crate::schema::SchemaSettings;
@@ -46,8 +46,12 @@ pub struct Settings {
     pub other_users: UserSettings,
     /// How replicas are chosen.
     pub policy: Policy,
+    /// What clients are told of writes that may be lost, unless they say otherwise.
+    pub on_orphan: OnOrphan,
     /// Keys whose floors are remembered, per cluster.
     pub keys_max: usize,
+    /// How tokens are signed, and who is told them.
+    pub tokens: TokenPolicy,
     /// Who may use the console, and who may only look.
     pub admin: AdminSettings,
     /// Whether each decision is logged.

@@ -1,7 +1,7 @@
 //! `SET`, `SHOW` and `RESET` of `afterwrite.…`: answered here, seen by no server.
 
 use afterwrite_sql::Command;
-use afterwrite_types::{KEY_MAX, Moment, Need, Position, Token};
+use afterwrite_types::{History, KEY_MAX, Moment, Need, OnOrphan, Position};
 use afterwrite_wire::server::{self, Report};
 
 use crate::scope::Scope;
@@ -14,6 +14,8 @@ const TEXT_OID: u32 = 25;
 pub enum Answer {
     /// `SET` or `RESET` succeeded; the tag.
     Done(&'static str),
+    /// The same, and what the client must be warned of.
+    Warned(&'static str, Report),
     /// `SHOW`: the column's name and its value.
     Row(String, String),
     /// It cannot be answered yet: the floor must be resolved with a fence first.
@@ -28,8 +30,13 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Moment,
     /// The latest known position of the primary.
     pub(crate) known: Option<Position>,
+    /// The history of its line.
+    pub(crate) history: Option<&'a History>,
     pub(crate) last_decision: &'a str,
     pub(crate) in_transaction: bool,
+    /// Whether its last write happened nobody knows.
+    pub(crate) in_doubt: bool,
+    pub(crate) table_scope: bool,
 }
 
 /// Carries out a command of the client's on its scope.
@@ -41,7 +48,19 @@ pub fn answer(
     last_decision: &str,
     in_transaction: bool,
 ) -> Answer {
-    carry_out(command, scope, Surroundings { now, known, last_decision, in_transaction })
+    carry_out(
+        command,
+        scope,
+        Surroundings {
+            now,
+            known,
+            history: None,
+            last_decision,
+            in_transaction,
+            in_doubt: false,
+            table_scope: false,
+        },
+    )
 }
 
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
@@ -49,6 +68,7 @@ pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundin
         Command::Set { name, value, local } => set(name, value.as_deref(), *local, scope, around),
         Command::Reset { name } => match set(name, None, false, scope, around) {
             Answer::Done(_) => Answer::Done("RESET"),
+            Answer::Warned(_, report) => Answer::Warned("RESET", report),
             other @ (Answer::Row(..) | Answer::NeedsFence | Answer::Failed(_)) => other,
         },
         Command::Show { name } => show(name, scope, around),
@@ -73,7 +93,8 @@ fn set(
         return terms::set(name, value, local, scope)
             .map_or_else(Answer::Failed, |()| Answer::Done("SET"));
     }
-    if local {
+    // A token stays brought in any case.
+    if local && name != "token" {
         return Answer::Failed(
             Report::error("0A000", format!("SET LOCAL afterwrite.{name} is not available"))
                 .hint("level, wait_max, at_timeout and max_staleness can be set so"),
@@ -90,22 +111,61 @@ fn set(
                 Answer::Done("SET")
             }
         },
-        // Nothing is lost by keeping a floor: what was brought stays brought.
-        ("token", None | Some("")) => Answer::Done("SET"),
-        ("token", Some(text)) => match text.parse::<Token>() {
-            Ok(Token(position)) => {
-                scope.bring(position, around.known, around.now);
+        ("token", None) => bring("", scope, around),
+        ("token", Some(text)) => bring(text, scope, around),
+        ("report_token", None) => {
+            scope.tokens.set_report(None);
+            Answer::Done("SET")
+        }
+        ("report_token", Some(text)) => match boolean(text) {
+            Some(report) => {
+                scope.tokens.set_report(Some(report));
                 Answer::Done("SET")
             }
-            Err(bad) => Answer::Failed(
-                Report::error("22023", format!("invalid value for afterwrite.token: {bad}"))
-                    .hint("to be sure to see every earlier write, SET afterwrite.level = 'strong'"),
-            ),
+            None => Answer::Failed(Report::error(
+                "22023",
+                "invalid value for afterwrite.report_token: expected on or off",
+            )),
         },
-        ("last_decision", _) => {
-            Answer::Failed(Report::error("55P02", "afterwrite.last_decision cannot be changed"))
-        }
+        ("on_orphan", value) => match value.map(str::parse::<OnOrphan>).transpose() {
+            Ok(wanted) => {
+                scope.orphans.set = wanted;
+                Answer::Done("SET")
+            }
+            Err(unknown) => Answer::Failed(Report::error(
+                "22023",
+                format!("invalid value for afterwrite.on_orphan: {unknown}"),
+            )),
+        },
+        ("last_decision" | "table_scope", _) => Answer::Failed(Report::error(
+            "55P02",
+            format!("afterwrite.{name} cannot be changed here"),
+        )),
         _ => unknown(name),
+    }
+}
+
+/// Takes up tokens. Nothing is lost by keeping the floor of those before: what was brought
+/// stays brought. One that is not believed fails nothing that can be answered.
+fn bring(text: &str, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
+    match scope.bring_text(text, around.known, around.history, around.now) {
+        Ok(()) => Answer::Done("SET"),
+        Err(why) => Answer::Warned(
+            "SET",
+            Report::warning("01000", format!("a token is not believed: {why}"))
+                .detail("To be sure that nothing is missing, reads are answered by the primary.")
+                .hint("another token, or RESET afterwrite.token, ends that"),
+        ),
+    }
+}
+
+/// What PostgreSQL takes for a truth value, as far as people write it.
+fn boolean(text: &str) -> Option<bool> {
+    let is = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+    match () {
+        () if is(["on", "true", "yes", "1"]) => Some(true),
+        () if is(["off", "false", "no", "0"]) => Some(false),
+        () => None,
     }
 }
 
@@ -114,9 +174,14 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         "session" => scope.key_text().to_owned(),
         name if terms::is_one(name) => terms::show(name, scope),
         "last_decision" => around.last_decision.to_owned(),
+        // A fence cannot say either what may yet be committed.
+        "token" if around.in_doubt => return Answer::NeedsFence,
+        "report_token" => if scope.tokens.reports() { "on" } else { "off" }.to_owned(),
+        "table_scope" => if around.table_scope { "on" } else { "off" }.to_owned(),
+        "on_orphan" => scope.orphans.wanted().name().to_owned(),
         "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
-            Need::Position(position) => Token(position).to_string(),
+            Need::Position(position) => scope.tokens.token(position).to_string(),
             Need::Nothing => String::new(),
         },
         _ => return unknown(name),
@@ -130,7 +195,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, level, wait_max, at_timeout, max_staleness and last_decision"),
+        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, on_orphan, table_scope and last_decision"),
     )
 }
 
@@ -148,6 +213,10 @@ pub(crate) fn describe(command: &Command, out: &mut Vec<u8>) {
 pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
     match answer {
         Answer::Done(tag) => server::command_complete(out, tag),
+        Answer::Warned(tag, report) => {
+            server::notice(out, report);
+            server::command_complete(out, tag);
+        }
         Answer::Row(name, value) => {
             if columns {
                 server::row_description(out, &[(name, TEXT_OID)]);
@@ -157,9 +226,12 @@ pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
         }
         Answer::NeedsFence => server::error(
             out,
-            &Report::error("57P03", "the primary's position could not be learnt in time")
-                .detail("Nothing was changed.")
-                .hint("ask again when the primary is back"),
+            &Report::error("57P03", "the position of what was written is not known")
+                .detail(
+                    "The primary did not tell it in time, or it is not known yet whether the last \
+                     write of this session happened.",
+                )
+                .hint("ask again: the session goes on as it was"),
         ),
         Answer::Failed(report) => server::error(out, report),
     }

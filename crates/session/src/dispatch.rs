@@ -111,23 +111,28 @@ impl Session {
             link.expect(Await::Query, Owner::Restore);
         }
         if self.wants_capture(link, how) {
-            self.exchange.captures = true;
-            self.exchange.capture_asked = how.sequence.next();
-            if !link.capture_ready {
-                // DISCARD ALL or the like has dropped it.
-                client::parse(out, CAPTURE_NAME, CAPTURE_SQL, &[]);
-                link.expect(Await::Parse(None), Owner::Capture);
-            }
-            client::bind(out, "", CAPTURE_NAME, &[], &[], &[1]);
-            link.expect(Await::Bind(None), Owner::Capture);
-            client::execute(out, "", 0);
-            link.expect(Await::Execute, Owner::Capture);
-            client::sync(out);
-            link.expect(Await::Sync, Owner::Capture);
+            self.ask_position(link, how.sequence, out);
         }
         if self.wants_inventory() && self.may_ask_at_once(link) {
             self.ask_inventory(link, out);
         }
+    }
+
+    /// Asks for the position behind what the client has sent.
+    pub(crate) fn ask_position(&mut self, link: &mut Link, sequence: &Sequence, out: &mut Vec<u8>) {
+        self.exchange.captures = true;
+        self.exchange.capture_asked = sequence.next();
+        if !link.capture_ready {
+            // DISCARD ALL or the like has dropped it.
+            client::parse(out, CAPTURE_NAME, CAPTURE_SQL, &[]);
+            link.expect(Await::Parse(None), Owner::Capture);
+        }
+        client::bind(out, "", CAPTURE_NAME, &[], &[], &[1]);
+        link.expect(Await::Bind(None), Owner::Capture);
+        client::execute(out, "", 0);
+        link.expect(Await::Execute, Owner::Capture);
+        client::sync(out);
+        link.expect(Await::Sync, Owner::Capture);
     }
 
     /// What brings back the client's settings of its login, behind a `RESET`: the
@@ -183,7 +188,7 @@ impl Session {
         on_primary
             && !self.exchange.guarded
             && !self.exchange.unsynced
-            && how.positions
+            && (how.positions || self.scope.tokens.reports())
             && self.exchange.executes
             && plain
             && !intent.only_shows

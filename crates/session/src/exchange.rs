@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Reason, Stuck};
-use afterwrite_types::{Floor, Level};
+use afterwrite_types::{Floor, Level, Moment};
 use smallvec::SmallVec;
 
 use crate::hint::ExchangeHints;
@@ -213,6 +213,8 @@ pub(crate) struct Exchange {
     pub(crate) stuck: Option<Box<Stuck>>,
     /// It asked for more, and could not have it.
     pub(crate) relaxed: Option<Level>,
+    /// The primary may have lost what that stands for; it was this high by then.
+    pub(crate) suspected: Option<Moment>,
     /// Where it runs.
     pub(crate) place: Option<Place>,
     /// A read-only transaction of ours is around it.
@@ -220,6 +222,8 @@ pub(crate) struct Exchange {
     /// The position is asked for behind it.
     pub(crate) captures: bool,
     pub(crate) captured: bool,
+    /// It was asked for once more, behind everything else.
+    pub(crate) captures_late: bool,
     /// The moment before the position was asked for.
     pub(crate) capture_asked: afterwrite_types::Moment,
     /// It is asked what the session leaves on the connection, and the answer.

@@ -336,9 +336,13 @@ impl Session {
                     self.carry_out(command, around)
                 }
             };
-            if let Answer::Failed(report) = &answer {
-                self.fail_query(report);
-                return;
+            match &answer {
+                Answer::Failed(report) => {
+                    self.fail_query(report);
+                    return;
+                }
+                Answer::Warned(_, report) => self.warn(report),
+                Answer::Done(_) | Answer::Row(..) | Answer::NeedsFence => {}
             }
         }
         // The copies must not stay behind for the next client.
@@ -350,11 +354,15 @@ impl Session {
 
     fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
         let last_decision = self.last_decision();
+        let history = around.library.history();
         let surroundings = Surroundings {
             now: around.now,
             known: around.library.known_position(),
+            history: history.as_deref(),
             last_decision: &last_decision,
             in_transaction: self.in_transaction(),
+            in_doubt: self.in_doubt,
+            table_scope: around.library.table_scope(),
         };
         command::carry_out(command, &mut self.scope, surroundings)
     }

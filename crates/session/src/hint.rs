@@ -8,7 +8,7 @@ use afterwrite_core::Key;
 use afterwrite_sql::{Hints, Problem};
 use std::time::Duration;
 
-use afterwrite_types::{Floor, Level, Position, Preference, Terms, Token};
+use afterwrite_types::{Floor, Level, Preference, Terms, Token};
 use afterwrite_wire::server::{self, Report};
 use smallvec::SmallVec;
 
@@ -17,6 +17,7 @@ use crate::gather::Around;
 use crate::intent::{Intent, Transaction};
 use crate::scope;
 use crate::session::Session;
+use crate::token::Unplaced;
 
 /// How old what a `bounded` read sees may be, if nobody has said.
 const MAX_STALENESS: Duration = Duration::from_secs(10);
@@ -32,9 +33,9 @@ const WARNINGS_MAX: usize = 16;
 pub(crate) struct TextHints {
     terms: Terms,
     keys: SmallVec<[Key; 1]>,
-    tokens: SmallVec<[Position; 1]>,
-    /// One of them is no token at all.
-    bad_token: bool,
+    tokens: SmallVec<[Token; 1]>,
+    /// So many of them are no tokens at all.
+    bad_tokens: u32,
     preference: Option<Preference>,
     problems: Vec<Problem>,
 }
@@ -48,10 +49,12 @@ pub(crate) struct ExchangeHints {
     sees: bool,
     pub(crate) keys: SmallVec<[Key; 1]>,
     /// What its tokens stand for.
-    floor: Floor,
-    bad_token: bool,
+    pub(crate) floor: Floor,
+    /// Those that only the primary can judge.
+    pub(crate) unplaced: Option<Unplaced>,
+    pub(crate) bad_token: bool,
     preference: Option<Preference>,
-    warnings: Vec<u8>,
+    pub(crate) warnings: Vec<u8>,
     warned: usize,
     /// That it gets less than it asked for; not if it runs once more.
     pub(crate) weakened: Vec<u8>,
@@ -86,11 +89,12 @@ impl TextHints {
             return None;
         }
         let parsed = hints.tokens.iter().map(|token| token.parse());
-        let tokens: SmallVec<_> = parsed.flatten().map(|Token(position)| position).collect();
+        let tokens: SmallVec<_> = parsed.flatten().collect();
+        let bad_tokens = hints.tokens.len().saturating_sub(tokens.len());
         Some(Box::new(Self {
             terms: hints.terms,
             keys: hints.keys.iter().map(|key| scope::fingerprint(key)).collect(),
-            bad_token: tokens.len() < hints.tokens.len(),
+            bad_tokens: u32::try_from(bad_tokens).unwrap_or(u32::MAX),
             tokens,
             preference: hints.preference,
             problems: hints.problems,
@@ -121,7 +125,7 @@ impl Session {
             let done = "The statement runs as if this hint were not there.";
             self.warn_of_hint(&problem.to_string(), done);
         }
-        if hints.bad_token {
+        if hints.bad_tokens > 0 {
             self.warn_of_hint(
                 "token is none that SHOW afterwrite.token gave",
                 "To be sure that nothing is missing, a read is answered by the primary.",
@@ -131,17 +135,22 @@ impl Session {
 
     /// Tells the client in front of "ready" that it gets less than it asked for, unless the
     /// exchange runs elsewhere in the end.
-    pub fn warn(&mut self, report: &Report) {
+    pub fn warn_weakened(&mut self, report: &Report) {
         server::notice(&mut self.exchange.hints.get_or_insert_default().weakened, report);
     }
 
     fn warn_of_hint(&mut self, problem: &str, done: &str) {
         self.hint_counts.bad += 1;
+        let report = Report::warning("01000", format!("ignored a hint: {problem}"));
+        self.warn(&report.detail(done));
+    }
+
+    /// Warns the client in front of "ready".
+    pub fn warn(&mut self, report: &Report) {
         let hints = self.exchange.hints.get_or_insert_default();
         hints.warned += 1;
         if hints.warned <= WARNINGS_MAX {
-            let report = Report::warning("01000", format!("ignored a hint: {problem}"));
-            server::notice(&mut hints.warnings, &report.detail(done));
+            server::notice(&mut hints.warnings, report);
         }
     }
 
@@ -153,7 +162,7 @@ impl Session {
         intent: &Intent,
         around: &Around<'_>,
     ) {
-        let said = hints.filter(|hints| hints.says_something() || hints.bad_token);
+        let said = hints.filter(|hints| hints.says_something() || hints.bad_tokens > 0);
         let Some(said) = said.filter(|_| !self.exchange.skip && !self.misreads(text)) else {
             self.exchange.unhinted = true;
             return;
@@ -161,25 +170,18 @@ impl Session {
         self.hint_counts.followed += u32::from(said.says_something());
         self.exchange.unhinted |= said.terms.level.is_none();
         self.count_weaker(said, intent);
-        let known = around.library.known_position();
+        let (known, history) = (around.library.known_position(), around.library.history());
         let hints = self.exchange.hints.get_or_insert_default();
         hints.terms = hints.terms.and(said.terms);
         hints.preference = hints.preference.max(said.preference);
-        hints.bad_token |= said.bad_token;
+        hints.bad_token |= said.bad_tokens > 0;
         hints.sees |=
             said.terms.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());
-        for &token in &said.tokens {
-            match known {
-                Some(known) if known.line == token.line && token.lsn <= known.lsn => {
-                    hints.floor.raise(token, around.now);
-                    continue;
-                }
-                // Another cluster's, or of a history that the primary has left.
-                Some(known) if known.line != token.line => hints.bad_token = true,
-                Some(_) | None => hints.floor.doubt(around.now),
-            }
-            self.hint_counts.unplaced += 1;
+        self.scope.tokens.counts_mut().malformed += said.bad_tokens;
+        for token in &said.tokens {
+            self.heed_token(token, known, history.as_deref(), around.now);
         }
+        let hints = self.exchange.hints.get_or_insert_default();
         let mut left_out = false;
         for &key in &said.keys {
             if hints.keys.len() + self.open.keys.len() >= KEYS_MAX {
@@ -253,10 +255,6 @@ impl Session {
 
     pub(crate) fn preference(&self) -> Option<Preference> {
         self.exchange.hints.as_ref()?.preference
-    }
-
-    pub(crate) fn brings_bad_token(&self) -> bool {
-        self.exchange.hints.as_ref().is_some_and(|hints| hints.bad_token)
     }
 
     /// What the exchange's tokens stand for.

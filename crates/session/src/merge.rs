@@ -34,6 +34,7 @@ impl Session {
             || self.open.status == FAILED
             || !exchange.executes
             || exchange.flushed
+            || self.reports_each()
             || exchange.ops.iter().any(|op| matches!(op, Op::Say(_) | Op::Fail { .. }))
             || !self.is_joined(&exchange.intent)
         {

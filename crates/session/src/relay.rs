@@ -254,6 +254,7 @@ impl Session {
             let position = Position { line: link.spec.line, lsn };
             self.scope.capture(Fence { position, asked: self.exchange.capture_asked });
             self.exchange.captured = true;
+            self.last_capture = Some(position);
         }
     }
 
@@ -465,6 +466,9 @@ impl Session {
             self.follow_pins(status, sequence);
         }
         let open = status != IDLE || self.exchange.discards.is_some();
+        if !open && self.capture_late(link, status, sequence, upstream) {
+            return Ok(Step::Drop);
+        }
         if !open && !self.exchange.asks_inventory && self.wants_inventory() {
             self.ask_inventory(link, upstream);
             return Ok(Step::Drop);
@@ -516,6 +520,7 @@ impl Session {
         self.follow_transaction(&exchange, status);
         exchange.tell_warnings(out);
         if !exchange.parts {
+            self.report_token(out);
             server::ready(out, status);
         }
         self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
@@ -535,7 +540,7 @@ impl Session {
     }
 
     /// Whether something may have been committed whose position is not known.
-    fn leaves_unresolved(&self, exchange: &Exchange, status: u8) -> bool {
+    pub(crate) fn leaves_unresolved(&self, exchange: &Exchange, status: u8) -> bool {
         let on_primary = matches!(exchange.place, Some(Place::Primary(_)));
         let proven = exchange.guarded && !exchange.guard_failed
             || self.open.read_only && !exchange.intent.sets_transaction

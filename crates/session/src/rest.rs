@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use afterwrite_core::Seen;
-use afterwrite_types::{Floor, Terms};
+use afterwrite_types::{Floor, OnOrphan, Terms};
 
+use crate::brought::{Brought, RestingTokens};
 use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
 use crate::portal::Portals;
@@ -13,6 +14,7 @@ use crate::scope::{Parts, Scope};
 use crate::session::{Limits, Phase, Session};
 use crate::settings::Settings;
 use crate::statement::{Prepared, Statements};
+use crate::token::Unplaced;
 
 /// A client between two exchanges, folded up small.
 ///
@@ -30,6 +32,8 @@ pub struct Resting {
     turn: u32,
     mode: Mode,
     wary: bool,
+    /// What it has set; the default is set again for who wakes.
+    on_orphan: Option<OnOrphan>,
     defaults: Arc<Terms>,
     last_decision: Option<Place>,
     /// Shared with all who sent the same text.
@@ -37,6 +41,8 @@ pub struct Resting {
     strings_escape: bool,
     encoding_ambiguous: bool,
     role_refused: bool,
+    bad_token: bool,
+    report_token: Option<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +52,7 @@ struct More {
     key: String,
     terms: Terms,
     seen: Option<Box<Seen>>,
+    unplaced: Option<Unplaced>,
 }
 
 impl More {
@@ -55,6 +62,7 @@ impl More {
             && self.key.is_empty()
             && self.terms.is_empty()
             && self.seen.is_none()
+            && self.unplaced.is_none()
     }
 }
 
@@ -78,6 +86,7 @@ impl Session {
             && !self.over
             && !self.in_doubt
             && !self.scope.is_in_transaction()
+            && self.scope.orphans.is_empty()
             && outside
             && told
     }
@@ -122,12 +131,16 @@ impl Session {
             role_refused,
             prelude_reports: _,
             turn,
+            // It was taken up behind its exchange.
+            last_capture: _,
             // They are counted behind each exchange.
             hint_counts: _,
         } = self;
+        let on_orphan = scope.orphans.set;
+        let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
         let Parts { floor, seen, terms, defaults, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key, terms, seen };
+        let more = More { settings, statements, key, terms, seen, unplaced };
         Ok(Resting {
             floor,
             unnamed,
@@ -136,12 +149,15 @@ impl Session {
             turn,
             mode,
             wary,
+            on_orphan,
             defaults,
             last_decision,
             last_reading,
             strings_escape,
             encoding_ambiguous,
             role_refused,
+            bad_token,
+            report_token,
         })
     }
 }
@@ -150,12 +166,16 @@ impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
         let more = self.more.map(|it| *it).unwrap_or_default();
-        let More { settings, mut statements, key, terms, seen } = more;
+        let More { settings, mut statements, key, terms, seen, unplaced } = more;
         statements.set_unnamed(self.unnamed);
         let defaults = Arc::clone(&self.defaults);
         let parts = Parts { floor: self.floor, seen, terms, defaults: self.defaults, key };
+        let mut scope = Scope::from_parts(parts);
+        let (bad, report) = (self.bad_token, self.report_token);
+        scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });
+        scope.orphans.set = self.on_orphan;
         Session {
-            scope: Scope::from_parts(parts),
+            scope,
             statements,
             portals: Portals::default(),
             id: self.id,
@@ -199,10 +219,16 @@ mod tests {
         before.scope_mut().capture(Fence { position, asked: Moment(5) });
         before.scope_mut().name_key("user:42");
         before.scope_mut().set_level(Some(Level::Strong));
+        before.scope_mut().orphans.set = Some(OnOrphan::Error);
         before.settings.set("work_mem", "SET work_mem = '1MB'");
         before.parameter("standard_conforming_strings", "off");
         before.parameter("client_encoding", "GBK");
         before.role_refused = true;
+        before.scope_mut().tokens.set_report(Some(true));
+        let beyond = Position { line, lsn: Lsn(901) };
+        let _ = before.scope_mut().bring_text("nonsense", None, None, Moment(6));
+        before.scope_mut().bring(beyond, None, Moment(6));
+        before.scope_mut().resolve(Fence { position, asked: Moment(6) });
         before.remember_decision(Place::Primary(Reason::MayWrite));
         let one = Arc::new(Prepared::new(crate::StatementId(1), b"SELECT 1\0\0\0"));
         let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
@@ -211,9 +237,15 @@ mod tests {
         let key = before.scope().key();
         let fingerprint = before.settings().fingerprint();
         let after = before.rest().unwrap().wake(LIMITS);
+        let mut after = after;
+        assert_eq!(after.scope().floor().need(), Need::Fence(Moment(6)));
+        assert!(after.scope().tokens.reports() && after.scope().tokens.are_bad());
+        after.scope_mut().resolve(Fence { position, asked: Moment(7) });
+        assert_eq!(after.take_token_counts().future, 1, "it still stands to be settled");
         assert_eq!(after.scope().floor().need(), Need::Position(position));
         assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
+        assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));
         assert!(after.strings_escape && after.encoding_ambiguous && after.role_refused);
@@ -222,7 +254,6 @@ mod tests {
         assert_eq!(after.statements.find(b"two").unwrap().sql(), b"SELECT 2");
         assert!(!after.in_transaction() && after.may_rest());
         assert_eq!((after.turn, after.limits), (7, LIMITS));
-        let mut after = after;
         after.scope_mut().set_level(None);
         assert_eq!(after.scope().level(), Level::ReadYourWrites, "the default is kept too");
     }

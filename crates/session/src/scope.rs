@@ -4,7 +4,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Position, Terms};
+use afterwrite_types::{
+    BadToken, Fence, Floor, History, Level, Line, Moment, Orphan, OrphanCause, Placed as OnHistory,
+    Position, Terms,
+};
+
+use crate::brought::Brought;
+pub use crate::brought::TokenPolicy;
+use crate::orphan::Orphans;
+use crate::token::{Disbelief, Placed, tokens_in};
 
 /// What a client's reads must see, and what it asked for.
 #[derive(Clone, Debug)]
@@ -19,6 +27,9 @@ pub struct Scope {
     /// set nothing.
     own: Option<Box<OwnTerms>>,
     defaults: Arc<Terms>,
+    /// What became of the tokens that it brought.
+    pub(crate) tokens: Brought,
+    pub(crate) orphans: Orphans,
 }
 
 /// What a client has set of what its reads ask for.
@@ -47,6 +58,8 @@ impl Scope {
             key_text: String::new(),
             own: None,
             defaults: defaults.into(),
+            tokens: Brought::default(),
+            orphans: Orphans::default(),
         }
     }
 
@@ -56,7 +69,8 @@ impl Scope {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { floor, seen, key: _, key_text: key, own, defaults } = self;
+        let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _, orphans: _ } =
+            self;
         let terms = own.map(|own| own.session).unwrap_or_default();
         Parts { floor, seen, terms, defaults, key }
     }
@@ -124,22 +138,34 @@ impl Scope {
     }
 
     /// Takes up the position captured behind the client's own commit.
+    ///
+    /// On a new line of history its number counts, not that of the old one, which the new
+    /// primary may never have reached. On an older one than the floor's it proves nothing:
+    /// an old primary has come back, and what it has acknowledged is a doubt.
     pub fn capture(&mut self, fence: Fence) {
-        let newer = self.floor.position().is_some_and(|known| {
-            known.line.system == fence.position.line.system
-                && known.line.timeline < fence.position.line.timeline
-        });
-        if newer {
-            // A new line of history: its number counts, not that of the old one,
-            // which the new primary may never have reached.
+        let line = fence.position.line;
+        if self.floor.position().is_some_and(|known| line.is_newer_than(known.line)) {
             let before = Moment(fence.asked.0.saturating_sub(1));
-            self.floor.distrust(fence.position.line, before);
+            self.floor.distrust(line, before);
         } else {
             self.floor.raise(fence.position, fence.asked);
         }
-        self.floor.resolve(fence);
+        self.resolve(fence);
+    }
+
+    /// Tells the floor as one of the primary's line of history; an orphan is noted.
+    pub(crate) fn place(&mut self, history: &History, now: Moment) {
+        if let Some(orphan) = self.floor.place(history, now) {
+            self.orphans.note(orphan);
+        }
         if let Some(seen) = &mut self.seen {
-            seen.resolve(fence);
+            seen.place(history, now);
+        }
+        let ahead = self.orphans.ahead;
+        if let Some(token) = ahead.filter(|it| !it.line.is_newer_than(history.line())) {
+            self.orphans.ahead = None;
+            self.place_token(token, Some(history));
+            self.floor.doubt(now);
         }
     }
 
@@ -156,18 +182,92 @@ impl Scope {
         if let Some(seen) = &mut self.seen {
             seen.resolve(fence);
         }
+        self.tokens.settle(fence);
         self.floor.resolve(fence)
     }
 
     /// Takes up what a token brought. `known` is the latest known position of
-    /// the primary: a token beyond it, or of another line, is not believed but
-    /// makes the next read ask the primary.
+    /// the primary: whatever is not covered by it makes the next read ask the primary.
     pub fn bring(&mut self, token: Position, known: Option<Position>, now: Moment) {
-        match known {
-            Some(known) if known.line == token.line && token.lsn <= known.lsn => {
-                self.floor.raise(token, now);
+        match self.tokens.bring(token, known, now) {
+            Placed::Covered => self.floor.raise(token, now),
+            Placed::Left | Placed::Ahead | Placed::Foreign => self.floor.doubt(now),
+        }
+    }
+
+    /// Takes up the tokens in a text, in the place of any before that was not believed;
+    /// says why one of them is not, if that is known already.
+    pub(crate) fn bring_text(
+        &mut self,
+        text: &str,
+        known: Option<Position>,
+        history: Option<&History>,
+        now: Moment,
+    ) -> Result<(), Disbelief> {
+        self.tokens.forget_bad();
+        self.orphans.ahead = None;
+        let Some(tokens) = tokens_in(text) else {
+            return self.disbelieve(Disbelief::Malformed, now);
+        };
+        let mut outcome = Ok(());
+        for token in tokens {
+            let token = token.parse().map_err(|BadToken| Disbelief::Malformed);
+            match token.and_then(|token| self.tokens.believed(&token)) {
+                Ok(position) => self.bring_placed(position, known, history, now),
+                Err(why) => outcome = self.disbelieve(why, now),
             }
-            _ => self.floor.doubt(now),
+        }
+        if outcome.is_ok() && self.tokens.are_bad() {
+            outcome = Err(Disbelief::Foreign);
+        }
+        outcome
+    }
+
+    /// Whatever the token stood for, a fence from now on covers it.
+    fn disbelieve(&mut self, why: Disbelief, now: Moment) -> Result<(), Disbelief> {
+        self.tokens.disbelieve(why);
+        self.floor.doubt(now);
+        Err(why)
+    }
+
+    /// As [`Self::bring`], of a position that is perhaps on a line which the primary has left,
+    /// or has not come to.
+    fn bring_placed(
+        &mut self,
+        token: Position,
+        known: Option<Position>,
+        history: Option<&History>,
+        now: Moment,
+    ) {
+        let position = self.place_token(token, history);
+        if self.orphans.ahead == Some(position) {
+            // The primary answers until it is known who is right.
+            self.floor.doubt(now);
+        } else {
+            self.bring(position, known, now);
+        }
+    }
+
+    /// Finds that the primary has lost what the floor stands for.
+    pub(crate) fn cut(&mut self, fence: Fence, held: Moment) -> Option<Orphan> {
+        self.floor.cut(fence, held)
+    }
+
+    /// A token's position as one of the primary's line of history. One that stands for what
+    /// may be lost is noted.
+    pub(crate) fn place_token(&mut self, token: Position, history: Option<&History>) -> Position {
+        match history.map(|history| history.place(token)) {
+            Some(OnHistory::OnLine(here)) => here,
+            Some(OnHistory::Orphan { switch }) => {
+                let (switch, cause) = (Some(switch), OrphanCause::Failover);
+                self.orphans.note_token(Orphan { position: token, switch, cause });
+                token
+            }
+            Some(OnHistory::Newer) => {
+                self.orphans.ahead = Some(token);
+                token
+            }
+            Some(OnHistory::Void | OnHistory::Unknown) | None => token,
         }
     }
 
@@ -229,11 +329,8 @@ mod tests {
         scope.capture(Fence { position: at(2, 600), asked: Moment(10) });
         assert_eq!(scope.floor().need(), Need::Position(at(2, 700)), "on one line it only rises");
         scope.capture(Fence { position: at(1, 950), asked: Moment(11) });
-        assert_eq!(
-            scope.floor().need(),
-            Need::Position(at(2, 950)),
-            "an old primary proves nothing"
-        );
+        assert_eq!(scope.floor().need(), Need::Fence(Moment(11)), "an old primary proves nothing");
+        assert_eq!(scope.floor().position(), Some(at(2, 700)));
     }
 
     #[test]

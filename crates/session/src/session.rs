@@ -1,7 +1,7 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Terms};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Terms};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +126,8 @@ pub struct Session {
     pub(crate) role_refused: bool,
     pub(crate) prelude_reports: Vec<(String, String)>,
     pub(crate) turn: u32,
+    /// The primary's position behind the last exchange that was captured behind.
+    pub(crate) last_capture: Option<Position>,
     /// Hints that nobody has counted yet.
     pub(crate) hint_counts: HintCounts,
 }
@@ -208,6 +210,7 @@ impl Session {
             role_refused: false,
             prelude_reports: Vec::new(),
             turn,
+            last_capture: None,
             hint_counts: HintCounts::default(),
         }
     }
@@ -355,6 +358,13 @@ impl Session {
         }
     }
 
+    /// The read that is being routed asks the primary first: it may have lost what the
+    /// floor stands for. `now` is taken after all that the floor is made of was found.
+    pub fn suspect_loss(&mut self, now: Moment) {
+        self.exchange.floor.doubt(now);
+        self.exchange.suspected = Some(now);
+    }
+
     /// What to ask `decide` about the read that is being routed.
     pub fn ask(&self, pending_write: bool, budget: Duration, waited: bool) -> Ask {
         Ask {
@@ -363,7 +373,7 @@ impl Session {
             stuck: self.exchange.stuck.as_deref().copied(),
             pending_write,
             in_doubt: self.in_doubt,
-            bad_token: self.brings_bad_token(),
+            bad_token: self.has_bad_token() || self.scope.orphans.ahead.is_some(),
             preference: self.preference(),
             budget,
             waited,
@@ -373,16 +383,30 @@ impl Session {
 
     /// Takes up the primary's position, for the read being routed and for later ones.
     pub fn resolve(&mut self, fence: Fence) {
+        if let Some(held) = self.exchange.suspected {
+            // Nothing of the session's own has been written since.
+            if let Some(orphan) = self.scope.cut(fence, held) {
+                self.note_orphan(orphan);
+            }
+            self.exchange.floor.cut(fence, held);
+        }
         self.exchange.floor.resolve(fence);
         if let Some(stuck) = &mut self.exchange.stuck {
             stuck.floor.resolve(fence);
         }
         self.scope.resolve(fence);
+        self.settle_hinted(fence);
     }
 
     /// The floor of the read that is being routed.
     pub fn read_floor(&self) -> Floor {
         self.exchange.floor
+    }
+
+    /// Where the primary was behind the last exchange that was captured behind. The floor
+    /// may be higher, if the primary has lost what it stands for.
+    pub fn last_capture(&self) -> Option<Position> {
+        self.last_capture
     }
 
     /// Whether `SHOW afterwrite.token` could be answered now.
@@ -458,6 +482,7 @@ impl Session {
         }
         if self.exchange.complete {
             self.exchange.tell_warnings(out);
+            self.report_token(out);
             server::ready(out, self.open.status);
             let scanned = self.exchange.scanned;
             self.exchange = Exchange { scanned, ..Exchange::default() };
@@ -584,6 +609,7 @@ impl Session {
         exchange.readies_told = 0;
         exchange.captures = false;
         exchange.captured = false;
+        exchange.captures_late = false;
         exchange.status = None;
         exchange.failed = false;
         exchange.answered = false;
@@ -602,6 +628,7 @@ impl Session {
     /// Ends the exchange with an error: at once if it is whole, else once its Sync has
     /// come. Of several batches each that was not answered gets the error.
     fn abandon(&mut self, report: &Report, out: &mut Vec<u8>) {
+        self.report_token(out);
         for _ in self.exchange.readies_told..self.exchange.readies.len() {
             server::error(out, report);
             server::ready(out, self.open.status);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use afterwrite_sql::{Command, Effect};
-use afterwrite_types::Position;
+use afterwrite_types::{History, Position};
 
 use crate::hint::TextHints;
 use crate::intent::Intent;
@@ -111,6 +111,16 @@ pub trait Library {
 
     /// The primary's latest known position.
     fn known_position(&self) -> Option<Position>;
+
+    /// Whether reads see what anyone has written to the tables that they read.
+    fn table_scope(&self) -> bool {
+        false
+    }
+
+    /// The history of the primary's line, if there is a primary.
+    fn history(&self) -> Option<Arc<History>> {
+        None
+    }
 
     /// What an SQL text may do, where names without a schema are looked for on this path.
     fn reading(&self, text: &[u8], _: SearchPath<'_>) -> Arc<Reading> {

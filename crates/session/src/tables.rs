@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// The keys of the tables that the exchange may write.
-    pub(crate) fn tables_written(&self) -> SmallVec<[Key; 4]> {
+    pub fn tables_written(&self) -> SmallVec<[Key; 4]> {
         let Some(tables) = self.tables else { return SmallVec::new() };
         let mut keys = match &self.exchange.touched {
             Some(touched) => touched.writes.clone(),

@@ -7,7 +7,7 @@ use afterwrite_session::Place;
 use afterwrite_types::{Level, Terms};
 use afterwrite_wire::client::{self, Parse, query_text};
 use afterwrite_wire::frame;
-use afterwrite_wire::server::{DataRow, ErrorFields};
+use afterwrite_wire::server::{DataRow, ErrorFields, ParameterStatus};
 use afterwrite_wire::tags::client as client_tag;
 use afterwrite_wire::tags::server as tag;
 
@@ -95,6 +95,8 @@ pub(crate) struct App {
     seen: Vec<Version>,
     /// What the tokens it set stand for.
     pub(crate) brought: Vec<Version>,
+    /// The token it was told in front of the last "ready".
+    told: String,
     /// Its own writes whose outcome it was not told.
     doubtful: Vec<Version>,
     /// Inside a transaction: what had to be seen when it began.
@@ -141,6 +143,7 @@ impl App {
             own: Vec::new(),
             seen: Vec::new(),
             brought: Vec::new(),
+            told: String::new(),
             doubtful: Vec::new(),
             pinned: None,
             pinned_monotonic: false,
@@ -310,7 +313,11 @@ impl App {
                     }
                     continue;
                 }
-                tag::PARAMETER_STATUS | tag::NOTIFICATION => continue,
+                tag::PARAMETER_STATUS => {
+                    self.hear(&body);
+                    continue;
+                }
+                tag::NOTIFICATION => continue,
                 tag::READY_FOR_QUERY => break,
                 tag::DATA_ROW => {
                     let row = DataRow::decode(&body).ok().and_then(|mut it| it.next()?.ok()?);
@@ -368,6 +375,14 @@ impl App {
         }
     }
 
+    /// A parameter that is reported: its token, if it has asked for that.
+    fn hear(&mut self, body: &[u8]) {
+        let status = ParameterStatus::decode(body).ok();
+        if let Some(status) = status.filter(|it| it.name == "afterwrite.token") {
+            status.value.clone_into(&mut self.told);
+        }
+    }
+
     fn check_tags(&self, ask: &Ask, tags: &[u8]) {
         let fits = match tags.iter().position(|&it| it == tag::ERROR) {
             None => tags == ask.tags && !ask.fails,
@@ -408,6 +423,11 @@ impl App {
         {
             let stands_for = self.own.iter().chain(&self.brought).copied().collect();
             judge.tokens.push((token.to_owned(), stands_for));
+        }
+        if !self.told.is_empty() && !ask.writes.is_empty() {
+            // With its own answer: it must stand for what was just acknowledged, too.
+            let stands_for = self.own.iter().chain(&self.brought).copied().collect();
+            judge.tokens.push((self.told.clone(), stands_for));
         }
     }
 

@@ -103,11 +103,13 @@ impl Client {
             Gathered::Goodbye => Err(End::Left),
             Gathered::Request(request) => self.carry_out(request).await,
             Gathered::NeedsFence(after) => {
+                self.settle_doubts();
                 let fence = self.proxy.fence(after, PROBE_TIMEOUT).await;
                 if let Some(fence) = fence {
                     self.session.resolve(fence);
                 }
-                match self.gather(fence.is_none()).map_err(End::Fatal)? {
+                let failed = self.session.is_in_doubt() || !self.session.is_resolved();
+                match self.gather(failed).map_err(End::Fatal)? {
                     Gathered::Request(request) => self.carry_out(request).await,
                     _ => Ok(()),
                 }

@@ -2,16 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use afterwrite_core::{
-    Balance, Bounds, Keys, Lag, Observed, Policy, PrimaryTrack, PrimaryView, ReplicaView,
+    Balance, Bounds, Keys, Lag, LogEnd, Observed, Policy, PrimaryTrack, PrimaryView, ReplicaView,
+    Timelines, ban, elect,
 };
 use afterwrite_session::{Library, Limits, Prepared, Reading, SearchPath, StatementId};
 use afterwrite_types::{
-    Fence, Line, Moment, NodeId, Position, Role, Sequence, Standing, Terms, Timeline,
+    Fence, History, Line, Lsn, Moment, NodeId, Position, Role, Sequence, Standing, Terms,
 };
 
 use crate::connection::Connection;
@@ -35,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) line: Option<Line>,
     pub(crate) up: bool,
     pub(crate) observed: Option<Observed>,
+    /// How far it was seen on the line that it was last seen on.
+    pub(crate) furthest: Option<Position>,
     pub(crate) lag: Lag,
     /// Counts the times it was found to be gone.
     pub(crate) life: u64,
@@ -49,8 +53,8 @@ pub(crate) struct Proxy {
     pub(crate) keys: RefCell<Keys>,
     pub(crate) nodes: RefCell<Vec<Node>>,
     pub(crate) primary: Cell<Option<Primary>>,
-    /// The highest timeline that any node was seen on.
-    newest: Cell<Option<Timeline>>,
+    timelines: RefCell<Timelines>,
+    pub(crate) end: RefCell<LogEnd>,
     pub(crate) fence: Cell<Option<Fence>>,
     /// When the primary was asked, and what it answered.
     pub(crate) bounds: RefCell<Bounds>,
@@ -85,7 +89,8 @@ impl Proxy {
             sequence,
             nodes: RefCell::new((0..nodes).map(|_| Node::default()).collect()),
             primary: Cell::new(None),
-            newest: Cell::new(None),
+            timelines: RefCell::default(),
+            end: RefCell::default(),
             fence: Cell::new(None),
             bounds: RefCell::default(),
             demand: RefCell::new(vec![0; nodes]),
@@ -128,13 +133,18 @@ impl Proxy {
     pub(crate) fn replica_views(&self) -> Vec<ReplicaView> {
         let now = self.sim.instant();
         let primary = self.primary.get().map(|primary| primary.node);
+        let history = self.history();
+        let banned = |state: &Node| {
+            let both = state.furthest.zip(history.as_deref());
+            both.is_some_and(|(furthest, history)| ban(furthest, history).is_some())
+        };
         let nodes = self.nodes.borrow();
         let others = nodes.iter().enumerate().filter(|&(node, _)| Some(node) != primary);
         others
             .filter(|(_, state)| state.role != Some(Role::Primary))
             .map(|(node, state)| ReplicaView {
                 node: node_id(node),
-                healthy: state.up,
+                healthy: state.up && !banned(state),
                 observed: state.observed,
                 in_flight: state.in_flight,
                 forecast: state.lag.forecast(now),
@@ -179,28 +189,44 @@ impl Proxy {
 
     pub(crate) fn observe_primary(&self, position: Position) {
         if self.primary.get().is_some_and(|primary| primary.line == position.line) {
+            self.end.borrow_mut().learn(position, self.sequence.now());
             self.track.borrow_mut().record(self.sim.instant(), position.lsn);
         }
     }
 
-    /// Chooses the primary anew. The highest timeline that accepts writes wins, and
-    /// never one below a timeline that any node was seen on: that one is a zombie.
+    /// Chooses the primary anew.
     pub(crate) fn elect(&self) {
         let nodes = self.nodes.borrow();
-        let seen = nodes.iter().filter_map(|it| it.line).map(|line| line.timeline).max();
-        let newest = self.newest.get().max(seen);
-        self.newest.set(newest);
-        let writable = nodes.iter().enumerate().filter_map(|(node, state)| {
-            let writes = state.up && state.role == Some(Role::Primary);
-            writes.then_some(Primary { node, line: state.line? })
-        });
-        let elected = writable
-            .max_by_key(|it| it.line.timeline)
-            .filter(|it| Some(it.line.timeline) >= newest);
-        if elected != self.primary.get() {
-            self.sim.world().note(format_args!("proxy: the primary is {elected:?}"));
+        for line in nodes.iter().filter_map(|it| it.line) {
+            self.timelines.borrow_mut().note(line);
         }
-        self.primary.set(elected);
+        let writable: Vec<_> = nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, state)| state.up && state.role == Some(Role::Primary))
+            .filter_map(|(node, state)| {
+                Some(PrimaryView { node: node_id(node), line: state.line? })
+            })
+            .collect();
+        let elected = elect(&writable, &self.timelines.borrow(), self.primary_view());
+        let primary = elected.primary().map(|it| Primary { node: it.node.0.into(), line: it.line });
+        if primary != self.primary.get() {
+            self.sim.world().note(format_args!("proxy: the primary is {primary:?}"));
+        }
+        self.primary.set(primary);
+    }
+
+    /// The history of the primary's line. In some runs the login may not ask for it.
+    pub(crate) fn history(&self) -> Option<Arc<History>> {
+        let line = self.primary.get()?.line;
+        let world = self.sim.world();
+        let known = world.histories.get(&line.timeline.0).filter(|_| world.plan.has(20));
+        let mut file = String::new();
+        for (timeline, end) in known.into_iter().flatten() {
+            let _ = writeln!(file, "{timeline}\t{}\tpromoted", Lsn(*end));
+        }
+        let history = History::parse(line, file.as_bytes());
+        Some(Arc::new(history.unwrap_or_else(|_| History::unknown(line))))
     }
 
     pub(crate) fn turn(&self) -> u32 {
@@ -224,6 +250,10 @@ impl Library for Proxy {
     fn known_position(&self) -> Option<Position> {
         let line = self.primary.get()?.line;
         self.track.borrow().latest().map(|lsn| Position { line, lsn })
+    }
+
+    fn history(&self) -> Option<Arc<History>> {
+        Self::history(self)
     }
 }
 

@@ -226,11 +226,10 @@ impl Proxy {
 impl Connection {
     /// Asks the replica behind this very connection how far it has replayed.
     pub(crate) async fn witness(&mut self) -> Result<(), String> {
-        let line = self.link.line();
         let replayed = self.socket.ask_sql("REPLAYED").await?;
         self.link.note_simple_query();
         if let (Ok(lsn), Some(proof)) = (replayed.parse(), self.link.proof_mut()) {
-            proof.witness(Position { line, lsn: Lsn(lsn) });
+            proof.witness_here(Lsn(lsn));
         }
         Ok(())
     }

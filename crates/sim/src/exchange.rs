@@ -92,6 +92,7 @@ impl Client {
         route: Route,
         forced: Option<Reason>,
     ) -> Result<Place, NotRouted> {
+        self.place_floors();
         let (link, place) = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
@@ -106,7 +107,22 @@ impl Client {
         Ok(place)
     }
 
-    fn settle_doubts(&mut self) {
+    /// Tells the floors that count as ones of the primary's line of history.
+    fn place_floors(&mut self) {
+        let Some(history) = self.proxy.history() else { return };
+        let now = self.proxy.sequence.now();
+        self.session.place(&history, now);
+        let named = self.session.keys().into_iter().chain(self.session.tables_read());
+        for key in named.chain(self.session.tables_written()) {
+            if let Some(orphan) = self.proxy.keys.borrow_mut().place(key, &history, now) {
+                self.session.note_orphan(orphan);
+            }
+        }
+        let orphans = self.session.take_orphans();
+        self.proxy.sim.judge().figures.orphans += orphans.len() as u64;
+    }
+
+    pub(crate) fn settle_doubts(&mut self) {
         if self.session.is_in_doubt() && self.doubts.iter().all(|doubt| doubt.get()) {
             self.doubts.clear();
             self.session.settle(self.proxy.sequence.now());
@@ -204,7 +220,7 @@ impl Client {
 
     fn note(&self, outcome: Outcome) {
         if outcome.captured
-            && let Some(position) = self.session.scope().floor().position()
+            && let Some(position) = self.session.last_capture()
         {
             self.proxy.observe_primary(position);
         }

@@ -48,6 +48,8 @@ pub struct Figures {
     pub lost: u64,
     /// Crashes, promotions, restarts and cut connections.
     pub faults: u64,
+    /// Floors that were found to be beyond what the primary has.
+    pub orphans: u64,
 }
 
 impl Figures {
@@ -62,6 +64,7 @@ impl Figures {
         self.doubtful += other.doubtful;
         self.lost += other.lost;
         self.faults += other.faults;
+        self.orphans += other.orphans;
     }
 }
 
@@ -141,8 +144,9 @@ pub(crate) fn ready(world: &mut World, floor: Floor, before: Floor, committed: &
         world.fail(format!("EARLY READY: no floor after versions {committed:?}"));
     }
     let sank = match (before.position(), floor.position()) {
-        (Some(was), Some(is)) => was.line == is.line && is.lsn < was.lsn,
-        (Some(_), None) => true,
+        // What the primary has lost in a crash no floor can ask for.
+        (Some(was), Some(is)) => was.line == is.line && is.lsn < was.lsn && !world.lost_tail,
+        (Some(_), None) => !matches!(floor.need(), Need::Fence(_)),
         (None, _) => false,
     };
     if sank {

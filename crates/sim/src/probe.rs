@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use afterwrite_core::Observed;
+use afterwrite_core::{Observed, furthest};
 use afterwrite_types::{Fence, Moment, Position, Role};
 
 use crate::cluster::{CONNECT_TIMEOUT, PROBE_TIMEOUT, Proxy};
@@ -75,6 +75,7 @@ fn publish(proxy: &Proxy, node: usize, said: Introduction, (asked, asked_at): (M
         state.role = Some(said.role);
         state.line = Some(said.line);
         state.observed = Some(Observed { replayed: position, asked });
+        state.furthest = Some(furthest(state.furthest, position));
         state.lag.measure(behind, now);
         state.up = true;
         news
@@ -84,8 +85,10 @@ fn publish(proxy: &Proxy, node: usize, said: Introduction, (asked, asked_at): (M
     }
     let confirmed = proxy.primary.get().is_some_and(|it| (it.node, it.line) == (node, said.line));
     if said.role == Role::Primary && confirmed {
+        let fence = Fence { position, asked };
+        proxy.end.borrow_mut().answered(fence, proxy.sequence.now());
         proxy.observe_primary(position);
-        proxy.fence.set(Some(Fence { position, asked }));
+        proxy.fence.set(Some(fence));
         proxy.bounds.borrow_mut().record(asked_at, position);
     }
     let mut world = proxy.sim.world();

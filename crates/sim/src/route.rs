@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use afterwrite_core::{Decision, KeyFloor, Life, Reason, View, decide};
 use afterwrite_session::Place;
-use afterwrite_types::{Fence, Floor, Moment, Need, Position, Role, Standing, Step};
+use afterwrite_types::{Fence, Floor, Level, Moment, Need, Position, Role, Standing, Step};
 use afterwrite_wire::server::Report;
 
 use crate::ahead::is_of;
@@ -67,12 +67,18 @@ impl Client {
         }
         let key = self.key_floor();
         self.session.begin_read(key, line, now);
-        if let Some(tables) = self.table_floor(now) {
+        let wanted = self.session.terms().level.is_some_and(Level::sees_own_writes);
+        if wanted && let Some(tables) = self.table_floor(now) {
             self.session.raise_read_floor(tables, now);
         }
         if let Some(max_staleness) = self.session.max_staleness() {
             let bound = self.proxy.bound(max_staleness);
             self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
+        }
+        if let Need::Position(need) = self.session.read_floor().need()
+            && self.proxy.end.borrow().is_below(need)
+        {
+            self.session.suspect_loss(self.proxy.sequence.now());
         }
         if let Need::Fence(_) = self.session.read_floor().need()
             && let Some(fence) = self.proxy.last_fence()
@@ -121,7 +127,7 @@ impl Client {
         let level = self.session.terms().level.unwrap_or_default();
         let report =
             Report::warning(TOO_FAR_BEHIND, "no replica was fresh enough").detail(level.name());
-        self.session.warn(&report);
+        self.session.warn_weakened(&report);
     }
 
     /// A connection to a replica that covers the read at its present level; else why the

@@ -132,6 +132,7 @@ impl World {
         for (_, version) in gone.iter().flat_map(|record| record.changes.iter().copied()) {
             self.write_mut(version).lost |= counts;
         }
+        self.lost_tail |= counts && !gone.is_empty();
         self.servers[node].show(flushed);
         // What was flushed is visible now, even if nobody was told.
         if counts {
@@ -162,6 +163,8 @@ impl World {
         let old = self.primary;
         let timeline = self.servers.iter().map(|it| it.timeline).max().unwrap_or(0) + 1;
         let common = self.servers[node].log.len();
+        let history = self.history_at(node);
+        self.histories.insert(timeline, history);
         self.note(format_args!("node {node}: PROMOTED with {common} records, timeline {timeline}"));
         let gone: Vec<_> = self.servers[old].log[common.min(self.servers[old].log.len())..]
             .iter()
@@ -197,6 +200,18 @@ impl World {
             }
         }
         self.changes += 1;
+    }
+
+    /// The history of a timeline that begins where a server's log ends now. It may have
+    /// heard of a timeline, and not have come to where that begins.
+    fn history_at(&self, node: usize) -> Vec<(u32, u64)> {
+        let (timeline, end) = (self.servers[node].timeline, self.servers[node].end());
+        let mut history = self.histories.get(&timeline).cloned().unwrap_or_default();
+        history.push((timeline, u64::MAX));
+        let parent = history.iter().position(|&(_, left)| end <= left).unwrap_or_default();
+        history.truncate(parent + 1);
+        history[parent].1 = end;
+        history
     }
 
     /// A server on another line is brought back as a standby of the primary, as

@@ -66,13 +66,17 @@ fn tell(sql: &str) -> Ask {
 
 /// Names its key and says what it asks for, as most applications do first.
 async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
-    let (key, terms, hints) = {
+    let (key, terms, hints, reports) = {
         let mut world = app.host.sim.world();
         let keys = world.plan.keys;
         let keyed = world.random.permille(650);
         let key = keyed.then(|| if keys == 1 { 0 } else { name as u64 % keys });
-        (key, wishes::choose(&mut world.random), world.random.permille(300))
+        let (hints, reports) = (world.random.permille(300), world.random.permille(300));
+        (key, wishes::choose(&mut world.random), hints, reports)
     };
+    if reports {
+        app.run(vec![tell("SET afterwrite.report_token = on")]).await?;
+    }
     if hints {
         let key = key.map(|it| format!("/* afterwrite: session=user:{it} */"));
         app.hint = wishes::hint(&terms) + &key.clone().unwrap_or_default();
@@ -432,6 +436,8 @@ async fn token(app: &mut App) -> Result<(), Closed> {
 async fn last_reads(app: &mut App) {
     let mut last = None;
     let mut refused = false;
+    // One of commits that a crash took back is not believed until it is taken back, too.
+    let _ = app.run(vec![tell("RESET afterwrite.token")]).await;
     for _ in 0..LAST_READS {
         let answered = app.run(vec![read(1)]).await;
         refused = answered.as_ref().is_ok_and(|it| it.iter().any(|it| !it.ok));

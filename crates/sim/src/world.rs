@@ -158,6 +158,10 @@ pub(crate) struct World {
     pub(crate) shown: Vec<Shown>,
     /// Where the longest log there ever was ended.
     pub(crate) highest: u64,
+    /// Where each timeline left the ones before it.
+    pub(crate) histories: BTreeMap<u32, Vec<(u32, u64)>>,
+    /// The primary has come back without its last records.
+    pub(crate) lost_tail: bool,
     pub(crate) failure: Option<String>,
     pub(crate) calm: bool,
     /// The next write that is sent loses its connection, and is carried out late.
@@ -185,6 +189,8 @@ impl World {
             writes: vec![never],
             shown: Vec::new(),
             highest: START,
+            histories: BTreeMap::from([(1, Vec::new())]),
+            lost_tail: false,
             failure: None,
             calm: false,
             ambush: false,

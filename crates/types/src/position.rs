@@ -21,6 +21,13 @@ pub struct Line {
     pub timeline: Timeline,
 }
 
+impl Line {
+    /// Whether it began with a later promotion of the same cluster.
+    pub fn is_newer_than(self, other: Self) -> bool {
+        self.system == other.system && self.timeline > other.timeline
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "system {} timeline {}", self.system.0, self.timeline.0)

@@ -38,6 +38,8 @@ pub enum VerifyError {
         /// The limit.
         limit: Duration,
     },
+    /// The history could not be written.
+    History(std::io::Error),
     /// A task of ours died: a defect of this program.
     Task(String),
 }
@@ -53,6 +55,7 @@ impl fmt::Display for VerifyError {
             },
             Self::Answer { doing, lacks } => write!(f, "{doing}: the answer lacks {lacks}"),
             Self::Timeout { doing, limit } => write!(f, "{doing}: gave up after {limit:?}"),
+            Self::History(source) => write!(f, "cannot keep the history: {source}"),
             Self::Task(why) => write!(f, "a task of the workload died: {why}"),
         }
     }
@@ -62,6 +65,7 @@ impl std::error::Error for VerifyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url { source, .. } | Self::Server { source, .. } => Some(source),
+            Self::History(source) => Some(source),
             Self::Plan(_) | Self::Answer { .. } | Self::Timeout { .. } | Self::Task(_) => None,
         }
     }
@@ -76,6 +80,8 @@ pub(crate) enum Fault {
     Server(tokio_postgres::Error),
     /// The answer is not one that the statement can have.
     Answer(&'static str),
+    /// TLS cannot be made at all.
+    Tls(String),
 }
 
 impl From<tokio_postgres::Error> for Fault {
@@ -89,7 +95,7 @@ impl Fault {
     pub(crate) fn sqlstate(&self) -> Option<&str> {
         match self {
             Self::Server(source) => source.code().map(tokio_postgres::error::SqlState::code),
-            Self::Timeout(_) | Self::Answer(_) => None,
+            Self::Timeout(_) | Self::Answer(_) | Self::Tls(_) => None,
         }
     }
 
@@ -98,6 +104,7 @@ impl Fault {
         match self {
             Self::Timeout(_) => "timeout".to_owned(),
             Self::Answer(_) => "unexpected answer".to_owned(),
+            Self::Tls(_) => "no TLS".to_owned(),
             Self::Server(_) => self.sqlstate().unwrap_or("connection lost").to_owned(),
         }
     }
@@ -117,6 +124,7 @@ impl Fault {
             Self::Timeout(limit) => VerifyError::Timeout { doing, limit },
             Self::Server(source) => VerifyError::Server { doing, source },
             Self::Answer(lacks) => VerifyError::Answer { doing, lacks },
+            Self::Tls(why) => VerifyError::Plan(format!("no TLS: {why}")),
         }
     }
 }

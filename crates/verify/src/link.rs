@@ -2,14 +2,17 @@
 
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::error::{Fault, VerifyError};
+use crate::tls::Tls;
 
 /// A goodbye that is not heard in this time is not worth waiting for.
 const CLOSE_MAX: Duration = Duration::from_secs(1);
@@ -23,12 +26,19 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) async fn open(config: &Config, limit: Duration) -> Result<Self, Fault> {
-        let (client, connection) = within(limit, config.connect(NoTls)).await?;
         let mut connections = JoinSet::new();
-        connections.spawn(async {
-            // The same error reaches whoever waits for an answer.
-            let _ = connection.await;
-        });
+        // Connecting is large and rare, so it is on the heap.
+        // An error of the connection reaches whoever waits for an answer, too.
+        let client = if config.get_ssl_mode() == SslMode::Require {
+            let tls = tls().as_ref().map_err(|why| Fault::Tls(why.clone()))?;
+            let (client, connection) = within(limit, Box::pin(config.connect(tls.clone()))).await?;
+            connections.spawn(async { drop(connection.await) });
+            client
+        } else {
+            let (client, connection) = within(limit, Box::pin(config.connect(NoTls))).await?;
+            connections.spawn(async { drop(connection.await) });
+            client
+        };
         Ok(Self { client, connection: connections })
     }
 
@@ -37,6 +47,12 @@ impl Link {
         drop(client);
         let _ = timeout(CLOSE_MAX, connection.join_next()).await;
     }
+}
+
+/// Made once: the authorities are read from a file.
+fn tls() -> &'static Result<Tls, String> {
+    static TLS: OnceLock<Result<Tls, String>> = OnceLock::new();
+    TLS.get_or_init(Tls::new)
 }
 
 /// Parses a URL; the error names its owner and not the URL.

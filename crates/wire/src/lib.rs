@@ -25,6 +25,7 @@ pub mod md5;
 pub mod password;
 pub mod reader;
 pub mod scram;
+pub mod seal;
 pub mod secret;
 pub mod server;
 pub mod startup;

@@ -20,7 +20,7 @@
 
 mod binding;
 mod client;
-mod digest;
+pub(crate) mod digest;
 mod keys;
 mod server;
 

@@ -324,6 +324,8 @@ mod tests {
             address: format!("h:{port}"),
             role: None,
             up: error.is_none(),
+            ban: None,
+            outdated: false,
             pooled: false,
             line: None,
             position: None,

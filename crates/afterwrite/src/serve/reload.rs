@@ -52,7 +52,9 @@ pub(crate) fn by_signal(handle: &Handle, notify: &Notify) {
 
 fn problems(exit: &Exit) -> String {
     match exit {
-        Exit::Config(text) | Exit::Failed(text) => text.trim_end().to_owned(),
+        Exit::Config(text) | Exit::Failed(text) | Exit::NoAnswer(text) => {
+            text.trim_end().to_owned()
+        }
         Exit::Unfit | Exit::Interrupted => String::new(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
     Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
-    PoolOrder, UserConfig,
+    OnOrphan, PoolOrder, UserConfig,
 };
 use afterwrite_core::Policy;
 use afterwrite_footprint::Rules;
@@ -17,7 +17,7 @@ use afterwrite_proxy::{
     AdminSettings, AuthQuerySettings, AuthSettings, ClientSettings, ClusterSettings,
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, SchemaSettings, Settings, UserSettings,
 };
-use afterwrite_session::Limits;
+use afterwrite_session::{Keyring, Limits, TokenPolicy};
 use afterwrite_types::Terms;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
@@ -59,6 +59,15 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
             lag_max: routing.replica_lag_max,
         },
         keys_max: routing.keys_max,
+        tokens: TokenPolicy {
+            keyring: keyring(config).map(Arc::new),
+            report: config.tokens.report,
+        },
+        on_orphan: match routing.on_orphan {
+            OnOrphan::Ignore => afterwrite_types::OnOrphan::Ignore,
+            OnOrphan::Notice => afterwrite_types::OnOrphan::Notice,
+            OnOrphan::Error => afterwrite_types::OnOrphan::Error,
+        },
         admin: AdminSettings {
             users: config.admin.users.clone(),
             stats_users: config.admin.stats_users.clone(),
@@ -72,6 +81,12 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
         drain_timeout: config.shutdown.drain_timeout,
         clients,
     })
+}
+
+/// What tokens are signed and checked with.
+pub(crate) fn keyring(config: &Config) -> Option<Keyring> {
+    let keys = config.tokens.keys.iter();
+    Keyring::new(keys.map(|key| (key.number, key.secret.expose().as_bytes())))
 }
 
 /// Not a key of the configuration: tests would rather not wait so long.

@@ -54,7 +54,7 @@ impl Fault {
         Self::CrashedPrimary,
     ];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::PausedReplay => "replay paused",
             Self::DelayedReplay => "replay delayed",
@@ -124,6 +124,17 @@ pub(super) async fn inject(
             });
         }
     }
+}
+
+/// Hurts one server once, with this fault, as a seed repeats.
+pub(super) async fn strike_once(
+    fault: Fault,
+    cluster: &Cluster,
+    delays: &[Duration],
+    seed: u64,
+) -> Result<(), ClusterError> {
+    until_streaming(cluster).await?;
+    strike(fault, cluster, delays, &mut Random(seed)).await.map(drop)
 }
 
 async fn strike<'a>(

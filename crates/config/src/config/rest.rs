@@ -29,6 +29,8 @@ pub struct RoutingConfig {
     pub catalog_interval: Option<Duration>,
     /// Whether reads see what anyone has written to the tables they read.
     pub table_scope: bool,
+    /// What a client is told of an acknowledged write that may be lost.
+    pub on_orphan: OnOrphan,
     /// Functions that only read, whatever the catalog calls them.
     pub functions_read: Vec<String>,
     /// Functions that write, whatever the catalog calls them.
@@ -48,6 +50,17 @@ pub enum Level {
     Causal,
     /// A state no older than the last commit of anyone.
     Strong,
+}
+
+/// What a client is told of an acknowledged write that may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnOrphan {
+    /// Nothing; it is counted and logged.
+    Ignore,
+    /// A warning with its next statement.
+    Notice,
+    /// Its next statement fails, once.
+    Error,
 }
 
 /// Which of the replicas that cover a read gets it.

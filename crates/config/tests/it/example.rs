@@ -79,6 +79,7 @@ fn it_has_every_key() {
         "clients.tls",
         "pool",
         "routing",
+        "tokens",
         "probe",
         "admin",
         "shutdown",
@@ -97,7 +98,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 127, "every key of every section was looked for");
+    assert_eq!(count, 130, "every key of every section was looked for");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod listen;
 mod named;
 mod problems;
 mod robust;
+mod tokens;
 mod url;
 
 use std::io;
@@ -30,6 +31,7 @@ fn read_file(path: &Path) -> io::Result<String> {
         "etc/password" => Ok("from the file\r\n".to_owned()),
         "other/password" => Ok("from another file".to_owned()),
         "etc/empty" => Ok("\n".to_owned()),
+        "etc/token.key" => Ok("c2VjcmV0IG9mIHRoZSBmaXJzdCBrZXk6IGh1bnRlcjE=\n".to_owned()),
         "etc/lines" => Ok("one\ntwo\n".to_owned()),
         "/run/folder" => Err(io::ErrorKind::IsADirectory.into()),
         _ => Err(io::ErrorKind::NotFound.into()),

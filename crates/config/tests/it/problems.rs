@@ -118,7 +118,7 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
         (
             "[tls]\ncert = \"x\"",
             "tls (etc/a.toml:3:2)\n  found:    an unknown section\n  \
-             expected: one of cluster, clusters, databases, users, clients, pool, routing, probe, \
+             expected: one of cluster, clusters, databases, users, clients, pool, routing, tokens, probe, \
              admin, shutdown, log",
         ),
         (

@@ -3,6 +3,7 @@
 mod foreign;
 mod pgbench;
 mod psql;
+mod reported;
 mod rust;
 mod sqlx;
 mod tokio_postgres;

@@ -17,6 +17,7 @@
 mod cli;
 mod drivers;
 mod explain;
+mod failover;
 mod faults;
 mod footprints;
 mod guarantee;
@@ -26,3 +27,4 @@ mod parked;
 mod protocol;
 mod support;
 mod tls;
+mod verify;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use afterwrite_cluster::Plan;
 use afterwrite_wire::client;
 use tokio::io::AsyncWriteExt;
 use tokio_postgres::NoTls;
@@ -61,6 +62,24 @@ async fn silent_clients_are_parked_and_woken() {
     checks.run("a crowd wakes at once", crowd(&ours)).await;
     checks.run("silent for too long", idle_timeout(&bed)).await;
     checks.run("sent away", sent_away(&bed)).await;
+}
+
+/// Whoever wakes still sees what anyone has written to the tables that it reads.
+#[tokio::test]
+async fn tables_are_followed_by_who_wakes() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(500); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &[]).await;
+    bed.prepare("CREATE TABLE t (id int)").await;
+    let ours = proxy(&bed, &["--set", "routing.table_scope=true"]).await;
+    let [writer, reader] = [connect(&ours.url()).await, connect(&ours.url()).await];
+    eventually("the catalog is known", Duration::from_secs(10), async || {
+        number(&reader, "SELECT count(*) FROM t").await;
+        text(&reader, "SHOW afterwrite.last_decision").await.contains("reads public.t")
+    })
+    .await;
+    until_parked(&ours, 2).await;
+    writer.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
+    assert_eq!(number(&reader, "SELECT count(*) FROM t").await, 1);
 }
 
 async fn byte_by_byte(proxy: &Proxy) {

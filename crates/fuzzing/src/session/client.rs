@@ -131,7 +131,7 @@ pub(crate) fn during_copy(choices: &mut Choices<'_>, script: &mut Script) {
 
 /// What only few clients send.
 pub(crate) fn unusual(choices: &mut Choices<'_>, script: &mut Script) {
-    const TEXTS: [&str; 12] = [
+    const TEXTS: [&str; 14] = [
         "SET afterwrite.level = 'strong'",
         "SHOW afterwrite.token",
         "SHOW afterwrite.level; SELECT 1",
@@ -144,6 +144,8 @@ pub(crate) fn unusual(choices: &mut Choices<'_>, script: &mut Script) {
         "SET search_path = a; SET work_mem = '1MB'",
         "SAVEPOINT a",
         "COMMIT AND CHAIN",
+        "SET afterwrite.report_token = on",
+        "SET afterwrite.token = 'v1.AAAAAAAAAAEAAAACAAAAAAAAAAMA, nonsense'",
     ];
     let out = &mut script.bytes;
     match choices.below(6) {

@@ -357,6 +357,7 @@ impl<'a> World<'a> {
                 if !failed {
                     self.session.resolve(Fence { position: HERE, asked: self.sequence.next() });
                 }
+                let failed = failed || self.session.is_in_doubt();
                 match self.gather(failed).map_err(|fault| End::Closed(fault.to_string()))? {
                     Gathered::Request(request) => self.carry_out(request),
                     Gathered::NeedMore => Ok(()),

@@ -315,6 +315,8 @@ fn nodes(site: &Site) -> Vec<Node> {
         let pooled = it.role == Some(Role::Replica) && it.pooled;
         let state = match (it.up, it.role) {
             (true, _) if pooled => "pooled",
+            (true, _) if it.outdated => "outdated",
+            (true, _) if it.ban.is_some() => "banned",
             (true, _) => "up",
             (false, Some(_)) => "down",
             (false, None) => "unknown",

@@ -8,5 +8,7 @@
 
 mod hints;
 mod levels;
+mod reported;
 mod rig;
 mod tables;
+mod tokens;

@@ -1,6 +1,6 @@
 //! The shapes of a read.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
@@ -16,7 +16,7 @@ const READ_SECOND: &str = "SELECT v, pg_is_in_recovery(), inet_server_port() \
                            FROM afterwrite_check.kv WHERE k = $1 AND side = 1";
 
 /// How a key is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadShape {
     /// One statement by the simple protocol.
@@ -37,7 +37,7 @@ pub enum ReadShape {
 
 impl ReadShape {
     /// Those that are an operation of their own; the others belong to a write.
-    pub(super) const ALONE: [Self; 5] =
+    pub(crate) const ALONE: [Self; 5] =
         [Self::Simple, Self::Prepared, Self::Unnamed, Self::ReadOnly, Self::Snapshot];
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::SinkExt;
 use futures_util::future::join;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -19,7 +19,7 @@ const CTE: &str = "WITH written AS (UPDATE afterwrite_check.kv SET v = v + 1 WHE
 const FUNCTION: &str = "SELECT afterwrite_check.bump($1)";
 
 /// How a key is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteShape {
     /// One statement by the simple protocol.
@@ -47,7 +47,8 @@ pub enum WriteShape {
 }
 
 impl WriteShape {
-    pub(super) const ALL: [Self; 11] = [
+    /// Every shape.
+    pub const ALL: [Self; 11] = [
         Self::Simple,
         Self::Prepared,
         Self::Unnamed,

@@ -4,12 +4,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a SHA-256.
-pub(super) const HASH_BYTES: usize = 32;
+pub(crate) const HASH_BYTES: usize = 32;
 
 /// Bytes that SHA-256 works on at a time: an HMAC key's size.
 const BLOCK_BYTES: usize = 64;
 
-pub(super) type Hash = [u8; HASH_BYTES];
+pub(crate) type Hash = [u8; HASH_BYTES];
+
+/// An HMAC with its key set.
+pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// H(data).
 pub(super) fn hash(data: &[u8]) -> Hash {
@@ -54,7 +57,7 @@ fn prepared(password: &str) -> std::borrow::Cow<'_, str> {
 
 /// An HMAC with its key set. The key is brought to one block by hand because
 /// the way that takes any length has an error that cannot happen.
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+pub(crate) fn keyed(key: &[u8]) -> HmacSha256 {
     let hashed;
     let short = if key.len() > BLOCK_BYTES {
         hashed = hash(key);
@@ -67,7 +70,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new(&block.into())
 }
 
-fn finish(mut keyed: Hmac<Sha256>, data: &[u8]) -> Hash {
+pub(crate) fn finish(mut keyed: HmacSha256, data: &[u8]) -> Hash {
     keyed.update(data);
     keyed.finalize().into_bytes().into()
 }

@@ -10,13 +10,13 @@ use afterwrite_cluster::Plan;
 
 use crate::support::{Bed, Certificates, Checks, Ran, run, run_in};
 
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/drivers/scripts");
+pub(super) const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/drivers/scripts");
 
 /// The Python that set-up provides the drivers for.
-const PYTHON: &str = "/usr/bin/python3";
+pub(super) const PYTHON: &str = "/usr/bin/python3";
 
 /// Where Debian has the JDBC driver.
-const JDBC: &str = "/usr/share/java/postgresql.jar";
+pub(super) const JDBC: &str = "/usr/share/java/postgresql.jar";
 
 const PASSWORD: &str = "secret";
 
@@ -74,7 +74,7 @@ impl Script {
 }
 
 /// Where `scripts/setup` puts what node needs: in the target folder.
-fn node_modules() -> PathBuf {
+pub(super) fn node_modules() -> PathBuf {
     // target/<profile>/deps/<this test>
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().join("node/node_modules")

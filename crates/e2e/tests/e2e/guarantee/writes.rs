@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use crate::support::{Bed, Checks, connect, number, text, within};
 
 /// Ways to write are hidden in everything that can call a function.
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
     CREATE TABLE log (n int DEFAULT 0);
     CREATE TABLE arrival (n int);
     CREATE SEQUENCE s;
@@ -54,7 +54,7 @@ const SCHEMA: &str = "
 ";
 
 /// Each adds exactly one row to `log`; errors are part of some.
-const WAYS: &[&[&str]] = &[
+pub(super) const WAYS: &[&[&str]] = &[
     &["INSERT INTO log VALUES (1)"],
     &["INSERT INTO log VALUES (1) RETURNING n"],
     &["INSERT INTO log SELECT n FROM one"],
