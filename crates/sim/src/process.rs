@@ -384,6 +384,10 @@ impl World {
             sql if sql == CAPTURE_SQL && !primary => {
                 return Err(("55000", "recovery is in progress"));
             }
+            // A mutant asks this.
+            sql if sql == CAPTURE_SQL && sql.contains("flush_lsn") => {
+                Gives::Position(self.servers[node].flushed_end())
+            }
             sql if sql == CAPTURE_SQL => {
                 Gives::Position(log::insert_pointer(self.servers[node].end()).0)
             }

@@ -84,6 +84,11 @@ impl Server {
         self.log.last().map_or(START, |record| record.end)
     }
 
+    /// What `pg_current_wal_flush_lsn()` says.
+    pub(crate) fn flushed_end(&self) -> u64 {
+        self.flushed.checked_sub(1).map_or(START, |last| self.log[last].end)
+    }
+
     /// What `pg_last_wal_replay_lsn()` says.
     pub(crate) fn replay_lsn(&self) -> u64 {
         self.replayed.checked_sub(1).map_or(START, |last| self.log[last].end)
