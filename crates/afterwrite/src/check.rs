@@ -13,6 +13,7 @@ use afterwrite_backend::NodeStatus;
 use afterwrite_config::Overlay;
 use afterwrite_net::Address;
 use afterwrite_proxy::ClusterSettings;
+use afterwrite_store::{Store, StoreSettings};
 use afterwrite_types::Sequence;
 use tokio::task::JoinSet;
 
@@ -24,7 +25,7 @@ use crate::stop::unless_stopped;
 use crate::terminal::Terminal;
 use ask::Answers;
 use judge::{Expected, judge};
-use report::{Part, Report};
+use report::{Grade, Part, Report, finding};
 
 /// Checks the configuration, then asks every node.
 pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
@@ -43,6 +44,10 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
             let several = settings.clusters.len() > 1;
             parts.extend(found.into_iter().map(|it| if several { of_several(it) } else { it }));
         }
+        parts.extend(match &settings.shared {
+            Some(shared) => Some(store(shared).await),
+            None => None,
+        });
         let report = Report::of(parts);
         let terminal = Terminal::stdout();
         print!("{}", report.text(terminal));
@@ -50,6 +55,19 @@ pub(crate) fn run(arguments: &ConfigArguments) -> Result<(), Exit> {
         // The last line has said why.
         if report.ready { Ok(()) } else { Err(Exit::Unfit) }
     }))
+}
+
+/// Connects to the store of shared floors.
+async fn store(settings: &StoreSettings) -> Part {
+    let (store, _worker) = Store::new(settings);
+    let found = match store.connect().await {
+        Ok(()) => finding("connection", Grade::Good, format!("group {}", settings.name())),
+        Err(error) => finding("connection", Grade::Warning, error.to_string()).advise(
+            "Reads by key and by table ask the primary for its position until it answers, and \
+             writes made meanwhile are told to the other proxies by way of the primary.",
+        ),
+    };
+    Part { name: "shared".to_owned(), role: None, behind_bytes: None, findings: vec![found] }
 }
 
 /// Asks every node twice: as the proxy does, with the same code, so that what it

@@ -8,6 +8,7 @@ mod cluster;
 mod lookup;
 mod pool;
 mod rest;
+mod shared;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use rest::{
     AdminConfig, Balance, Level, LogConfig, LogFormat, OnOrphan, ProbeConfig, RoutingConfig,
     ShutdownConfig,
 };
+pub use shared::SharedConfig;
 pub use tokens::{TokenKey, TokensConfig};
 
 /// The name of the cluster that `[cluster]` describes.
@@ -67,6 +69,8 @@ pub struct Config {
     pub routing: RoutingConfig,
     /// How tokens are signed, and who is told them.
     pub tokens: TokensConfig,
+    /// Where floors are shared with other proxies, if they are.
+    pub shared: Option<SharedConfig>,
     /// How replicas are asked for their position.
     pub probe: ProbeConfig,
     /// Who may use the console.

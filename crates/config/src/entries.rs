@@ -236,6 +236,9 @@ impl Values {
         }
         values.add_clients(config);
         values.add_pool(config);
+        values.add_routing(config);
+        values.add_tokens(&config.tokens);
+        values.add_shared(config);
         values.add_rest(config);
         values
     }
@@ -383,8 +386,8 @@ impl Values {
         self.add("tokens.report", tokens.report.shown());
     }
 
-    fn add_rest(&mut self, config: &Config) {
-        let (routing, probe, log) = (&config.routing, &config.probe, &config.log);
+    fn add_routing(&mut self, config: &Config) {
+        let routing = &config.routing;
         self.add("routing.level", routing.level.shown());
         self.add("routing.wait_max", routing.wait_max.shown());
         self.add("routing.at_timeout", routing.at_timeout.to_string());
@@ -397,7 +400,18 @@ impl Values {
         self.add("routing.on_orphan", routing.on_orphan.shown());
         self.add("routing.functions_read", routing.functions_read.shown());
         self.add("routing.functions_write", routing.functions_write.shown());
-        self.add_tokens(&config.tokens);
+    }
+
+    fn add_shared(&mut self, config: &Config) {
+        let shared = config.shared.as_ref();
+        self.add("shared.url", shared.map(|it| it.url.clone()).unwrap_or_default());
+        self.add_secret("shared", "password", shared.and_then(|it| it.password.as_ref()));
+        self.add("shared.name", shared.map(|it| it.name.clone()).unwrap_or_default());
+        self.add("shared.timeout", shared.map(|it| it.timeout.shown()).unwrap_or_default());
+    }
+
+    fn add_rest(&mut self, config: &Config) {
+        let (probe, log) = (&config.probe, &config.log);
         self.add("probe.idle_interval", probe.idle_interval.shown());
         self.add("probe.busy_interval", probe.busy_interval.shown());
         self.add("probe.waiting_interval", probe.waiting_interval.shown());
@@ -434,7 +448,8 @@ mod tests {
             .collect();
         // A URL is shown by its parts, a secret's file as the secret.
         let is_said_otherwise = |path: &str| {
-            matches!(keys::split(path).1, "url" | "password_file" | "server_password_file")
+            path != "shared.url"
+                && matches!(keys::split(path).1, "url" | "password_file" | "server_password_file")
         };
         let listed: Vec<_> =
             keys::KEYS.iter().map(|key| key.path).filter(|path| !is_said_otherwise(path)).collect();

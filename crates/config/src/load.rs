@@ -74,6 +74,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Config> {
     section::check_secrets(checker, clients.auth, &users);
     let routing = section::read_routing(checker);
     let tokens = section::read_tokens(checker);
+    let shared = section::read_shared(checker);
     let probe = section::read_probe(checker);
     let admin = section::read_admin(checker);
     let shutdown = section::read_shutdown(checker);
@@ -95,6 +96,7 @@ fn read(checker: &mut Checker<'_>) -> Option<Config> {
         pool,
         routing,
         tokens,
+        shared,
         probe,
         admin,
         shutdown,

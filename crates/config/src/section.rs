@@ -4,6 +4,7 @@ mod auth;
 mod clients;
 mod named;
 mod pool;
+mod shared;
 mod tokens;
 
 use std::ops::RangeInclusive;
@@ -13,6 +14,7 @@ pub(crate) use auth::{check_secrets, check_users};
 pub(crate) use clients::read_clients;
 pub(crate) use named::{read_databases, read_users};
 pub(crate) use pool::read_pool;
+pub(crate) use shared::read_shared;
 pub(crate) use tokens::read_tokens;
 
 use crate::check::{Checker, Refusal};

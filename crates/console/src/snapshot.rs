@@ -329,6 +329,10 @@ pub struct Lists {
     pub pins: u32,
     /// Keys that share floors between connections.
     pub keys: u32,
+    /// Clusters whose floors are shared with other proxies.
+    pub shared: u32,
+    /// Those of them whose store is believed now.
+    pub shared_trusted: u32,
 }
 
 /// Memory for one use.

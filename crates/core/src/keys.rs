@@ -13,6 +13,15 @@ use smallvec::{SmallVec, smallvec};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub u128);
 
+impl Key {
+    /// Which of `slots` it belongs to, where there is no room for each key of its own.
+    pub fn slot(self, slots: u16) -> u16 {
+        const ODD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+        let spread = (self.0 ^ (self.0 >> 64)).wrapping_mul(ODD) >> 64;
+        u16::try_from(spread % u128::from(slots.max(1))).unwrap_or_default()
+    }
+}
+
 /// A write of one key or several that has been sent and whose position is not recorded yet.
 ///
 /// Must be handed back with [`Keys::end_write`], whatever became of the write.
@@ -21,6 +30,11 @@ pub struct Key(pub u128);
 pub struct WriteMark(SmallVec<[Key; 1]>);
 
 impl WriteMark {
+    /// The keys that it is a write of.
+    pub fn keys(&self) -> &[Key] {
+        &self.0
+    }
+
     /// Both writes as one: they end together.
     pub fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {

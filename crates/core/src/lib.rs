@@ -7,6 +7,7 @@
 mod bounds;
 mod decide;
 mod elect;
+mod group;
 mod keys;
 mod lag;
 mod log_end;
@@ -18,6 +19,9 @@ mod view;
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
 pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
+pub use group::{
+    Announced, Announcement, LOOK_VALID, Membership, Standing as GroupStanding, Step, StoreLife,
+};
 pub use keys::{Key, KeyFloor, Keys, WriteMark};
 pub use lag::{Forecast, Lag, PrimaryTrack};
 pub use log_end::LogEnd;

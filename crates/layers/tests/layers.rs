@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 7] = [
     &["session", "console", "footprint"],
     // The I/O line: the layers up to here never wait.
     &["net"],
-    &["frontend", "backend"],
+    &["frontend", "backend", "store"],
     &["proxy"],
     &["afterwrite"],
 ];
@@ -60,6 +60,7 @@ const PROXY: &[&str] = &[
     "net",
     "frontend",
     "backend",
+    "store",
     "proxy",
     "config",
 ];
@@ -72,6 +73,7 @@ const WAITING: &[&str] = &[
     "hyper",
     "mio",
     "parking_lot",
+    "redis",
     "rustix",
     "socket2",
     "tokio",

@@ -20,6 +20,7 @@ use tracing::{debug, info};
 use crate::buffer::{Inbox, LENT, Outbox};
 use crate::doubt::Doubt;
 use crate::park::Parking;
+use crate::publish::Withholds;
 use crate::pump::Pumped;
 use crate::roster::{Errand, Life, Registered};
 use crate::settings::Settings;
@@ -70,6 +71,8 @@ pub(crate) struct Client {
     pub(crate) idle_since: Instant,
     /// It could not be parked, for a reason that will not go away.
     pub(crate) restless: bool,
+    /// What the answer to its write is kept back for: others must be able to know of it.
+    pub(crate) withholds: Withholds,
     /// Its card says that it is tied to its server connection.
     pub(crate) pin_shown: bool,
 }
@@ -202,6 +205,7 @@ impl Client {
         self.session.scope_mut().set_defaults(&self.tenant.terms);
         self.session.set_wary(self.tenant.database.settings().wary);
         self.session.set_tables(self.tenant.database.schema.table_keys());
+        self.session.set_apart(self.tenant.site().sharing.is_some());
         self.settings = self.shared.settings();
         self.session.set_on_orphan(self.settings.on_orphan);
         self.generation = generation;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use afterwrite_backend::{Login, PoolSettings, Pools, Quotas};
 use afterwrite_core::Keys;
+use afterwrite_store::StoreSettings;
 use afterwrite_types::Sequence;
 use afterwrite_wire::credentials::Credentials;
 use afterwrite_wire::password::Secret;
@@ -26,6 +27,8 @@ const FORGOTTEN_AFTER: u64 = 600;
 #[derive(Debug)]
 pub(crate) struct Directory {
     sequence: Arc<Sequence>,
+    /// Where floors are shared with other proxies: what was said at the start.
+    shared: Option<StoreSettings>,
     known: Mutex<Known>,
 }
 
@@ -47,8 +50,8 @@ pub(crate) struct UserCounts {
 }
 
 impl Directory {
-    pub(crate) fn new(sequence: Arc<Sequence>) -> Self {
-        Self { sequence, known: Mutex::default() }
+    pub(crate) fn new(sequence: Arc<Sequence>, shared: Option<StoreSettings>) -> Self {
+        Self { sequence, shared, known: Mutex::default() }
     }
 
     /// Takes up settings, the first ones or others. What can go on goes on.
@@ -59,13 +62,13 @@ impl Directory {
             let kept = known.sites.get(name).filter(|site| site.adopt(cluster));
             let site = kept.map_or_else(
                 || {
-                    let reads = metrics.node_reads(name, cluster.nodes.len());
                     let before = known.sites.get(name).map(|site| Arc::clone(&site.keys));
                     let keys = before.unwrap_or_else(|| {
                         let keys = Keys::new(settings.keys_max, self.sequence.now());
                         Arc::new(Mutex::new(keys))
                     });
-                    Site::new(name, cluster, keys, &self.sequence, reads)
+                    let shared = self.shared.as_ref();
+                    Site::new(name, cluster, keys, &self.sequence, shared, metrics)
                 },
                 Arc::clone,
             );

@@ -255,6 +255,7 @@ impl Client {
             Brought::Lost(detail) => return self.lose_link(&detail, None),
         }
         let mark = self.mark(request);
+        self.withhold(mark.is_some());
         self.dispatch(place);
         let pumped = match self.relay() {
             std::task::Poll::Ready(pumped) => pumped,
@@ -326,12 +327,22 @@ impl Client {
     }
 
     async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+        let ended = self.conclude_held(pumped, mark).await;
+        self.withhold(false);
+        ended
+    }
+
+    async fn conclude_held(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
         let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
+                let shared = self.to_publish(mark.as_ref(), outcome);
                 self.unmark(mark, self.session.scope().floor());
                 self.note(outcome);
                 self.give_back(outcome.keep).await;
+                if let Some(keys) = shared {
+                    Box::pin(self.publish(keys)).await?;
+                }
                 if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
             }
             Pumped::Progress(Progress::Again) => {

@@ -16,6 +16,7 @@ use afterwrite_wire::startup::Startup;
 
 use crate::buffer::{Inbox, Outbox};
 use crate::client::Client;
+use crate::publish::Withholds;
 use crate::pump::Pumped;
 use crate::roster::{Registered, Who};
 use crate::settings::Settings;
@@ -68,6 +69,7 @@ pub(crate) async fn greet(
         stall: None,
         idle_since: Instant::now(),
         restless: false,
+        withholds: Withholds::No,
         pin_shown: false,
     });
     client.welcome(kind).await;
@@ -138,6 +140,7 @@ fn admit(arrived: &frontend::Client, shared: &Arc<Shared>) -> Result<Admitted, R
     session.set_on_orphan(settings.on_orphan);
     session.set_tables(tenant.database.schema.table_keys());
     session.set_token_policy(settings.tokens.clone());
+    session.set_apart(tenant.site().sharing.is_some());
     take_ours(&ours, &mut session, shared, &tenant)?;
     let (from, local) = (stream.peer().ok(), stream.local());
     let application = startup.get("application_name").unwrap_or_default();

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
 use crate::observe::tokens::TokenMetrics;
+use crate::sharing::SharingMetrics;
 use crate::site::Site;
 
 /// Upper bounds of a wait's histogram, in seconds.
@@ -49,6 +50,7 @@ pub(crate) struct Metrics {
     pub(crate) tokens: TokenMetrics,
     pub(crate) orphans: OrphanMetrics,
     restarts: Family<Labels, Counter>,
+    pub(crate) sharing: SharingMetrics,
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
@@ -148,6 +150,7 @@ impl Metrics {
         let hints = HintMetrics::new(&mut registry);
         let tokens = TokenMetrics::new(&mut registry);
         let orphans = OrphanMetrics::new(&mut registry);
+        let sharing = SharingMetrics::new(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -159,6 +162,7 @@ impl Metrics {
             tokens,
             orphans,
             restarts: Family::default(),
+            sharing,
             writes: counter("writes", "Statements sent to the primary because they may write"),
             captures: counter("captures", "Positions captured behind a client's own commit"),
             fences: counter("fences", "Positions asked of the primary on behalf of a read"),

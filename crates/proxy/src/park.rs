@@ -10,6 +10,7 @@ use tracing::debug;
 
 use crate::buffer::{self, Inbox, Outbox};
 use crate::client::Client;
+use crate::publish::Withholds;
 use crate::roster::{Life, Registered};
 use crate::shared::{Counted, Shared};
 use crate::stats::Tally;
@@ -118,6 +119,7 @@ impl Parked {
         session.set_on_orphan(settings.on_orphan);
         // Without them its reads would not ask for what others wrote to their tables.
         session.set_tables(self.tenant.database.schema.table_keys());
+        session.set_apart(self.tenant.site().sharing.is_some());
         Some(Box::new(Client {
             stream,
             session,
@@ -143,6 +145,7 @@ impl Parked {
             stall: None,
             idle_since: self.idle_since,
             restless: false,
+            withholds: Withholds::No,
             pin_shown: false,
         }))
     }

@@ -125,7 +125,7 @@ impl Client {
         }
         let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
         let before = self.outbox.len();
-        if self.outbox.is_empty() || held_back {
+        if self.outbox.is_empty() || held_back || self.withholds(OUTBOX_HIGH) {
             return Poll::Pending;
         }
         self.session.shown();
@@ -263,6 +263,7 @@ impl Client {
                 Ok(Gathered::Further | Gathered::Request(_)) => {
                     let further = self.mark_further();
                     self.later_mark = WriteMark::both(self.later_mark.take(), further);
+                    self.withhold(self.later_mark.is_some());
                     self.dispatch(place);
                     *moved = true;
                     if let Poll::Ready(pumped) = self.relay() {
@@ -281,7 +282,7 @@ impl Client {
         let Some(link) = self.link.as_mut() else { return };
         let how = Dispatch {
             place,
-            positions: self.tenant.cluster().has_replicas(),
+            positions: self.tenant.cluster().has_replicas() || self.tenant.site().sharing.is_some(),
             sequence: &self.shared.sequence,
         };
         self.session.dispatch(&mut link.link, self.inbox.bytes(), how, self.upstream.end());

@@ -26,7 +26,10 @@ pub(crate) struct Routed {
 
 /// A read's floor is fixed: without that no place is decided on.
 #[derive(Debug)]
-pub(crate) struct ReadBegun(());
+pub(crate) struct ReadBegun {
+    /// What others wrote through other proxies is not in it yet.
+    lacks_others: bool,
+}
 
 impl Client {
     /// A connection to the primary.
@@ -60,6 +63,7 @@ impl Client {
                         return None;
                     }
                     Decision::Primary(reason) => reason,
+                    _ if read.lacks_others => return None,
                     Decision::Replica { node, need, life, reason } => {
                         let mut link = self.tenant.pools.replica_at_once(node, now)?;
                         let leads_there = life.is_none_or(|life| is_of(&mut link, life));
@@ -119,7 +123,7 @@ impl Client {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
         }
-        ReadBegun(())
+        ReadBegun { lacks_others: self.lacks_others() }
     }
 
     /// A connection for a read.
@@ -130,7 +134,7 @@ impl Client {
         let asked = terms.level.unwrap_or_default();
         let mut course = Course::begin(terms, Instant::now());
         loop {
-            let reason = match self.route_at_level(&read, &mut course).await {
+            let reason = match self.route_at_level(&mut read, &mut course).await {
                 Ok(routed) => {
                     if let Some(reason) = course.weakened() {
                         self.tell_weakened(asked, reason);
@@ -168,9 +172,16 @@ impl Client {
     /// primary would have to answer.
     async fn route_at_level(
         &mut self,
-        read: &ReadBegun,
+        read: &mut ReadBegun,
         course: &mut Course,
     ) -> Result<Routed, Reason> {
+        if std::mem::take(&mut read.lacks_others) {
+            // If it goes to the primary anyway, nobody need be asked.
+            let decision = self.decide(read, Instant::now(), course.left(), false);
+            if !matches!(decision, Decision::Primary(_)) {
+                self.ask_others().await;
+            }
+        }
         let mut budget = course.left();
         let mut waited = false;
         let mut reachable = true;
@@ -216,10 +227,13 @@ impl Client {
         }
     }
 
-    fn resolve(&mut self, fence: Fence) {
+    pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
         for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.tenant.site().keys.lock().resolve(key, fence);
+        }
+        if let Some(sharing) = &self.tenant.site().sharing {
+            sharing.resolve(fence);
         }
     }
 

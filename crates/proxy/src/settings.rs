@@ -11,6 +11,7 @@ use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
 use afterwrite_net::tls::{Acceptor, Connector};
 use afterwrite_session::{Limits, TokenPolicy};
+use afterwrite_store::StoreSettings;
 use afterwrite_types::{Level, OnOrphan, Terms};
 use afterwrite_wire::password::Secret;
 
@@ -25,7 +26,7 @@ pub const PARK_AFTER: Duration = Duration::from_secs(2);
 
 /// What the proxy is told to do. Plain values, checked by whoever made them.
 ///
-/// All but the addresses may be replaced while it runs.
+/// All but the addresses and the store may be replaced while it runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where clients connect.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub keys_max: usize,
     /// How tokens are signed, and who is told them.
     pub tokens: TokenPolicy,
+    /// Where floors are shared with other proxies, if they are. Never replaced.
+    pub shared: Option<StoreSettings>,
     /// Who may use the console, and who may only look.
     pub admin: AdminSettings,
     /// Whether each decision is logged.

@@ -56,7 +56,7 @@ impl Shared {
         let sequence = Arc::new(Sequence::default());
         let settings = Arc::new(settings);
         let metrics = Metrics::new();
-        let directory = Arc::new(Directory::new(Arc::clone(&sequence)));
+        let directory = Arc::new(Directory::new(Arc::clone(&sequence), settings.shared.clone()));
         directory.apply(&settings, &metrics);
         let gate = gate(&settings, &directory, None)?;
         Ok(Self {

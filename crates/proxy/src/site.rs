@@ -6,13 +6,15 @@ use std::time::Duration;
 use afterwrite_backend::{Cluster, Login};
 use afterwrite_core::Keys;
 use afterwrite_net::tls::Connector;
+use afterwrite_store::StoreSettings;
 use afterwrite_types::Sequence;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::library::SharedLibrary;
-use crate::observe::NodeReads;
+use crate::observe::{Metrics, NodeReads};
 use crate::settings::ClusterSettings;
+use crate::sharing::{self, Sharing};
 
 /// A cluster, and what its clients share.
 #[derive(Debug)]
@@ -24,9 +26,12 @@ pub(crate) struct Site {
     pub(crate) keys: Arc<Mutex<Keys>>,
     pub(crate) library: SharedLibrary,
     pub(crate) reads: NodeReads,
+    /// Floors of keys are shared with other proxies.
+    pub(crate) sharing: Option<Arc<Sharing>>,
     tls: Arc<Connector>,
     settings: Mutex<ClusterSettings>,
     watching: Mutex<Option<AbortHandle>>,
+    worker: Mutex<Option<sharing::Worker>>,
 }
 
 impl Site {
@@ -35,7 +40,8 @@ impl Site {
         settings: &ClusterSettings,
         keys: Arc<Mutex<Keys>>,
         sequence: &Arc<Sequence>,
-        reads: NodeReads,
+        shared: Option<&StoreSettings>,
+        metrics: &Metrics,
     ) -> Arc<Self> {
         let login =
             Login::new(settings.user.clone(), settings.password.clone(), settings.database.clone());
@@ -44,13 +50,21 @@ impl Site {
         tls.follow(&settings.tls);
         let cluster =
             Cluster::new(&settings.nodes, &tls, login, Arc::clone(sequence), settings.watch);
+        let (sharing, worker) = shared
+            .map(|store| {
+                let metrics = metrics.sharing.clone();
+                Sharing::new(store, &cluster, &settings.database, sequence, metrics)
+            })
+            .unzip();
         Arc::new(Self {
             name: name.to_owned(),
             keys,
             library: SharedLibrary::new(Arc::clone(&cluster)),
             cluster,
             tls,
-            reads,
+            reads: metrics.node_reads(name, settings.nodes.len()),
+            sharing,
+            worker: Mutex::new(worker),
             settings: Mutex::new(settings.clone()),
             watching: Mutex::new(None),
         })
@@ -60,7 +74,15 @@ impl Site {
     pub(crate) fn start(&self) {
         let mut watching = self.watching.lock();
         if watching.is_none() {
-            let task = tokio::spawn(Arc::clone(&self.cluster).run());
+            let (cluster, worker) = (Arc::clone(&self.cluster), self.worker.lock().take());
+            let task = tokio::spawn(async move {
+                let sharing = async {
+                    if let Some(worker) = worker {
+                        worker.run().await;
+                    }
+                };
+                tokio::join!(cluster.run(), sharing);
+            });
             *watching = Some(task.abort_handle());
         }
     }

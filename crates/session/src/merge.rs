@@ -28,7 +28,8 @@ impl Session {
     /// it in `inbox`.
     pub(crate) fn joins_next(&mut self, inbox: &[u8], library: &dyn Library) -> bool {
         let exchange = &self.exchange;
-        if inbox.len() <= exchange.scanned
+        if self.apart
+            || inbox.len() <= exchange.scanned
             || exchange.readies.len() + 1 >= BATCHES_MAX
             || self.phase != Phase::Gathering
             || self.open.status == FAILED

@@ -110,6 +110,7 @@ impl Session {
             wary,
             // Set again for who wakes.
             tables: _,
+            apart: _,
             holds: _,
             pinned: _,
             noted: _,

@@ -1,6 +1,5 @@
 //! What a client's reads must see, and what it asked for.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
@@ -301,13 +300,13 @@ impl Scope {
     }
 }
 
+/// FNV-1a of 128 bits. Proxies that share floors must agree on it, whatever they were built
+/// with, so it is one that is written down; and colliding keys only read fresher than they must.
 pub(crate) fn fingerprint(text: &str) -> Key {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, text).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    Key(half(0) << 64 | half(1))
+    const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+    let hash = text.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    Key(hash)
 }
 
 #[cfg(test)]
@@ -343,5 +342,13 @@ mod tests {
         let mut scope = Scope::new(Level::default());
         scope.bring(at(1, 100), Some(at(1, 100)), Moment(4));
         assert_eq!(scope.floor().need(), Need::Position(at(1, 100)));
+    }
+
+    #[test]
+    fn every_build_makes_the_same_fingerprints() {
+        // The reference's own values.
+        assert_eq!(fingerprint("").0, 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fingerprint("a").0, 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(fingerprint("foobar").0, 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 }

@@ -92,6 +92,8 @@ pub struct Session {
     pub(crate) wary: bool,
     /// Reads ask for what was written to their tables.
     pub(crate) tables: Option<TableKeys>,
+    /// Each batch is an exchange of its own.
+    pub(crate) apart: bool,
     /// The server connection stays with the client between exchanges.
     pub(crate) holds: bool,
     pub(crate) pinned: Option<Pinned>,
@@ -189,6 +191,7 @@ impl Session {
             mode: Mode::default(),
             wary: false,
             tables: None,
+            apart: false,
             holds: false,
             pinned: None,
             noted: Causes::default(),
@@ -231,6 +234,12 @@ impl Session {
     /// what a trigger, a default, a view or an operator runs is taken for harmless.
     pub fn set_wary(&mut self, wary: bool) {
         self.wary = wary;
+    }
+
+    /// Joins no batches that the client has sent ahead: where something must be done between
+    /// the answer to each and its "ready".
+    pub fn set_apart(&mut self, apart: bool) {
+        self.apart = apart;
     }
 
     /// What its reads must see, and what it asked for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use afterwrite_backend::{Order, PoolSettings, WatchSettings};
 use afterwrite_config::{
     Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
-    OnOrphan, PoolOrder, UserConfig,
+    OnOrphan, PoolOrder, SharedConfig, UserConfig,
 };
 use afterwrite_core::Policy;
 use afterwrite_footprint::Rules;
@@ -18,6 +18,7 @@ use afterwrite_proxy::{
     DatabaseSettings, Entry, PARK_AFTER, PoolMode, SchemaSettings, Settings, UserSettings,
 };
 use afterwrite_session::{Keyring, Limits, TokenPolicy};
+use afterwrite_store::StoreSettings;
 use afterwrite_types::Terms;
 use afterwrite_wire::password::Secret;
 use afterwrite_wire::secret::StoredSecret;
@@ -68,6 +69,7 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
             OnOrphan::Notice => afterwrite_types::OnOrphan::Notice,
             OnOrphan::Error => afterwrite_types::OnOrphan::Error,
         },
+        shared: config.shared.as_ref().map(shared).transpose()?,
         admin: AdminSettings {
             users: config.admin.users.clone(),
             stats_users: config.admin.stats_users.clone(),
@@ -87,6 +89,13 @@ pub(crate) fn proxy(config: &Config) -> Result<Settings, String> {
 pub(crate) fn keyring(config: &Config) -> Option<Keyring> {
     let keys = config.tokens.keys.iter();
     Keyring::new(keys.map(|key| (key.number, key.secret.expose().as_bytes())))
+}
+
+/// Where floors are shared with other proxies.
+fn shared(shared: &SharedConfig) -> Result<StoreSettings, String> {
+    let password = shared.password.as_ref().map(afterwrite_config::Secret::expose);
+    StoreSettings::new(&shared.url, password, &shared.name, shared.timeout)
+        .map_err(|error| format!("shared.url: {error}"))
 }
 
 /// Not a key of the configuration: tests would rather not wait so long.

@@ -80,6 +80,7 @@ fn it_has_every_key() {
         "pool",
         "routing",
         "tokens",
+        "shared",
         "probe",
         "admin",
         "shutdown",
@@ -98,7 +99,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 130, "every key of every section was looked for");
+    assert_eq!(count, 135, "every key of every section was looked for");
 }
 
 #[test]

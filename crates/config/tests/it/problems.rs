@@ -101,6 +101,17 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
              hint:     did you mean \"read_your_writes\"?",
         ),
         (
+            "[shared]\nurl = \"redis://u:hunter2@h:6379\"",
+            "shared.url (etc/a.toml:4:7)\n  found:    a URL with a password\n  \
+             expected: redis://HOST:PORT/NUMBER, rediss://… or valkey://…, without a password\n  \
+             hint:     write it as shared.password, or name a file in shared.password_file",
+        ),
+        (
+            "[shared]\nurl = \"http://hunter2\"",
+            "shared.url (etc/a.toml:4:7)\n  found:    another kind of URL\n  \
+             expected: redis://HOST:PORT/NUMBER, rediss://… or valkey://…, without a password",
+        ),
+        (
             "[admin]\nuser = [\"app\"]",
             "admin.user (etc/a.toml:4:1)\n  found:    an unknown key\n  \
              expected: one of users, stats_users\n  hint:     did you mean admin.users?",
@@ -118,7 +129,7 @@ fn a_problem_says_what_was_found_what_was_expected_and_what_to_do() {
         (
             "[tls]\ncert = \"x\"",
             "tls (etc/a.toml:3:2)\n  found:    an unknown section\n  \
-             expected: one of cluster, clusters, databases, users, clients, pool, routing, tokens, probe, \
+             expected: one of cluster, clusters, databases, users, clients, pool, routing, tokens, shared, probe, \
              admin, shutdown, log",
         ),
         (

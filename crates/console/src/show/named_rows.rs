@@ -37,7 +37,7 @@ pub(super) const VERSION: Layout<String> =
     Layout { theirs: &[&[text("version", |version| Value::text(version))]], ours: &[] };
 
 /// PgBouncer's rows in its order, then ours.
-pub(super) fn lists(lists: &Lists) -> [(&'static str, u32); 17] {
+pub(super) fn lists(lists: &Lists) -> [(&'static str, u32); 19] {
     [
         ("databases", lists.databases),
         ("users", lists.users),
@@ -56,6 +56,8 @@ pub(super) fn lists(lists: &Lists) -> [(&'static str, u32); 17] {
         ("nodes", lists.nodes),
         ("pins", lists.pins),
         ("keys", lists.keys),
+        ("shared", lists.shared),
+        ("shared_trusted", lists.shared_trusted),
     ]
 }
 

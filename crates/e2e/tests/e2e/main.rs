@@ -25,6 +25,7 @@ mod hostile;
 mod operations;
 mod parked;
 mod protocol;
+mod shared;
 mod support;
 mod tls;
 mod verify;

@@ -253,3 +253,24 @@ async fn sent_away(bed: &Bed) {
         assert_eq!(raw.until_end().await.last().map(Reply::code).as_deref(), Some("57P01"));
     }
 }
+
+/// In table scope, others write while it is parked, and after.
+#[tokio::test]
+async fn who_wakes_still_sees_what_others_write_to_its_tables() {
+    let delay = Duration::from_millis(400);
+    let plan = afterwrite_cluster::Plan { apply_delay: vec![delay; 2], ..Default::default() };
+    let bed = Bed::with(plan, &[]).await;
+    bed.prepare("CREATE TABLE t (id int)").await;
+    let ours = proxy(&bed, &["--set", "routing.table_scope=true"]).await;
+    let [reader, writer] = [connect(&ours.url()).await, connect(&ours.url()).await];
+    eventually("the catalog is known", PARKED_WITHIN, async || {
+        number(&reader, "SELECT count(*) FROM t").await;
+        text(&reader, "SHOW afterwrite.last_decision").await.contains("reads public.t; ")
+    })
+    .await;
+    for written in 1..=3 {
+        until_parked(&ours, 2).await;
+        writer.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
+        assert_eq!(number(&reader, "SELECT count(*) FROM t").await, written);
+    }
+}

@@ -294,6 +294,7 @@ fn lists(
 ) -> Lists {
     let used = |it: &&Socket| it.state == SocketState::Server(ServerState::Active);
     let used_servers = servers.iter().filter(used).count();
+    let sharing = || sites.iter().filter_map(|site| site.sharing.as_ref());
     Lists {
         databases: number(shared.directory.databases().len()),
         users: number(shared.directory.users().len()),
@@ -305,6 +306,8 @@ fn lists(
         nodes: number(sites.iter().map(|site| site.cluster.nodes().len()).sum()),
         pins: number(pins),
         keys: number(sites.iter().map(|site| site.keys.lock().len()).sum()),
+        shared: number(sharing().count()),
+        shared_trusted: number(sharing().filter(|it| it.is_trusting()).count()),
         ..Lists::default()
     }
 }
