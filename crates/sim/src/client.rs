@@ -31,6 +31,8 @@ pub(crate) struct Client {
     pub(crate) upstream: Vec<u8>,
     /// What the exchange under way writes that was not yet known when it began.
     pub(crate) later_mark: Option<WriteMark>,
+    /// Its answer is kept back until others can know of what it writes.
+    pub(crate) withholds: bool,
     pub(crate) replies: Vec<u8>,
     pub(crate) doubts: Vec<Rc<Cell<bool>>>,
     /// It has hung up.
@@ -53,6 +55,7 @@ pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
     let settings = Settings::at_login([]);
     let mut session =
         Session::new(proxy.limits, Arc::clone(&proxy.defaults), settings, proxy.turn());
+    session.set_apart(proxy.sharing.is_some());
     session.set_tables(proxy.table_scope.then(|| TableKeys::of(tables::DATABASE)));
     let mut client = Client {
         proxy,
@@ -63,6 +66,7 @@ pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
         link: None,
         upstream: Vec::new(),
         later_mark: None,
+        withholds: false,
         replies: Vec::new(),
         doubts: Vec::new(),
         gone: false,

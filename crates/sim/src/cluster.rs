@@ -18,6 +18,7 @@ use afterwrite_types::{
 
 use crate::connection::Connection;
 use crate::runtime::{Owner, Sim};
+use crate::sharing::{self, Sharing};
 
 /// Limits of the modelled proxy, in microseconds.
 pub(crate) const CONNECT_TIMEOUT: u64 = 30_000;
@@ -63,6 +64,8 @@ pub(crate) struct Proxy {
     pub(crate) track: RefCell<PrimaryTrack>,
     pub(crate) idle: RefCell<BTreeMap<(usize, bool), Vec<Connection>>>,
     pub(crate) policy: Policy,
+    /// Its part in a group that shares floors.
+    pub(crate) sharing: Option<Sharing>,
     pub(crate) defaults: Arc<Terms>,
     pub(crate) table_scope: bool,
     /// Bytes of an answer that are held back at most.
@@ -109,10 +112,15 @@ impl Proxy {
             hold_back_max: plan.hold_back_max,
             limits: Limits { message_max: 1 << 20, held_max: 1 << 16, prepared_max: 16 },
             turns: Cell::new(0),
+            sharing: plan.shared.then(|| Sharing::new(sim, life)),
             texts: RefCell::default(),
         });
         for node in 0..nodes {
             sim.spawn(Owner::Proxy(life), crate::probe::run(Rc::clone(&proxy), node));
+        }
+        if plan.shared {
+            sim.spawn(Owner::Proxy(life), sharing::announce(Rc::clone(&proxy)));
+            sim.spawn(Owner::Proxy(life), sharing::tend_store(Rc::clone(&proxy)));
         }
         proxy
     }

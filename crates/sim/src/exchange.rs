@@ -141,6 +141,7 @@ impl Client {
             Brought::Lost => return self.lose_link(None),
         }
         let mark = self.mark(request);
+        self.withholds |= mark.is_some() && self.proxy.sharing.is_some();
         self.dispatch(place);
         let pumped = match self.relay() {
             Some(pumped) => pumped,
@@ -150,7 +151,9 @@ impl Client {
             }
             None => self.pump(place).await,
         };
-        self.conclude(pumped, mark)
+        let ended = self.conclude(pumped, mark).await;
+        self.withholds = false;
+        ended
     }
 
     /// Sees to it that the server has the client's settings, and its statements as the
@@ -191,14 +194,16 @@ impl Client {
         }
     }
 
-    fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+    async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
         let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
+                let shared = self.to_publish(mark.as_ref(), outcome);
                 self.unmark(mark, self.session.scope().floor());
                 self.note(outcome);
                 self.judge_floor();
                 self.give_back(outcome.keep);
+                self.publish(shared).await?;
                 if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
             }
             Pumped::Progress(Progress::Again) => {

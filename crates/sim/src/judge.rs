@@ -44,6 +44,8 @@ pub struct Figures {
     pub writes: u64,
     /// Writes whose outcome the client was never told.
     pub doubtful: u64,
+    /// Reads for which a store of shared floors was asked.
+    pub shared: u64,
     /// Acknowledged writes that a crash or a failover took back.
     pub lost: u64,
     /// Crashes, promotions, restarts and cut connections.
@@ -62,6 +64,7 @@ impl Figures {
         self.weakened += other.weakened;
         self.writes += other.writes;
         self.doubtful += other.doubtful;
+        self.shared += other.shared;
         self.lost += other.lost;
         self.faults += other.faults;
         self.orphans += other.orphans;
@@ -73,6 +76,8 @@ impl Figures {
 pub(crate) struct Judge {
     /// Every acknowledged write.
     pub(crate) acked: Vec<Acked>,
+    /// Proxies share floors: each must know of every one.
+    pub(crate) shared: bool,
     /// How many there were when each life of a proxy began.
     pub(crate) starts: BTreeMap<u64, usize>,
     pub(crate) keys: BTreeMap<u64, UnderKey>,
@@ -92,7 +97,7 @@ impl Judge {
     /// before it began.
     pub(crate) fn is_known(&self, place: usize, life: u64) -> bool {
         let start = self.starts.get(&life).copied().unwrap_or(0);
-        place < start || self.acked.get(place).is_some_and(|it| it.life == life)
+        self.shared || place < start || self.acked.get(place).is_some_and(|it| it.life == life)
     }
 
     pub(crate) fn placed(&mut self, channel: usize, place: Place, floor: Floor) {

@@ -12,6 +12,8 @@ pub(crate) struct Plan {
     pub(crate) replicas: usize,
     /// Proxies in front of the same servers.
     pub(crate) proxies: usize,
+    /// They share floors through a store.
+    pub(crate) shared: bool,
     pub(crate) apps: usize,
     /// Distinct keys that sessions share.
     pub(crate) keys: u64,
@@ -52,14 +54,18 @@ impl Plan {
         let replicas = 1 + random.index(3);
         let delayed = random.permille(300);
         let calm = random.permille(200);
+        let proxies = if random.permille(300) { 2 } else { 1 };
+        let shared = proxies > 1 && random.permille(500);
         Self {
             replicas,
-            proxies: if random.permille(300) { 2 } else { 1 },
+            proxies,
+            shared,
             apps: 2 + random.index(4),
             keys: 1 + random.below(4),
             keys_max: 1 + random.index(4),
             rows: 1 + random.below(3),
-            steps: 1500 + random.below(1500),
+            // To agree upon a store takes time.
+            steps: (1500 + random.below(1500)) * if shared { 4 } else { 1 },
             defaults: defaults(random),
             table_scope: random.permille(250),
             synchronous: if random.permille(400) { 300 } else { 0 },

@@ -50,6 +50,8 @@ pub(crate) struct Process {
     skipping: bool,
     commit: Option<Commit>,
     told_standby: bool,
+    /// Shared advisory locks, by their second number.
+    announced: Vec<u32>,
 }
 
 type Refusal = (&'static str, &'static str);
@@ -69,6 +71,7 @@ impl Process {
             portal: None,
             skipping: false,
             commit: None,
+            announced: Vec::new(),
             told_standby: standby,
         }
     }
@@ -399,6 +402,11 @@ impl World {
             "DISCARD SEQUENCES" => Gives::Tag("DISCARD SEQUENCES"),
             sql if sql.starts_with("SET ") => Gives::Tag("SET"),
             sql if sql.starts_with("RESET ") => Gives::Tag("RESET"),
+            "LOOK" => Gives::Row(Some(self.look(id))),
+            sql if sql.starts_with("ANNOUNCE ") || sql.starts_with("WITHDRAW ") => {
+                self.announce(id, sql);
+                Gives::Row(Some("t".into()))
+            }
             sql => match read_row(sql, parameters) {
                 Some(row) => self.read(id, row)?,
                 None => self.ask(node, sql).ok_or(("42601", "syntax error"))?,
@@ -447,6 +455,37 @@ impl World {
         // With the answer comes the number of all that was shown with it: for the judge.
         self.shown.push(self.servers[node].visible.clone());
         Ok(Gives::Row(Some(format!("{shown}@{}", self.shown.len() - 1))))
+    }
+
+    /// Takes a shared advisory lock, or leaves it.
+    fn announce(&mut self, id: usize, sql: &str) {
+        let number = sql.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or_default();
+        self.note(format_args!("process {id}: {sql}"));
+        let held = &mut self.conns[id].process.announced;
+        if sql.starts_with("ANNOUNCE") {
+            held.push(number);
+        } else if let Some(at) = held.iter().position(|it| *it == number) {
+            held.swap_remove(at);
+        }
+    }
+
+    /// All such locks, and which of them are one's own.
+    fn look(&self, id: usize) -> String {
+        let node = self.conns[id].node;
+        let here = self.conns.iter().enumerate();
+        let here = here.filter(|(_, conn)| conn.node == node && conn.process.alive);
+        let held = here.flat_map(|(at, conn)| {
+            conn.process.announced.iter().map(move |number| (*number, at == id))
+        });
+        let mut all = BTreeMap::new();
+        for (number, own) in held {
+            *all.entry(number).or_insert(false) |= own;
+        }
+        let texts: Vec<_> = all
+            .iter()
+            .map(|(number, own)| format!("{number}:{}", if *own { "t" } else { "f" }))
+            .collect();
+        texts.join(",")
     }
 
     /// Questions of the driver's own.

@@ -70,7 +70,8 @@ impl Client {
         }
         let held_back =
             self.session.may_hold_back() && self.outbox.len() < self.proxy.hold_back_max;
-        if self.outbox.is_empty() || held_back {
+        let withheld = self.withholds && !self.session.wants_client();
+        if self.outbox.is_empty() || held_back || withheld {
             return None;
         }
         self.session.shown();
@@ -152,6 +153,7 @@ impl Client {
                 Ok(Gathered::Further | Gathered::Request(_)) => {
                     let further = self.mark_further();
                     self.later_mark = WriteMark::both(self.later_mark.take(), further);
+                    self.withholds |= self.later_mark.is_some() && self.proxy.sharing.is_some();
                     self.dispatch(place);
                     *moved = true;
                     if let Some(pumped) = self.relay() {

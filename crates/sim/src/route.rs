@@ -133,6 +133,13 @@ impl Client {
     /// A connection to a replica that covers the read at its present level; else why the
     /// primary would have to answer.
     async fn route_at_level(&mut self, course: &Course) -> Result<(Connection, Place), Reason> {
+        if self.lacks_others() {
+            // If it goes to the primary anyway, nobody need be asked.
+            let decision = self.decide(course.left(self.proxy.sim.now()), false);
+            if !matches!(decision, Decision::Primary(_)) {
+                self.ask_others().await;
+            }
+        }
         let mut budget = course.left(self.proxy.sim.now());
         let mut waited = false;
         let mut reachable = true;
@@ -170,10 +177,13 @@ impl Client {
         }
     }
 
-    fn resolve(&mut self, fence: Fence) {
+    pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
         for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
             self.proxy.keys.borrow_mut().resolve(key, fence);
+        }
+        if let Some(sharing) = &self.proxy.sharing {
+            sharing.resolve(fence);
         }
     }
 

@@ -40,6 +40,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let mut world = World::new(plan.clone(), random, Trace::new(traced));
     world.note(format_args!("{plan:?}"));
     let sim = Sim::new(world);
+    sim.judge().shared = plan.shared;
     let host = Rc::new(Host {
         proxies: RefCell::new((0..plan.proxies).map(|_| Proxy::start(&sim)).collect()),
         sim: Rc::clone(&sim),
@@ -111,6 +112,14 @@ fn step(host: &Rc<Host>) {
         45..63 => serve(sim),
         63..91 => sim.world().storage_step(),
         _ => pass_time(sim, 700),
+    }
+    let store_strikes = !calm && sim.world().plan.shared && {
+        let mut world = sim.world();
+        world.random.below(10_000) < faults / 4
+    };
+    if store_strikes {
+        let lives: Vec<_> = host.proxies.borrow().iter().map(|it| it.life).collect();
+        sim.world().store_fault(&lives);
     }
     let strikes = !calm && sim.world().random.below(10_000) < faults;
     if strikes {
@@ -216,6 +225,7 @@ fn cut_some(world: &mut World) {
 fn heal(sim: &Sim) {
     let mut world = sim.world();
     world.ambush = false;
+    world.heal_store();
     for node in 0..world.servers.len() {
         world.servers[node].paused = false;
         if !world.servers[node].up {

@@ -7,6 +7,7 @@ use crate::log::{self, Record, RowId, START, Version};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::random::Random;
+use crate::store::Stores;
 use crate::trace::Trace;
 
 /// What a server is.
@@ -159,6 +160,8 @@ pub(crate) struct World {
     pub(crate) conns: Vec<Conn>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) writes: Vec<Write>,
+    /// What proxies share floors in.
+    pub(crate) stores: Stores,
     /// What was shown to each read, by the number that stands in its answer.
     pub(crate) shown: Vec<Shown>,
     /// Where the longest log there ever was ended.
@@ -192,6 +195,7 @@ impl World {
             conns: Vec::new(),
             channels: Vec::new(),
             writes: vec![never],
+            stores: Stores::default(),
             shown: Vec::new(),
             highest: START,
             histories: BTreeMap::from([(1, Vec::new())]),
