@@ -465,6 +465,20 @@ impl App {
         judge::add_seen(&world, &mut self.seen, &world.shown[shown]);
     }
 
+    /// Everything is replayed, and it has read since: what it was told and a failover has taken
+    /// back should have been found.
+    ///
+    /// Only counted. A fence of the new primary that comes while a floor is in doubt replaces
+    /// the old position before it is placed, and then nobody can tell.
+    pub(crate) fn count_untold_losses(&self) {
+        let mut judge = self.host.sim.judge();
+        let world = self.host.sim.world();
+        let left = |it: &&Version| world.write(**it).left_behind && judge.covered.contains(it);
+        let told = judge.orphaned.contains(&self.channel) || !world.plan.knows_history();
+        let untold = !told && self.own.iter().any(|it| left(&it));
+        judge.figures.untold += u64::from(untold);
+    }
+
     /// The outcome of an exchange is not known.
     pub(crate) fn doubt(&mut self, ask: &Ask) {
         let life = self.life;

@@ -228,7 +228,7 @@ impl Proxy {
     pub(crate) fn history(&self) -> Option<Arc<History>> {
         let line = self.primary.get()?.line;
         let world = self.sim.world();
-        let known = world.histories.get(&line.timeline.0).filter(|_| world.plan.has(20));
+        let known = world.histories.get(&line.timeline.0).filter(|_| world.plan.knows_history());
         let mut file = String::new();
         for (timeline, end) in known.into_iter().flatten() {
             let _ = writeln!(file, "{timeline}\t{}\tpromoted", Lsn(*end));

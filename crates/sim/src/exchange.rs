@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
-use afterwrite_types::{Floor, Role};
+use afterwrite_types::{Floor, Need, Role};
 use afterwrite_wire::server::Report;
 
 use crate::ahead::Shows;
@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// Tells the floors that count as ones of the primary's line of history.
-    fn place_floors(&mut self) {
+    pub(crate) fn place_floors(&mut self) {
         let Some(history) = self.proxy.history() else { return };
         let now = self.proxy.sequence.now();
         self.session.place(&history, now);
@@ -119,7 +119,11 @@ impl Client {
             }
         }
         let orphans = self.session.take_orphans();
-        self.proxy.sim.judge().figures.orphans += orphans.len() as u64;
+        let mut judge = self.proxy.sim.judge();
+        judge.figures.orphans += orphans.len() as u64;
+        if !orphans.is_empty() {
+            judge.orphaned.insert(self.channel);
+        }
     }
 
     pub(crate) fn settle_doubts(&mut self) {
@@ -239,6 +243,9 @@ impl Client {
         }
         let committed = std::mem::take(&mut self.committed);
         let floor = self.session.scope().floor();
+        if let Need::Position(_) = floor.need() {
+            self.proxy.sim.judge().covered.extend(committed.iter().copied());
+        }
         let mut world = self.proxy.sim.world();
         crate::judge::ready(&mut world, floor, self.before, &committed);
         self.before = floor;

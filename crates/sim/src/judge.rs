@@ -52,6 +52,8 @@ pub struct Figures {
     pub faults: u64,
     /// Floors that were found to be beyond what the primary has.
     pub orphans: u64,
+    /// Sessions to which a failover lost a write, and for which that was not found.
+    pub untold: u64,
 }
 
 impl Figures {
@@ -68,6 +70,7 @@ impl Figures {
         self.lost += other.lost;
         self.faults += other.faults;
         self.orphans += other.orphans;
+        self.untold += other.untold;
     }
 }
 
@@ -85,6 +88,10 @@ pub(crate) struct Judge {
     pub(crate) tokens: Vec<(String, Vec<Version>)>,
     /// Where each client's last exchange was sent, and with which floor.
     pub(crate) places: BTreeMap<usize, (Place, Floor)>,
+    /// Writes whose clients' floors were positions that cover them when they heard "ready".
+    pub(crate) covered: BTreeSet<Version>,
+    /// Clients for which it was found that writes of theirs may be lost.
+    pub(crate) orphaned: BTreeSet<usize>,
     /// What each client's last read must have seen.
     pub(crate) floors: BTreeMap<usize, Floor>,
     /// Clients whose exchange runs on a primary that hides what they have seen.

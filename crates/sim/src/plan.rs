@@ -86,6 +86,11 @@ impl Plan {
         }
     }
 
+    /// Whether the proxy's login may ask for the history of timelines.
+    pub(crate) fn knows_history(&self) -> bool {
+        self.has(20)
+    }
+
     /// Whether faults of this kind happen in this run.
     pub(crate) fn has(&self, kind: u64) -> bool {
         self.kinds >> (kind * 2) & 3 != 0

@@ -109,6 +109,7 @@ impl Client {
                 Step::Error => return Err(NotRouted::Behind("no replica was fresh enough")),
                 Step::Level { level, .. } => {
                     self.session.relax(level);
+                    self.place_floors();
                     self.begin_read();
                 }
                 Step::Primary => match self.route_to_primary(reason).await {

@@ -173,7 +173,7 @@ fn fault(host: &Rc<Host>) {
             // The old primary dies for good, or lives on and takes writes.
             // With several proxies only whoever promotes can see to it that it does: one that
             // has not heard of the new primary would write there.
-            if world.plan.proxies > 1 || world.random.permille(500) {
+            if world.random.permille(500) {
                 world.crash(primary, None);
             }
             world.promote(node);

@@ -171,7 +171,8 @@ impl World {
             .flat_map(|record| record.changes.iter().map(|&(_, version)| version))
             .collect();
         for version in gone {
-            self.write_mut(version).lost = true;
+            let write = self.write_mut(version);
+            (write.lost, write.left_behind) = (true, true);
         }
         let server = &mut self.servers[node];
         server.show(common);

@@ -448,7 +448,7 @@ async fn last_reads(app: &mut App) {
         let place = app.host.sim.judge().places.get(&app.channel).copied();
         last = place;
         if let Some((Place::Replica(_), _)) = place.filter(|_| !refused) {
-            return;
+            return app.count_untold_losses();
         }
         app.host.sim.sleep(5_000).await;
     }

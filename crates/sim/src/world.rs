@@ -116,6 +116,8 @@ pub(crate) struct Write {
     pub(crate) visible: bool,
     /// Its commit is not, or no more, in the history that counts.
     pub(crate) lost: bool,
+    /// Since another server was promoted without it.
+    pub(crate) left_behind: bool,
 }
 
 /// One connection from the proxy to a server.
@@ -182,7 +184,15 @@ impl World {
         for delay in plan.apply_delay.iter().skip(1) {
             servers.push(Server::new(Duty::Standby { upstream: 0 }, *delay));
         }
-        let never = Write { row: 0, before: 0, end: 0, timeline: 0, visible: false, lost: false };
+        let never = Write {
+            row: 0,
+            before: 0,
+            end: 0,
+            timeline: 0,
+            visible: false,
+            lost: false,
+            left_behind: false,
+        };
         Self {
             plan,
             random,
@@ -218,7 +228,15 @@ impl World {
 
     /// A version that nobody has written yet.
     pub(crate) fn new_version(&mut self, row: RowId) -> Version {
-        let write = Write { row, before: 0, end: 0, timeline: 0, visible: false, lost: false };
+        let write = Write {
+            row,
+            before: 0,
+            end: 0,
+            timeline: 0,
+            visible: false,
+            lost: false,
+            left_behind: false,
+        };
         self.writes.push(write);
         self.writes.len() as u64 - 1
     }
@@ -263,6 +281,7 @@ impl World {
             let before = latest.insert(row, version).unwrap_or(0);
             let write = self.write_mut(version);
             (write.before, write.end, write.timeline, write.lost) = (before, end, timeline, stray);
+            write.left_behind = stray;
         }
         self.note(format_args!("node {node}: record {count} ends at {end:#x}"));
         count

@@ -5,6 +5,7 @@ use std::time::Duration;
 use afterwrite_core::Reason;
 use afterwrite_session::Place;
 use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
+use afterwrite_wire::server::Report;
 
 use crate::rig::{LINE, PRIMARY, Rig, batch, captured, done, guarded, link, query};
 
@@ -149,6 +150,25 @@ fn what_the_primary_answers_after_all_is_seen() {
         rig.finish(Place::Primary(Reason::NoneInTime), &guarded());
         let seen = matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_));
         assert_eq!(seen, answers);
+    }
+}
+
+/// It runs again elsewhere in the end, as it was asked for.
+#[test]
+fn a_warning_about_a_weaker_answer_is_not_told_with_another_one() {
+    for replica_refuses in [false, true] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.request(&query("SELECT 1"));
+        rig.session.warn_weakened(&Report::warning("72AW1", "no replica was fresh enough"));
+        rig.link = link(Role::Replica);
+        if replica_refuses {
+            rig.send(REPLICA);
+            rig.session.lost(&rig.link, "gone", &mut Vec::new());
+            rig.link = link(Role::Replica);
+        }
+        let out = rig.finish(REPLICA, &done("SELECT 1", b'I'));
+        let told = out.windows(5).any(|it| it == b"72AW1");
+        assert_eq!(told, !replica_refuses);
     }
 }
 
