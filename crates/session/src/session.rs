@@ -57,6 +57,7 @@ pub(crate) struct Upstream {
 
 /// The transaction as the client sees it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Open {
     /// The status in the last "ready" the client was told.
     pub(crate) status: u8,

@@ -5,7 +5,7 @@
 //!
 //! What it prints last is where the next run may go on: `FIRST` is that number then.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -56,7 +56,7 @@ fn follow(first: u64, told: &mpsc::Receiver<Outcome>, began: Instant) -> ExitCod
     let mut figures = Figures::default();
     let (mut done, mut spoke) = (0_u64, began);
     // Seeds that are through, but for one before them.
-    let mut early = BTreeMap::new();
+    let mut early = BTreeSet::new();
     let mut through = first;
     for outcome in told {
         if outcome.failure.is_some() {
@@ -64,8 +64,8 @@ fn follow(first: u64, told: &mpsc::Receiver<Outcome>, began: Instant) -> ExitCod
         }
         figures.add(outcome.figures);
         done += 1;
-        early.insert(outcome.seed, ());
-        while early.remove(&through).is_some() {
+        early.insert(outcome.seed);
+        while early.remove(&through) {
             through += 1;
         }
         if spoke.elapsed() >= TELL_EVERY {

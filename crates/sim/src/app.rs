@@ -3,8 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use afterwrite_session::Place;
-use afterwrite_types::{Level, Terms};
+use afterwrite_types::Terms;
 use afterwrite_wire::client::{self, Parse, query_text};
 use afterwrite_wire::frame;
 use afterwrite_wire::server::{DataRow, ErrorFields, ParameterStatus};
@@ -13,11 +12,10 @@ use afterwrite_wire::tags::server as tag;
 
 use crate::cluster::Proxy;
 use crate::course::TOO_FAR_BEHIND;
-use crate::judge::{self, Acked};
+use crate::judge::Acked;
 use crate::log::{RowId, Version};
 use crate::promise::{Promise, Wishes};
 use crate::runtime::{Owner, Sim};
-use crate::tables::table_of;
 use crate::wishes;
 use crate::world::Channel;
 
@@ -82,7 +80,7 @@ pub(crate) struct App {
     pub(crate) name: String,
     pub(crate) channel: usize,
     /// Which life of the proxy it talks to.
-    life: u64,
+    pub(crate) life: u64,
     pub(crate) key: Option<u64>,
     /// What it asks for, and what of that it says with each statement.
     pub(crate) wishes: Wishes,
@@ -92,25 +90,19 @@ pub(crate) struct App {
     /// Acknowledged to this connection, in its order.
     pub(crate) own: Vec<Version>,
     /// What its monotonic reads have seen.
-    seen: Vec<Version>,
+    pub(crate) seen: Vec<Version>,
     /// What the tokens it set stand for.
     pub(crate) brought: Vec<Version>,
     /// The token it was told in front of the last "ready".
     told: String,
     /// Its own writes whose outcome it was not told.
-    doubtful: Vec<Version>,
+    pub(crate) doubtful: Vec<Version>,
     /// Inside a transaction: what had to be seen when it began.
     pub(crate) pinned: Option<Vec<Version>>,
     /// Its reads were monotonic when the transaction began.
     pub(crate) pinned_monotonic: bool,
     /// Statements it has prepared by name.
     pub(crate) prepared: Vec<&'static str>,
-}
-
-/// The version that a read was shown, and the number of all that was shown with it.
-fn read_answer(value: &str) -> Option<(Version, usize)> {
-    let (version, shown) = value.split_once('@')?;
-    Some((version.parse().ok()?, shown.parse().ok()?))
 }
 
 /// The connection is over.
@@ -151,51 +143,8 @@ impl App {
         }
     }
 
-    fn sim(&self) -> &Sim {
+    pub(crate) fn sim(&self) -> &Sim {
         &self.host.sim
-    }
-
-    /// What a read is promised; `hinted` is what a comment of its own asks for.
-    pub(crate) fn promise(&self, hinted: Option<Terms>) -> Promise {
-        let both = [self.wishes.hinted, hinted].into_iter().flatten().reduce(Terms::and);
-        Wishes { hinted: both, ..self.wishes }.promise()
-    }
-
-    /// What a read of `row` that was `sent` a moment ago must see: of other rows, too, since nobody could
-    /// tell which one it reads.
-    pub(crate) fn required(&self, row: RowId, promise: &Promise, sent: u64) -> Vec<Version> {
-        let judge = self.host.sim.judge();
-        let world = self.host.sim.world();
-        let mut required = Vec::new();
-        if let Some(staleness) = promise.staleness() {
-            let old = |it: &&Acked| it.at + staleness < sent;
-            required.extend(judge.acked.iter().filter(old).map(|it| it.version));
-        }
-        if !promise.level.sees_own_writes() {
-            return required;
-        }
-        if promise.level == Level::Strong {
-            required.extend(judge.acked.iter().map(|it| it.version));
-        }
-        let life = self.life;
-        let happened = |it: &Version| world.write(*it).visible;
-        required.extend(self.brought.iter().copied());
-        required.extend(self.doubtful.iter().copied().filter(happened));
-        if let Some(under) = self.key.and_then(|key| judge.keys.get(&key)) {
-            let acked = under.acked.iter().filter(|place| judge.is_known(**place, life));
-            required.extend(acked.map(|place| judge.acked[*place].version));
-            let doubtful = under.doubtful.iter().filter(|it| it.1 == life).map(|it| it.0);
-            required.extend(doubtful.filter(happened));
-        }
-        if world.plan.table_scope {
-            let known = judge.acked.iter().enumerate().filter(|it| judge.is_known(it.0, life));
-            let here = |it: &Version| {
-                let written = world.write(*it).row;
-                written == row || table_of(written) == table_of(row)
-            };
-            required.extend(known.map(|it| it.1.version).filter(here));
-        }
-        required
     }
 
     /// Sends exchanges, all at once, and judges their answers one by one.
@@ -353,28 +302,6 @@ impl App {
         Ok(Answered { ok, promise: Some(promise) })
     }
 
-    /// What a warning says of an answer: it is of a level that was not asked for first.
-    fn weakened(&self, promise: &Promise, notice: &[u8]) -> Option<Promise> {
-        let fields = ErrorFields::decode(notice).ok().filter(|it| it.code == TOO_FAR_BEHIND)?;
-        let level: Level = fields.detail?.parse().ok()?;
-        self.sim().judge().figures.weakened += 1;
-        let weakened = promise.weakened(level);
-        if weakened.is_none() {
-            let text = format!("WEAKENED: {} gets {level}, and asked for {promise:?}", self.name);
-            self.sim().world().fail(text);
-        }
-        weakened
-    }
-
-    fn refused(&self, promise: &Promise) {
-        self.sim().judge().figures.weakened += 1;
-        if !promise.may_fail() {
-            let text =
-                format!("REFUSED: {} was told an error, and asked for {promise:?}", self.name);
-            self.sim().world().fail(text);
-        }
-    }
-
     /// A parameter that is reported: its token, if it has asked for that.
     fn hear(&mut self, body: &[u8]) {
         let status = ParameterStatus::decode(body).ok();
@@ -429,54 +356,6 @@ impl App {
             let stands_for = self.own.iter().chain(&self.brought).copied().collect();
             judge.tokens.push((self.told.clone(), stands_for));
         }
-    }
-
-    fn judge_read(&self, ask: &Ask, value: Option<&str>, required: &[Version], promise: &Promise) {
-        let Some((version, shown)) = ask.reads.and(value).and_then(read_answer) else { return };
-        let mut judge = self.host.sim.judge();
-        let mut world = self.host.sim.world();
-        world.trace.mix(version);
-        judge.figures.reads += 1;
-        let place = judge.places.get(&self.channel).map(|it| it.0);
-        judge.figures.on_replicas += u64::from(matches!(place, Some(Place::Replica(_))));
-        judge.figures.bounded += u64::from(promise.staleness().is_some());
-        if ask.exactly.is_some_and(|wanted| wanted != version) {
-            world.fail(format!("{}: a transaction does not see itself", self.name));
-        }
-        let shown = world.shown[shown].clone();
-        if ask.exactly.is_none() {
-            judge::read(&mut world, &self.name, &shown, required);
-        }
-        // What a transaction may see is fixed where it begins.
-        let placed = self.pinned.is_none() || self.pinned_monotonic;
-        let hidden = judge.hidden.contains(&self.channel);
-        if promise.level.is_monotonic() && placed && !hidden {
-            judge.figures.monotonic += 1;
-            let who = format!("{} (monotonic)", self.name);
-            judge::read(&mut world, &who, &shown, &self.seen);
-        }
-    }
-
-    /// It has been shown this: its later monotonic reads may not see less.
-    fn see(&mut self, ask: &Ask, value: Option<&str>, promise: &Promise) {
-        let read = ask.reads.and(value).and_then(read_answer);
-        let Some((_, shown)) = read.filter(|_| promise.level.is_monotonic()) else { return };
-        let world = self.host.sim.world();
-        judge::add_seen(&world, &mut self.seen, &world.shown[shown]);
-    }
-
-    /// Everything is replayed, and it has read since: what it was told and a failover has taken
-    /// back should have been found.
-    ///
-    /// Only counted. A fence of the new primary that comes while a floor is in doubt replaces
-    /// the old position before it is placed, and then nobody can tell.
-    pub(crate) fn count_untold_losses(&self) {
-        let mut judge = self.host.sim.judge();
-        let world = self.host.sim.world();
-        let left = |it: &&Version| world.write(**it).left_behind && judge.covered.contains(it);
-        let told = judge.orphaned.contains(&self.channel) || !world.plan.knows_history();
-        let untold = !told && self.own.iter().any(|it| left(&it));
-        judge.figures.untold += u64::from(untold);
     }
 
     /// The outcome of an exchange is not known.

@@ -162,18 +162,18 @@ async fn announce_once(
     known: Option<(Socket, Primary)>,
 ) -> Option<(Socket, Primary)> {
     let primary = proxy.primary.get()?;
-    let (socket, primary) = match known.filter(|known| known.1 == primary) {
-        Some(known) => known,
-        None => {
-            sharing.group.borrow_mut().disconnected();
-            let socket = Socket::open(&proxy.sim, primary.node, false)?;
-            let said = proxy.sim.timeout(PROBE_TIMEOUT, introduce(&socket)).await?.ok()?;
-            if said.line != primary.line || proxy.primary.get() != Some(primary) {
-                return None;
-            }
-            sharing.group.borrow_mut().connected(primary.line);
-            (socket, primary)
+    let kept = known.filter(|known| known.1 == primary);
+    let (socket, primary) = if let Some(kept) = kept {
+        kept
+    } else {
+        sharing.group.borrow_mut().disconnected();
+        let socket = Socket::open(&proxy.sim, primary.node, false)?;
+        let said = proxy.sim.timeout(PROBE_TIMEOUT, introduce(&socket)).await?.ok()?;
+        if said.line != primary.line || proxy.primary.get() != Some(primary) {
+            return None;
         }
+        sharing.group.borrow_mut().connected(primary.line);
+        (socket, primary)
     };
     loop {
         let step = {

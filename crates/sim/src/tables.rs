@@ -21,39 +21,45 @@ pub(crate) fn table_of(row: RowId) -> &'static str {
 pub(crate) fn reading(text: &[u8]) -> Reading {
     let mut reading = Reading::of_words(text);
     let text = String::from_utf8_lossy(text);
-    let touched: Option<Vec<_>> = text.split(';').map(touched).collect();
-    let Some(touched) = touched else { return reading };
-    let some = |kind| {
-        let tables = touched.iter().flatten().filter(|it| it.0 == kind);
-        let keys = tables.map(|it| TableKeys::table(DATABASE, &format!("public.{}", it.1)));
+    let touched: Vec<_> = text.split(';').map(touched).collect();
+    if touched.contains(&Touched::Unknown) {
+        return reading;
+    }
+    let some = |kind: fn(&'static str) -> Touched| {
+        let here = |table: &&'static str| touched.contains(&kind(table));
+        let tables = ["kv0", "kv1", "hidden"].into_iter().filter(here);
+        let keys = tables.map(|it| TableKeys::table(DATABASE, &format!("public.{it}")));
         Touch { tables: keys.collect(), unknown: false }
     };
-    (reading.reads, reading.writes) = (some(Kind::Reads), some(Kind::Writes));
+    (reading.reads, reading.writes) = (some(Touched::Reads), some(Touched::Writes));
     reading
 }
 
+/// What a statement touches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Reads,
-    Writes,
+enum Touched {
+    Nothing,
+    Reads(&'static str),
+    Writes(&'static str),
+    /// Of `sneaky`, a view over a function that writes, and of `slip`, a function, nobody knows.
+    Unknown,
 }
 
-/// The table that a statement touches, if any; `None` if nobody knows. (Of `sneaky`, a view
-/// over a function that writes, and of `slip`, a function, nobody does.)
-fn touched(statement: &str) -> Option<Option<(Kind, &'static str)>> {
+fn touched(statement: &str) -> Touched {
     let statement = statement.rsplit("*/").next().unwrap_or_default().trim();
-    let kinds = [
-        ("SELECT v FROM kv0 ", Kind::Reads, "kv0"),
-        ("SELECT v FROM kv1 ", Kind::Reads, "kv1"),
-        ("SELECT v FROM hidden", Kind::Reads, "hidden"),
-        ("UPDATE kv0 ", Kind::Writes, "kv0"),
-        ("UPDATE kv1 ", Kind::Writes, "kv1"),
+    let known = [
+        ("SELECT v FROM kv0 ", Touched::Reads("kv0")),
+        ("SELECT v FROM kv1 ", Touched::Reads("kv1")),
+        ("SELECT v FROM hidden", Touched::Reads("hidden")),
+        ("UPDATE kv0 ", Touched::Writes("kv0")),
+        ("UPDATE kv1 ", Touched::Writes("kv1")),
+        ("BEGIN", Touched::Nothing),
+        ("COMMIT", Touched::Nothing),
+        ("ROLLBACK", Touched::Nothing),
     ];
-    if statement.is_empty()
-        || ["BEGIN", "COMMIT", "ROLLBACK"].iter().any(|it| statement.starts_with(it))
-    {
-        return Some(None);
+    if statement.is_empty() {
+        return Touched::Nothing;
     }
-    let found = kinds.iter().find(|it| statement.starts_with(it.0))?;
-    Some(Some((found.1, found.2)))
+    let found = known.iter().find(|it| statement.starts_with(it.0));
+    found.map_or(Touched::Unknown, |it| it.1)
 }
