@@ -135,7 +135,7 @@ impl World {
         self.lost_tail |= counts && !gone.is_empty();
         self.servers[node].show(flushed);
         // What was flushed is visible now, even if nobody was told.
-        if counts {
+        if counts && self.is_only_primary(node) {
             let versions: Vec<_> = self.servers[node]
                 .log
                 .iter()
@@ -191,7 +191,7 @@ impl World {
             .collect();
         // While the old one lives, whoever has not heard of the new one may still read there
         // what it showed: nothing of what was waiting for a synchronous standby.
-        let alone = !self.servers[old].up;
+        let alone = self.is_only_primary(node);
         for version in versions {
             self.write_mut(version).visible |= alone;
         }
@@ -213,6 +213,12 @@ impl World {
         history.truncate(parent + 1);
         history[parent].1 = end;
         history
+    }
+
+    /// Whether no other server that takes writes can be reached.
+    fn is_only_primary(&self, node: usize) -> bool {
+        let others = self.servers.iter().enumerate().filter(|(other, _)| *other != node);
+        others.map(|it| it.1).all(|other| !other.up || !other.is_primary())
     }
 
     /// A server on another line is brought back as a standby of the primary, as
