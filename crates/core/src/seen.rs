@@ -65,9 +65,11 @@ impl Seen {
     }
 
     /// The session's connection to a server broke while it was being shown an answer.
-    pub fn break_off(&mut self) {
+    /// A replica may have shown what the primary does not show yet.
+    pub fn break_off(&mut self, replica: Option<NodeId>) {
         self.broken = true;
         self.life = None;
+        self.ahead = replica.or(self.ahead);
     }
 
     /// Nothing that was seen on a replica is hidden on the primary any more.

@@ -1,7 +1,9 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Source, Terms};
+use afterwrite_types::{
+    Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Role, Source, Terms,
+};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -563,7 +565,8 @@ impl Session {
         }
         if self.exchange.shown && self.level().is_monotonic() {
             // Where it goes on it must see what it has been shown.
-            self.scope.seen_mut().break_off();
+            let replica = (link.role() == Role::Replica).then(|| link.node());
+            self.scope.seen_mut().break_off(replica);
         }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();

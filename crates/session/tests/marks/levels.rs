@@ -104,6 +104,7 @@ fn half_an_answer_was_seen_too() {
     rig.session.shown();
     rig.session.lost(&rig.link, "gone", &mut Vec::new());
     assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)));
+    assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "the primary may still hide it");
 }
 
 /// A transaction that was placed at a lower level may be where less is shown: what it reads at a
