@@ -28,6 +28,9 @@ impl Session {
         if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
             self.open.read_only = read_only;
         }
+        if !self.in_transaction() {
+            self.open.asked_seen = exchange.asked_seen;
+        }
         let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
         if exchange.intent.sets_transaction || unclear {
             self.open.read_only = false;
@@ -49,11 +52,13 @@ impl Session {
         }
         // Not `now`: later than the admission of the very connection that it read over.
         let at = sequence.next();
+        // In a transaction the level may be another one than where it began and was placed.
+        let placed = if self.in_transaction() { self.open.asked_seen } else { exchange.asked_seen };
+        let life = Life { node: link.spec.node, server: link.spec.server, at };
         let seen = self.scope.seen_mut();
         match link.role() {
-            Role::Replica => {
-                seen.on_replica(Life { node: link.spec.node, server: link.spec.server, at });
-            }
+            Role::Replica if placed => seen.on_replica(life),
+            Role::Replica => seen.astray(life),
             // A position captured behind it is above all that it saw.
             Role::Primary if exchange.captured => seen.leave(),
             Role::Primary => seen.elsewhere(at),

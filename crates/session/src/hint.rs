@@ -59,6 +59,8 @@ pub(crate) struct ExchangeHints {
     pub(crate) source: Option<Source>,
     pub(crate) warnings: Vec<u8>,
     warned: usize,
+    /// That it gets less than it asked for; not if it runs once more.
+    pub(crate) weakened: Vec<u8>,
 }
 
 /// Hints since they were last counted.
@@ -134,6 +136,12 @@ impl Session {
                 "To be sure that nothing is missing, a read is answered by the primary.",
             );
         }
+    }
+
+    /// Tells the client in front of "ready" that it gets less than it asked for, unless the
+    /// exchange runs elsewhere in the end.
+    pub fn warn_weakened(&mut self, report: &Report) {
+        server::notice(&mut self.exchange.hints.get_or_insert_default().weakened, report);
     }
 
     fn warn_of_hint(&mut self, problem: &str, done: &str) {
@@ -310,6 +318,7 @@ impl Exchange {
     pub(crate) fn tell_warnings(&mut self, out: &mut Vec<u8>) {
         if let Some(hints) = &mut self.hints {
             out.append(&mut hints.warnings);
+            out.append(&mut hints.weakened);
         }
     }
 }

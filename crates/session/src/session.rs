@@ -1,7 +1,9 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Source, Terms};
+use afterwrite_types::{
+    Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Role, Source, Terms,
+};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,11 +59,14 @@ pub(crate) struct Upstream {
 
 /// The transaction as the client sees it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Open {
     /// The status in the last "ready" the client was told.
     pub(crate) status: u8,
     /// It began `READ ONLY`, and nothing has changed that since.
     pub(crate) read_only: bool,
+    /// Where it runs was asked for all that the session's reads have seen.
+    pub(crate) asked_seen: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
     /// Names may be looked for elsewhere since.
@@ -318,6 +323,7 @@ impl Session {
         }
         self.exchange.stuck = None;
         self.exchange.floor = floor;
+        self.exchange.asked_seen = level.is_monotonic();
         if level.is_monotonic() {
             let seen = self.scope.seen_mut();
             seen.begin_read(now);
@@ -333,6 +339,12 @@ impl Session {
     /// The read that is being routed cannot have what it asked for: it asks for this.
     pub fn relax(&mut self, level: Level) {
         self.exchange.relaxed = Some(level);
+    }
+
+    /// The primary answers it after all: what it asked for first holds again, and what it sees
+    /// counts as seen at that level.
+    pub fn unrelax(&mut self) {
+        self.exchange.relaxed = None;
     }
 
     /// No connection to where it has read before can be had: it must see elsewhere what it
@@ -449,6 +461,12 @@ impl Session {
         self.phase == Phase::Running && self.exchange.may_move()
     }
 
+    /// Whether the answer so far is not for the client: the exchange runs again elsewhere once
+    /// the server is through with it.
+    pub fn takes_back(&self) -> bool {
+        self.exchange.discards.is_some()
+    }
+
     /// Whether nobody needs the outcome, should the client be gone: it only reads.
     pub fn is_only_for_the_client(&self) -> bool {
         self.exchange.intent.is_harmless()
@@ -547,7 +565,8 @@ impl Session {
         }
         if self.exchange.shown && self.level().is_monotonic() {
             // Where it goes on it must see what it has been shown.
-            self.scope.seen_mut().break_off();
+            let replica = (link.role() == Role::Replica).then(|| link.node());
+            self.scope.seen_mut().break_off(replica);
         }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();
@@ -593,6 +612,9 @@ impl Session {
         let exchange = &mut self.exchange;
         exchange.tries += 1;
         exchange.relaxed = None;
+        if let Some(hints) = &mut exchange.hints {
+            hints.weakened.clear();
+        }
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;
