@@ -43,6 +43,13 @@ impl Seen {
         (self.life, self.ahead) = (Some(life), Some(life.node));
     }
 
+    /// The session has read on a replica that was not asked whether it shows what was seen
+    /// before; `now` is after that.
+    pub fn on_any_replica(&mut self, node: NodeId, now: Moment) {
+        self.elsewhere(now);
+        self.ahead = Some(node);
+    }
+
     /// The session has read on the primary, or got half an answer from somewhere; `now` is after
     /// that.
     pub fn elsewhere(&mut self, now: Moment) {

@@ -48,10 +48,22 @@ impl Session {
         }
         // Not `now`: later than the admission of the very connection that it read over.
         let at = sequence.next();
+        // What began at a lower level was sent where it need not show what was seen before.
+        let held = self.in_transaction() || self.holds;
         let seen = self.scope.seen_mut();
         match link.role() {
             Role::Replica => {
-                seen.on_replica(Life { node: link.spec.node, server: link.spec.server, at });
+                let (node, server) = (link.spec.node, link.spec.server);
+                let proof = link.spec.proof.as_ref();
+                let leads_there = |life: Life| {
+                    let same = (life.node, life.server) == (node, server);
+                    same && proof.is_some_and(|proof| proof.was_open_at(life.at))
+                };
+                if !held || seen.life().is_some_and(leads_there) {
+                    seen.on_replica(Life { node, server, at });
+                } else {
+                    seen.on_any_replica(node, at);
+                }
             }
             // A position captured behind it is above all that it saw.
             Role::Primary if exchange.captured => seen.leave(),

@@ -190,3 +190,24 @@ fn set_local_ends_with_its_transaction() {
     rig.finish(PRIMARY, &captured("COMMIT"));
     assert_eq!(rig.session.terms().to_string(), "read_your_writes");
 }
+
+/// In a transaction that began at a lower level it reads where it would not have been sent.
+#[test]
+fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen() {
+    for begin in ["BEGIN READ ONLY /* afterwrite: level=eventual */", "BEGIN READ ONLY"] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.reads_here("SELECT 1");
+        rig.fence(700);
+        rig.request(&query(begin));
+        rig.link = link(Role::Replica);
+        rig.finish(REPLICA, &done("BEGIN", b'T'));
+        rig.request(&query("SELECT 1"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("SELECT 1", b'T'));
+        rig.request(&query("COMMIT"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("COMMIT", b'I'));
+        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "{begin}");
+        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
+        let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
+        assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
+    }
+}
