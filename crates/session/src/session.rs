@@ -625,6 +625,11 @@ impl Session {
             server::ready(out, self.open.status);
         }
         server::error(out, report);
+        // What was not confirmed was not prepared.
+        let parsed = std::mem::take(&mut self.exchange.parsed);
+        for name in parsed.iter().skip(std::mem::take(&mut self.exchange.parsed_ok)) {
+            self.statements.remove(name);
+        }
         self.exchange.ops.clear();
         self.prelude = None;
         // What is left of a message that was being passed on is thrown away.

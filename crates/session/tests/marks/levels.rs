@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use afterwrite_core::Reason;
-use afterwrite_session::Place;
+use afterwrite_session::{Place, Route};
 use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
+use afterwrite_wire::server::Report;
 
-use crate::rig::{LINE, PRIMARY, Rig, batch, captured, done, guarded, link, query};
+use crate::rig::{
+    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync,
+};
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
 
@@ -210,4 +213,17 @@ fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen(
         let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
         assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
     }
+}
+
+/// It was never sent: the client may prepare it once more under its name.
+#[test]
+fn what_was_refused_is_not_prepared() {
+    let mut rig = Rig::new();
+    let prepares = [parse("s", "SELECT 1"), sync()].concat();
+    for _ in 0..2 {
+        rig.request(&prepares);
+        let report = Report::error("72AW1", "too far behind");
+        rig.session.refuse(&report, &mut Vec::new());
+    }
+    assert_eq!(rig.request(&prepares).route, Route::Read);
 }
