@@ -110,7 +110,7 @@ impl Client {
                 self.how_far(),
             ))
             .hint("afterwrite.at_timeout says what happens then");
-        self.session.warn(&report);
+        self.session.warn_weakened(&report);
     }
 
     /// What a read is told that is to fail where no replica can answer as it asked.

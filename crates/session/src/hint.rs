@@ -8,7 +8,7 @@ use afterwrite_core::Key;
 use afterwrite_sql::{Hints, Problem};
 use std::time::Duration;
 
-use afterwrite_types::{Floor, Level, Preference, Terms, Token};
+use afterwrite_types::{Floor, Level, Position, Preference, Terms, Token};
 use afterwrite_wire::server::{self, Report};
 use smallvec::SmallVec;
 
@@ -53,8 +53,12 @@ pub(crate) struct ExchangeHints {
     /// Those that only the primary can judge.
     pub(crate) unplaced: Option<Unplaced>,
     pub(crate) bad_token: bool,
+    /// One of them is of a timeline that is newer than the primary's: the primary answers.
+    pub(crate) ahead: Option<Position>,
     preference: Option<Preference>,
     pub(crate) warnings: Vec<u8>,
+    /// That the answer may be older than was asked for.
+    pub(crate) weakened: Vec<u8>,
     warned: usize,
 }
 
@@ -144,6 +148,14 @@ impl Session {
         if hints.warned <= WARNINGS_MAX {
             server::notice(&mut hints.warnings, report);
         }
+    }
+
+    /// Warns the client in front of "ready" that what it gets may be older than it asked for;
+    /// not if the exchange runs elsewhere after all.
+    pub fn warn_weakened(&mut self, report: &Report) {
+        let weakened = &mut self.exchange.hints.get_or_insert_default().weakened;
+        weakened.clear();
+        server::notice(weakened, report);
     }
 
     /// Follows the hints of a statement that is executed.
@@ -304,6 +316,7 @@ impl Exchange {
     pub(crate) fn tell_warnings(&mut self, out: &mut Vec<u8>) {
         if let Some(hints) = &mut self.hints {
             out.append(&mut hints.warnings);
+            out.append(&mut hints.weakened);
         }
     }
 }

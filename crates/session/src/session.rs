@@ -591,6 +591,9 @@ impl Session {
         let exchange = &mut self.exchange;
         exchange.tries += 1;
         exchange.relaxed = None;
+        if let Some(hints) = &mut exchange.hints {
+            hints.weakened.clear();
+        }
         exchange.place = None;
         exchange.guarded = false;
         exchange.guard_failed = false;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use afterwrite_core::Reason;
-use afterwrite_session::{Place, Route};
+use afterwrite_session::{Place, Progress, Route};
 use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
-use afterwrite_wire::server::Report;
+use afterwrite_wire::server::{self, Report};
 
 use crate::rig::{
-    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync,
+    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync, told,
 };
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
@@ -226,4 +226,31 @@ fn what_was_refused_is_not_prepared() {
         rig.session.refuse(&report, &mut Vec::new());
     }
     assert_eq!(rig.request(&prepares).route, Route::Read);
+}
+
+/// Run again on the primary it is what was asked for.
+#[test]
+fn who_is_sent_elsewhere_is_not_told_that_the_answer_is_older() {
+    let mut conflict = Vec::new();
+    server::error(&mut conflict, &Report::error("40001", "conflict with recovery"));
+    server::ready(&mut conflict, b'I');
+    for moves in [false, true] {
+        let mut rig = Rig::new();
+        rig.asks(&query("SELECT 1"));
+        rig.session.relax(Level::Eventual);
+        rig.session.warn_weakened(&Report::warning("01000", "older"));
+        rig.link = link(Role::Replica);
+        let out = if moves {
+            rig.send(REPLICA);
+            let (mut out, mut upstream) = (Vec::new(), Vec::new());
+            let Rig { session, link, sequence, .. } = &mut rig;
+            let relayed = session.relay(link, &conflict, sequence, &mut out, &mut upstream);
+            assert_eq!(relayed.unwrap().progress, Progress::Again);
+            rig.link = crate::rig::link(Role::Primary);
+            rig.finish(Place::Primary(Reason::Rerouted), &guarded())
+        } else {
+            rig.finish(REPLICA, &done("SELECT 1", b'I'))
+        };
+        assert_eq!(told(&out).1, if moves { "CZ" } else { "CNZ" });
+    }
 }
