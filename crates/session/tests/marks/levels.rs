@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use afterwrite_core::Reason;
+use afterwrite_core::{KeyFloor, Reason};
 use afterwrite_session::{Place, Progress, Route};
-use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
+use afterwrite_types::{Fence, Floor, Level, Lsn, Moment, Need, NodeId, Position, Role};
 use afterwrite_wire::server::{self, Report};
 
 use crate::rig::{
@@ -252,5 +252,18 @@ fn who_is_sent_elsewhere_is_not_told_that_the_answer_is_older() {
             rig.finish(REPLICA, &done("SELECT 1", b'I'))
         };
         assert_eq!(told(&out).1, if moves { "CZ" } else { "CNZ" });
+    }
+}
+
+/// It may end before the read is decided upon. Of several batches in one exchange its client has
+/// been told of the first by then.
+#[test]
+fn a_write_that_was_under_way_when_a_read_began_is_seen() {
+    let mut rig = Rig::new();
+    rig.request(&query("SELECT 1"));
+    for (pending, expected) in [(false, Need::Position(at(100))), (true, Need::Fence(Moment(1)))] {
+        let key = KeyFloor { floor: Floor::at(at(100)), pending };
+        rig.session.begin_read(Some(key), Some(LINE), Moment(1));
+        assert_eq!(rig.session.read_floor().need(), expected);
     }
 }
