@@ -158,7 +158,11 @@ impl Client {
                         Err(error) if reason.ends_wait() && !course.is_at_its_end() => {
                             debug!(%error, "no connection to the primary for a read");
                         }
-                        routed => return Ok(routed?),
+                        routed => {
+                            // It answers all that was asked for first, and that counts later.
+                            self.session.ask_in_full();
+                            return Ok(routed?);
+                        }
                     }
                 }
             }

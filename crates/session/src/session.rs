@@ -338,6 +338,11 @@ impl Session {
         self.exchange.relaxed = Some(level);
     }
 
+    /// The primary answers the read after all: it has what it asked for.
+    pub fn ask_in_full(&mut self) {
+        self.exchange.relaxed = None;
+    }
+
     /// No connection to where it has read before can be had: it must see elsewhere what it
     /// saw there.
     pub fn unstick(&mut self) {

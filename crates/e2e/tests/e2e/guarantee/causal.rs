@@ -223,6 +223,31 @@ async fn cancelled_while_it_waits(bed: &Bed, primary: &afterwrite_cluster::Serve
     assert_eq!(number(&client, ON_PRIMARY).await, n, "and it goes on");
 }
 
+/// No replica could answer at any level of the list: the primary does, and what it shows counts.
+#[tokio::test]
+async fn what_the_primary_shows_at_the_end_of_a_list_is_seen_later() {
+    let plan = Plan { apply_delay: vec![Duration::from_secs(3); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "routing.wait_max=20ms"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    let (client, direct) = (causal(&bed.proxy).await, connect(&bed.direct()).await);
+    let list = "SET afterwrite.at_timeout = 'bounded within 1ms'; \
+                SET afterwrite.max_staleness = '1ms'";
+    client.batch_execute(list).await.unwrap();
+    client.batch_execute("UPDATE t SET v = 1").await.unwrap();
+    let own = bed.cluster.primary().mark().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2700)).await;
+    direct.batch_execute("UPDATE t SET v = 2").await.unwrap();
+    assert_eq!(number(&client, "SELECT v FROM t").await, 2, "from the primary");
+    for sql in ["RESET afterwrite.at_timeout", "RESET afterwrite.max_staleness"] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    bed.replica(0).wait_for_replay(own, Duration::from_secs(10)).await.unwrap();
+    // The probe, too, has seen that.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(number(&connect(&bed.replica(0).url()).await, "SELECT v FROM t").await, 1);
+    assert_eq!(number(&client, "SELECT v FROM t").await, 2, "no less than before");
+}
+
 /// Others have every connection to the replica that was read from: whoever writes does not
 /// wait for them longer than a read may wait.
 #[tokio::test]
