@@ -23,6 +23,13 @@ pub enum Action {
     KillClient(u64),
     /// Wait until every server connection that is to be replaced has been.
     WaitClose(Option<String>),
+    /// Have reads of a key see all that has been written until now, whichever way.
+    RaiseKey {
+        /// The key, as clients name it.
+        key: String,
+        /// The database in whose cluster that is.
+        database: Option<String>,
+    },
     /// Read the configuration again.
     Reload,
     /// Stop the proxy.
@@ -59,6 +66,7 @@ impl Action {
             Self::Kill(_) => "KILL".to_owned(),
             Self::KillClient(_) => "KILL_CLIENT".to_owned(),
             Self::WaitClose(_) => "WAIT_CLOSE".to_owned(),
+            Self::RaiseKey { .. } => "RAISE KEY".to_owned(),
             Self::Reload => "RELOAD".to_owned(),
             Self::Shutdown(_) => "SHUTDOWN".to_owned(),
             Self::Set { key, value } => format!("SET {key}={value}"),
@@ -75,6 +83,7 @@ impl Action {
             Self::Reconnect(name) => ("reconnect", name.as_deref()),
             Self::Kill(name) => ("kill", name.as_deref()),
             Self::WaitClose(name) => ("wait in", name.as_deref()),
+            Self::RaiseKey { database, .. } => ("raise a key of", database.as_deref()),
             Self::KillClient(_) | Self::Reload | Self::Shutdown(_) | Self::Set { .. } => {
                 return None;
             }

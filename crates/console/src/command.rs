@@ -1,5 +1,6 @@
 //! Text to commands.
 
+use afterwrite_types::KEY_MAX;
 use afterwrite_wire::server::Report;
 
 use crate::action::{Action, Shutdown};
@@ -124,6 +125,7 @@ fn read(statement: &Statement<'_>) -> Result<Meaning, Report> {
         "shutdown" => shutdown(rest).ok_or_else(invalid),
         "reload" if rest.is_empty() => Ok(Meaning::Do(Action::Reload)),
         "kill_client" => kill_client(rest, invalid),
+        "raise" => raise(rest, invalid),
         "pause" => Ok(Meaning::Do(Action::Pause(database(rest, invalid)?))),
         "resume" => Ok(Meaning::Do(Action::Resume(database(rest, invalid)?))),
         "reconnect" => Ok(Meaning::Do(Action::Reconnect(database(rest, invalid)?))),
@@ -153,6 +155,17 @@ fn kill_client(rest: &[Token], invalid: impl Fn() -> Report) -> Result<Meaning, 
     let [id] = rest else { return Err(invalid()) };
     let id = id.name().and_then(|id| id.parse().ok()).ok_or_else(refusal::invalid_client_id)?;
     Ok(Meaning::Do(Action::KillClient(id)))
+}
+
+/// `RAISE KEY 'key' [db]`
+fn raise(rest: &[Token], invalid: impl Fn() -> Report) -> Result<Meaning, Report> {
+    let [what, key, rest @ ..] = rest else { return Err(invalid()) };
+    let key = key.value().filter(|_| what.is("key")).ok_or_else(&invalid)?.to_owned();
+    if key.is_empty() || key.len() > KEY_MAX {
+        return Err(refusal::invalid_key());
+    }
+    let database = database(rest, invalid)?;
+    Ok(Meaning::Do(Action::RaiseKey { key, database }))
 }
 
 fn shutdown(rest: &[Token]) -> Option<Meaning> {

@@ -53,8 +53,8 @@ pub use console::{Console, Ending, Permission, Step};
 pub use settings::{Columns, welcome};
 pub use show::Show;
 pub use snapshot::{
-    ClientState, Database, Host, Lists, Memory, Node, Pin, Pool, ProxyState, Route, ServerState,
-    Setting, Snapshot, Socket, SocketState, User,
+    ClientState, Database, Host, KeyCount, Lists, Memory, Node, Pin, Pool, ProxyState, Route,
+    ServerState, Setting, Snapshot, Socket, SocketState, User,
 };
 pub use stats::{Averages, Counters, Meter, Stats};
 pub use table::{Column, Kind, Table, Value};

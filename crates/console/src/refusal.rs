@@ -3,6 +3,7 @@
 //! Scripts look for PgBouncer's texts, so where it has one, this is it, with its
 //! code, which is 08P01 for everything. A hint is ours.
 
+use afterwrite_types::KEY_MAX;
 use afterwrite_wire::server::Report;
 
 /// The code that PgBouncer's console gives to all its errors.
@@ -76,6 +77,11 @@ pub fn reload_failed(problems: &str) -> Report {
 pub(crate) fn invalid_client_id() -> Report {
     Report::error(PGBOUNCER_CODE, "invalid client pointer supplied")
         .hint("KILL_CLIENT takes the id of SHOW CLIENTS, a number.")
+}
+
+pub(crate) fn invalid_key() -> Report {
+    Report::error("22023", format!("a key has between 1 and {KEY_MAX} bytes"))
+        .hint("RAISE KEY takes what clients give to SET afterwrite.session.")
 }
 
 pub(crate) fn database_required() -> Report {

@@ -1,6 +1,7 @@
 //! What can be shown: names, columns, and the table of each.
 
 mod columns;
+mod keys;
 mod named_rows;
 mod nodes;
 mod pools;
@@ -35,6 +36,8 @@ pub enum Show {
     DnsZones,
     /// File descriptors, for a takeover that works otherwise here; there are none.
     Fds,
+    /// Keys by what they were last written by: reads `keys`. Ours.
+    Keys,
     /// How many there are of what: reads `lists`.
     Lists,
     /// Memory: reads `memory`.
@@ -75,7 +78,7 @@ pub enum Show {
 
 impl Show {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::ActiveSockets,
         Self::Clients,
         Self::Config,
@@ -83,6 +86,7 @@ impl Show {
         Self::DnsHosts,
         Self::DnsZones,
         Self::Fds,
+        Self::Keys,
         Self::Lists,
         Self::Mem,
         Self::Nodes,
@@ -113,6 +117,7 @@ impl Show {
             Self::DnsHosts => "DNS_HOSTS",
             Self::DnsZones => "DNS_ZONES",
             Self::Fds => "FDS",
+            Self::Keys => "KEYS",
             Self::Lists => "LISTS",
             Self::Mem => "MEM",
             Self::Nodes => "NODES",
@@ -165,6 +170,7 @@ impl Show {
             Self::DnsHosts => pools::DNS_HOSTS.columns(half),
             Self::DnsZones => pools::DNS_ZONES.columns(half),
             Self::Fds => pools::FDS.columns(half),
+            Self::Keys => keys::KEYS.columns(half),
             Self::Lists => named_rows::LISTS.columns(half),
             Self::Mem => pools::MEM.columns(half),
             Self::Nodes => nodes::NODES.columns(half),
@@ -195,6 +201,7 @@ impl Show {
             Self::Databases => pools::DATABASES.rows(&snapshot.databases),
             Self::DnsHosts => pools::DNS_HOSTS.rows(&snapshot.hosts),
             Self::DnsZones | Self::Fds | Self::Peers | Self::PeerPools => Vec::new(),
+            Self::Keys => keys::KEYS.rows(&snapshot.keys),
             Self::Lists => named_rows::LISTS.rows(&named_rows::lists(&snapshot.lists)),
             Self::Mem => pools::MEM.rows(&snapshot.memory),
             Self::Nodes => nodes::NODES.rows(&snapshot.nodes),

@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// Clients that are tied to a server connection by their session state.
     pub pins: Vec<Pin>,
+    /// Keys that clients share, by cluster and source.
+    pub keys: Vec<KeyCount>,
 }
 
 /// Whether the proxy works.
@@ -428,4 +430,23 @@ pub struct Pin {
     pub since: SystemTime,
     /// For how long.
     pub age: Duration,
+}
+
+/// The keys of a cluster that were last written by the same kind of write.
+#[derive(Clone, Debug, Default)]
+pub struct KeyCount {
+    /// The cluster.
+    pub cluster: String,
+    /// What they were last written by.
+    pub source: &'static str,
+    /// How many are remembered.
+    pub keys: u64,
+    /// Since the oldest was last written to; `None` if there are none.
+    pub oldest: Option<Duration>,
+    /// Since they were last written to, on average.
+    pub average: Option<Duration>,
+    /// Since they are remembered, on average.
+    pub known: Option<Duration>,
+    /// How many were dropped to make room, since the start.
+    pub evicted: u64,
 }

@@ -8,7 +8,7 @@ use afterwrite_console::{Column, Kind, Show, Snapshot, Value};
 /// A table's columns: PgBouncer's, `|`, ours. `name` is text, `name:i` an integer,
 /// `:b` a bigint, `:n` a numeric, `:f` a double precision, `:x` a bytea.
 fn golden(show: Show) -> &'static str {
-    const _: () = assert!(Show::ALL.len() == 25, "a table without its golden columns");
+    const _: () = assert!(Show::ALL.len() == 26, "a table without its golden columns");
     match show {
         Show::Databases => {
             "name host port:i database force_user pool_size:i min_pool_size:i reserve_pool_size:i \
@@ -79,6 +79,9 @@ fn golden(show: Show) -> &'static str {
         Show::Replicas => {
             "database node host port:i role timeline:i position lag_bytes:b lag_seconds:f state \
              eligible:i |"
+        }
+        Show::Keys => {
+            "cluster source keys:n oldest_seconds:f average_seconds:f known_seconds:f evicted:n |"
         }
         Show::Routes => "database node role reason reads:n |",
         Show::Pins => {

@@ -148,6 +148,13 @@ fn commands_are_read_as_pgbouncer_reads_them() {
     check_done("kill app", &Action::Kill(name("app")));
     check_done("KILL", &Action::Kill(None));
     check_done("kill_client 12", &Action::KillClient(12));
+    let raise = |key: &str, database: Option<&str>| Action::RaiseKey {
+        key: key.to_owned(),
+        database: database.map(str::to_owned),
+    };
+    check_done("RAISE KEY 'it''s: 17'", &raise("it's: 17", None));
+    check_done("raise key order17 shop;", &raise("order17", Some("shop")));
+    check_done("Raise Key \"Order\" \"my db\"", &raise("Order", Some("my db")));
     check_done("wait_close app", &Action::WaitClose(name("app")));
     check_done("reload", &Action::Reload);
     check_done("shutdown", &Action::Shutdown(Shutdown::Now));
@@ -166,6 +173,7 @@ fn tags_are_pgbouncers() {
     check(Admin, "pause app", "C(PAUSE) Z");
     check(Admin, "kill_client 3", "C(KILL_CLIENT) Z");
     check(Admin, "wait_close", "C(WAIT_CLOSE) Z");
+    check(Admin, "raise key 'a'", "C(RAISE KEY) Z");
     check(Admin, "set log_connections = 1", "C(SET log_connections=1) Z");
     check(Admin, "show version;", "T(version) D(PgBouncer 1.25.2 (Afterwrite 0.1.0)) C(SHOW) Z");
     check(Admin, "show help", "N(00000 Console usage) C(SHOW) Z");
@@ -194,12 +202,21 @@ fn errors_are_pgbouncers() {
         "set pool_size = (3)",
         "kill_client",
         "suspend x",
+        "raise",
+        "raise key",
+        "raise keys 'a'",
+        "raise key 'a' b c",
+        "raise key *",
         "listen x",
     ] {
         check(Admin, text, &invalid(text.trim()));
     }
     check(Admin, "show 'x", &invalid("show 'x"));
     check(Admin, &format!("x{}", "é".repeat(300)), &invalid(&format!("x{}…", "é".repeat(199))));
+    let key = "E(22023 a key has between 1 and 1024 bytes) Z";
+    check(Admin, "raise key ''", key);
+    check(Admin, &format!("raise key '{}'", "x".repeat(1025)), key);
+    check(Admin, "raise key a pgbouncer", "E(08P01 cannot raise a key of admin db: pgbouncer) Z");
     check(Admin, "disable", "E(08P01 a database is required) Z");
     check(Admin, "kill_client x", "E(08P01 invalid client pointer supplied) Z");
     check(Admin, "pause pgbouncer", "E(08P01 cannot pause admin db: pgbouncer) Z");

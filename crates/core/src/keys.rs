@@ -3,10 +3,17 @@
 //! Bounded, and nothing is forgotten unsafely: whatever is dropped raises the
 //! floor of all keys that are *not* found. No entry ever expires by time.
 
+mod ages;
+mod counted;
+mod tally;
+
 use std::collections::BTreeMap;
 
 use afterwrite_types::{Fence, Floor, History, Line, Lsn, Moment, Orphan};
 use smallvec::{SmallVec, smallvec};
+
+pub use self::tally::{KeyCount, KeyKind, Written};
+use self::tally::{Tag, Tally};
 
 /// A key's fingerprint: 128 bits, so that two keys practically never share one
 /// (and if they did, both would only read fresher than they must).
@@ -56,10 +63,11 @@ pub struct KeyFloor {
     pub pending: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
     floor: Floor,
     pending: u32,
+    tag: Tag,
 }
 
 /// The floors of all keys.
@@ -68,6 +76,7 @@ pub struct Keys {
     entries: BTreeMap<Key, Entry>,
     entries_max: usize,
     missing: Floor,
+    tally: Tally,
 }
 
 impl Keys {
@@ -80,6 +89,7 @@ impl Keys {
             entries: BTreeMap::new(),
             entries_max: entries_max.max(1),
             missing: Floor::since(boot),
+            tally: Tally::default(),
         }
     }
 
@@ -112,17 +122,12 @@ impl Keys {
 
     /// Records that a write of these keys is about to be sent; `None` if there are none.
     pub fn begin_writes(&mut self, keys: &[Key], now: Moment) -> Option<WriteMark> {
-        keys.iter().map(|key| Some(self.begin_write(*key, now))).reduce(WriteMark::both).flatten()
+        self.begin_all(keys, None, now)
     }
 
     /// Records that a write is about to be sent. Called *before* it is.
     pub fn begin_write(&mut self, key: Key, now: Moment) -> WriteMark {
-        if !self.entries.contains_key(&key) && self.entries.len() >= self.entries_max {
-            self.make_room(now);
-        }
-        let missing = self.missing;
-        let entry = self.entries.entry(key).or_insert_with(|| Entry { floor: missing, pending: 0 });
-        entry.pending += 1;
+        self.entry(key, None, now).pending += 1;
         WriteMark(smallvec![key])
     }
 
@@ -183,11 +188,13 @@ impl Keys {
         positions.sort_unstable();
         let Some(&middle) = positions.get(positions.len() / 2) else { return };
         let mut missing = self.missing;
-        self.entries.retain(|_, entry| {
+        let tally = &mut self.tally;
+        self.entries.retain(|key, entry| {
             let lsn = entry.floor.position().map_or(Lsn(0), |at| at.lsn);
             let keep = entry.pending > 0 || lsn > middle;
             if !keep {
                 missing = missing.merge(entry.floor, now);
+                tally.evict(*key, entry.tag);
             }
             keep
         });

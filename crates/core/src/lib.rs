@@ -22,7 +22,7 @@ pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
 pub use group::{
     Announced, Announcement, LOOK_VALID, Membership, Standing as GroupStanding, Step, StoreLife,
 };
-pub use keys::{Key, KeyFloor, Keys, WriteMark};
+pub use keys::{Key, KeyCount, KeyFloor, KeyKind, Keys, WriteMark, Written};
 pub use lag::{Forecast, Lag, PrimaryTrack};
 pub use log_end::LogEnd;
 pub use proof::{Observed, Proof};

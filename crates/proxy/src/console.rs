@@ -1,5 +1,6 @@
 //! Clients of the console: their sockets, and what they have done.
 
+mod raise;
 mod snapshot;
 
 use std::sync::Arc;
@@ -147,6 +148,7 @@ impl Talk {
                 None => Err(refusal::client_not_found()),
             },
             Action::WaitClose(name) => self.wait_close(name.as_deref()).await,
+            Action::RaiseKey { key, database } => self.raise_key(&key, database.as_deref()).await,
             Action::Reload => {
                 self.shared.control.forget_overrides();
                 self.shared.reload().map(drop).map_err(|it| refusal::reload_failed(&it))
@@ -237,6 +239,14 @@ impl Talk {
         self.reconnect(name)
     }
 
+    async fn raise_key(&self, key: &str, database: Option<&str>) -> Result<(), Report> {
+        let sites = match database {
+            None => self.shared.directory.sites(),
+            Some(_) => self.named(database)?.iter().map(|it| Arc::clone(&it.site)).collect(),
+        };
+        raise::raise(&self.shared, &sites, key).await
+    }
+
     async fn wait_close(&self, name: Option<&str>) -> Result<(), Report> {
         self.named(name)?;
         let closing = || {
@@ -253,10 +263,12 @@ impl Talk {
     }
 }
 
-/// A command for the log. What a key is set to may be a secret.
+/// A command for the log. What a key of the configuration is set to may be a secret.
 fn described(action: &Action) -> String {
     match action {
         Action::Set { key, .. } => format!("Set({key:?})"),
+        // A key may be somebody's name.
+        Action::RaiseKey { database, .. } => format!("RaiseKey({database:?})"),
         Action::Pause(_)
         | Action::Resume(_)
         | Action::Disable(_)

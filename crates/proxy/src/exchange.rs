@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use afterwrite_backend::{ClaimError, Claimed, Primary};
-use afterwrite_core::{Reason, WriteMark};
+use afterwrite_core::{Reason, WriteMark, Written};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
 use afterwrite_types::{Floor, Role};
 use afterwrite_wire::server::Report;
@@ -321,7 +321,9 @@ impl Client {
         if keys.is_empty() {
             return None;
         }
-        self.tenant.site().keys.lock().begin_writes(&keys, self.shared.sequence.now())
+        let written = Written { source: self.session.source(), at: Instant::now() };
+        let now = self.shared.sequence.now();
+        self.tenant.site().keys.lock().begin_writes_of(&keys, written, now)
     }
 
     fn unmark(&self, mark: Option<WriteMark>, floor: Floor) {

@@ -1,5 +1,6 @@
 //! Counters and logs of what was decided: the same reason everywhere.
 
+mod keys;
 mod tokens;
 
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::database::Database;
+use crate::observe::keys::KeyMetrics;
 use crate::observe::tokens::TokenMetrics;
 use crate::sharing::SharingMetrics;
 use crate::site::Site;
@@ -54,6 +56,7 @@ pub(crate) struct Metrics {
     clients: Gauge,
     parked: Gauge,
     nodes: NodeMetrics,
+    keys: KeyMetrics,
     texts: Family<Labels, Counter>,
     catalogs: Family<Labels, Gauge>,
 }
@@ -195,6 +198,7 @@ impl Metrics {
             clients: Gauge::default(),
             parked: Gauge::default(),
             nodes: NodeMetrics::default(),
+            keys: KeyMetrics::default(),
             texts: Family::default(),
             catalogs: Family::default(),
             registry: Registry::default(),
@@ -229,6 +233,7 @@ impl Metrics {
             metrics.restarts.clone(),
         );
         metrics.nodes.register(&mut registry);
+        metrics.keys.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -276,6 +281,7 @@ impl Metrics {
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
         for site in sites {
             self.nodes.take(site);
+            self.keys.take(site);
             let count = site.cluster.lossy_restarts();
             let labels = vec![("cluster".into(), site.name.clone())];
             self.restarts.get_or_create(&labels).inner().store(count, Ordering::Relaxed);

@@ -97,7 +97,7 @@ fn set(
     if local && name != "token" {
         return Answer::Failed(
             Report::error("0A000", format!("SET LOCAL afterwrite.{name} is not available"))
-                .hint("level, wait_max, at_timeout and max_staleness can be set so"),
+                .hint("level, wait_max, at_timeout, max_staleness and source can be set so"),
         );
     }
     match (name, value) {
@@ -195,7 +195,7 @@ fn unknown(name: &str) -> Answer {
             "42704",
             format!("unrecognized configuration parameter \"afterwrite.{name}\""),
         )
-        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, on_orphan, table_scope and last_decision"),
+        .hint("the settings are session, token, report_token, level, wait_max, at_timeout, max_staleness, source, on_orphan, table_scope and last_decision"),
     )
 }
 

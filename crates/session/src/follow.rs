@@ -37,6 +37,7 @@ impl Session {
         self.open.schema = schema;
         self.keep_hinted_keys(exchange);
         self.keep_written_tables(exchange);
+        self.keep_source(exchange);
     }
 
     /// Takes up where the exchange has read, if no later read may see less.

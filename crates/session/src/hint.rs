@@ -8,7 +8,7 @@ use afterwrite_core::Key;
 use afterwrite_sql::{Hints, Problem};
 use std::time::Duration;
 
-use afterwrite_types::{Floor, Level, Position, Preference, Terms, Token};
+use afterwrite_types::{Floor, Level, Position, Preference, Source, Terms, Token};
 use afterwrite_wire::server::{self, Report};
 use smallvec::SmallVec;
 
@@ -37,6 +37,7 @@ pub(crate) struct TextHints {
     /// So many of them are no tokens at all.
     bad_tokens: u32,
     preference: Option<Preference>,
+    source: Option<Source>,
     problems: Vec<Problem>,
 }
 
@@ -56,6 +57,8 @@ pub(crate) struct ExchangeHints {
     /// One of them is of a timeline that is newer than the primary's: the primary answers.
     pub(crate) ahead: Option<Position>,
     preference: Option<Preference>,
+    /// What its writes are counted as.
+    pub(crate) source: Option<Source>,
     pub(crate) warnings: Vec<u8>,
     /// That the answer may be older than was asked for.
     pub(crate) weakened: Vec<u8>,
@@ -95,10 +98,11 @@ impl TextHints {
         let bad_tokens = hints.tokens.len().saturating_sub(tokens.len());
         Some(Box::new(Self {
             terms: hints.terms,
-            keys: hints.keys.iter().map(|key| scope::fingerprint(key)).collect(),
+            keys: hints.keys.iter().map(|key| scope::key_named(key)).collect(),
             bad_tokens: u32::try_from(bad_tokens).unwrap_or(u32::MAX),
             tokens,
             preference: hints.preference,
+            source: hints.source,
             problems: hints.problems,
         }))
     }
@@ -107,6 +111,7 @@ impl TextHints {
     fn says_something(&self) -> bool {
         !self.terms.is_empty()
             || self.preference.is_some()
+            || self.source.is_some()
             || !self.keys.is_empty()
             || !self.tokens.is_empty()
     }
@@ -178,6 +183,7 @@ impl Session {
         let hints = self.exchange.hints.get_or_insert_default();
         hints.terms = hints.terms.and(said.terms);
         hints.preference = hints.preference.max(said.preference);
+        hints.source = hints.source.max(said.source);
         hints.bad_token |= said.bad_tokens > 0;
         hints.sees |=
             said.terms.level.is_none() && !(said.keys.is_empty() && said.tokens.is_empty());

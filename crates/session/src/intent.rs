@@ -61,6 +61,10 @@ pub struct Intent {
     pub statements: u32,
     /// Why it may write; `None` if every statement is a proven read.
     pub writes: Option<Reason>,
+    /// It adds rows, with words that do nothing else.
+    pub inserts: bool,
+    /// It may write in another way, too.
+    pub changes_rows: bool,
     /// What it does to the transaction.
     pub transaction: Transaction,
     /// It may ask the client for `COPY` data.
@@ -102,6 +106,8 @@ impl Default for Intent {
         Self {
             statements: 0,
             writes: None,
+            inserts: false,
+            changes_rows: false,
             transaction: Transaction::Untouched,
             copy_in: false,
             pins: Causes::default(),
@@ -148,6 +154,7 @@ impl Intent {
         Self {
             statements: 1,
             writes: Some(Reason::UnknownFunction),
+            changes_rows: true,
             opaque: true,
             moves_sequence: true,
             ..Self::default()
@@ -201,6 +208,8 @@ impl Intent {
         self.only_shows = other.only_shows && (self.only_shows || self.statements == 0);
         self.statements += other.statements;
         self.writes = self.writes.or(other.writes);
+        self.inserts |= other.inserts;
+        self.changes_rows |= other.changes_rows;
         self.copy_in |= other.copy_in;
         self.pins = self.pins.and(other.pins);
         self.opaque |= other.opaque;
@@ -220,6 +229,7 @@ impl Intent {
 
     fn give_up(&mut self) {
         self.unread = true;
+        self.changes_rows = true;
         self.moves_path = true;
         self.opaque = true;
         self.moves_sequence = true;
@@ -239,6 +249,8 @@ impl Intent {
         };
         if statement.access == Access::Writes {
             one.writes = Some(statement.reason);
+            one.inserts = statement.inserts;
+            one.changes_rows = !statement.inserts && may_change_rows(statement.reason);
             one.schema = statement.reason == Reason::Ddl && statement.effect == Effect::Plain;
         }
         one.moves_path = one.opaque
@@ -292,6 +304,11 @@ impl Intent {
         }
         self.add(&one);
     }
+}
+
+/// Whether a statement that is no read may have changed more than the session's state.
+fn may_change_rows(reason: Reason) -> bool {
+    !matches!(reason, Reason::TransactionControl | Reason::SessionState | Reason::ProxySetting)
 }
 
 /// What two statements do to the transaction, one after the other.

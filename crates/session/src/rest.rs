@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use afterwrite_core::Seen;
-use afterwrite_types::{Floor, OnOrphan, Terms};
+use afterwrite_types::{Floor, OnOrphan, Source, Terms};
 
 use crate::brought::{Brought, RestingTokens};
 use crate::exchange::Place;
@@ -51,6 +51,7 @@ struct More {
     statements: Statements,
     key: String,
     terms: Terms,
+    source: Option<Source>,
     seen: Option<Box<Seen>>,
     unplaced: Option<Unplaced>,
 }
@@ -61,6 +62,7 @@ impl More {
             && self.statements.is_empty()
             && self.key.is_empty()
             && self.terms.is_empty()
+            && self.source.is_none()
             && self.seen.is_none()
             && self.unplaced.is_none()
     }
@@ -139,9 +141,9 @@ impl Session {
         } = self;
         let on_orphan = scope.orphans.set;
         let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
-        let Parts { floor, seen, terms, defaults, key } = scope.into_parts();
+        let Parts { floor, seen, terms, source, defaults, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key, terms, seen, unplaced };
+        let more = More { settings, statements, key, terms, source, seen, unplaced };
         Ok(Resting {
             floor,
             unnamed,
@@ -167,10 +169,10 @@ impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
         let more = self.more.map(|it| *it).unwrap_or_default();
-        let More { settings, mut statements, key, terms, seen, unplaced } = more;
+        let More { settings, mut statements, key, terms, source, seen, unplaced } = more;
         statements.set_unnamed(self.unnamed);
         let defaults = Arc::clone(&self.defaults);
-        let parts = Parts { floor: self.floor, seen, terms, defaults: self.defaults, key };
+        let parts = Parts { floor: self.floor, seen, terms, source, defaults: self.defaults, key };
         let mut scope = Scope::from_parts(parts);
         let (bad, report) = (self.bad_token, self.report_token);
         scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });
@@ -220,6 +222,7 @@ mod tests {
         before.scope_mut().capture(Fence { position, asked: Moment(5) });
         before.scope_mut().name_key("user:42");
         before.scope_mut().set_level(Some(Level::Strong));
+        before.scope_mut().set_source(Some(Source::Creation), false);
         before.scope_mut().orphans.set = Some(OnOrphan::Error);
         before.settings.set("work_mem", "SET work_mem = '1MB'");
         before.parameter("standard_conforming_strings", "off");
@@ -246,6 +249,7 @@ mod tests {
         assert_eq!(after.scope().floor().need(), Need::Position(position));
         assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
         assert_eq!(after.scope().level(), Level::Strong);
+        assert_eq!(after.scope().source(), Some(Source::Creation));
         assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);
         assert_eq!(after.settings().fingerprint(), fingerprint);
         assert!(after.settings().script(false).contains("work_mem"));
@@ -262,7 +266,7 @@ mod tests {
     #[test]
     fn who_has_something_under_way_does_not_rest() {
         type Stir = fn(&mut Session);
-        let cases: [(&str, Stir); 8] = [
+        let cases: [(&str, Stir); 9] = [
             ("a transaction", |it| it.open.status = b'T'),
             ("a failed one", |it| it.open.status = b'E'),
             ("a server connection", |it| it.holds = true),
@@ -270,6 +274,7 @@ mod tests {
             ("half a message", |it| it.exchange.scanned = 1),
             ("a failed pipeline, to be skipped up to its Sync", |it| it.exchange.skip = true),
             ("a message to be passed on", |it| it.upstream.left = 1),
+            ("SET LOCAL of a source", |it| it.scope_mut().set_source(Some(Source::Manual), true)),
             ("SET LOCAL", |it| it.scope_mut().terms_mut(true).level = Some(Level::Strong)),
         ];
         for (what, stir) in cases {

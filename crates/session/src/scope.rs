@@ -5,7 +5,7 @@ use std::sync::Arc;
 use afterwrite_core::{Key, Seen};
 use afterwrite_types::{
     BadToken, Fence, Floor, History, Level, Line, Moment, Orphan, OrphanCause, Placed as OnHistory,
-    Position, Terms,
+    Position, Source, Terms,
 };
 
 use crate::brought::Brought;
@@ -36,6 +36,9 @@ pub struct Scope {
 struct OwnTerms {
     session: Terms,
     transaction: Terms,
+    /// What its writes are counted as, in the same way.
+    session_source: Option<Source>,
+    transaction_source: Option<Source>,
 }
 
 /// A scope outside of a transaction, in its parts.
@@ -43,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) floor: Floor,
     pub(crate) seen: Option<Box<Seen>>,
     pub(crate) terms: Terms,
+    pub(crate) source: Option<Source>,
     pub(crate) defaults: Arc<Terms>,
     pub(crate) key: String,
 }
@@ -64,21 +68,26 @@ impl Scope {
 
     /// Whether something of it ends with the transaction.
     pub(crate) fn is_in_transaction(&self) -> bool {
-        self.own.as_ref().is_some_and(|own| !own.transaction.is_empty())
+        self.own
+            .as_ref()
+            .is_some_and(|own| !own.transaction.is_empty() || own.transaction_source.is_some())
     }
 
     pub(crate) fn into_parts(self) -> Parts {
         let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _, orphans: _ } =
             self;
-        let terms = own.map(|own| own.session).unwrap_or_default();
-        Parts { floor, seen, terms, defaults, key }
+        let own = own.map(|own| *own).unwrap_or_default();
+        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, key }
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { floor, seen, terms, defaults, key } = parts;
+        let Parts { floor, seen, terms, source, defaults, key } = parts;
         let mut scope = Self { floor, seen, ..Self::new(defaults) };
         if !terms.is_empty() {
             *scope.terms_mut(false) = terms;
+        }
+        if source.is_some() {
+            scope.set_source(source, false);
         }
         scope.name_key(&key);
         scope
@@ -272,7 +281,7 @@ impl Scope {
 
     /// Names the key that this client shares with others; empty text names none.
     pub fn name_key(&mut self, text: &str) {
-        self.key = (!text.is_empty()).then(|| fingerprint(text));
+        self.key = (!text.is_empty()).then(|| key_named(text));
         text.clone_into(&mut self.key_text);
     }
 
@@ -292,21 +301,37 @@ impl Scope {
         if local { &mut own.transaction } else { &mut own.session }
     }
 
+    /// What it has said that its writes are counted as.
+    pub fn source(&self) -> Option<Source> {
+        self.own.as_ref().and_then(|own| own.transaction_source.or(own.session_source))
+    }
+
+    pub(crate) fn set_source(&mut self, source: Option<Source>, local: bool) {
+        let own = self.own.get_or_insert_default();
+        let place = if local { &mut own.transaction_source } else { &mut own.session_source };
+        *place = source;
+    }
+
     /// The transaction is over.
     pub(crate) fn end_transaction(&mut self) {
         if let Some(own) = &mut self.own {
             own.transaction = Terms::default();
+            own.transaction_source = None;
         }
     }
 }
 
+/// The key that clients share who give this name.
+pub fn key_named(name: &str) -> Key {
+    Key::named(fingerprint(name))
+}
+
 /// FNV-1a of 128 bits. Proxies that share floors must agree on it, whatever they were built
 /// with, so it is one that is written down; and colliding keys only read fresher than they must.
-pub(crate) fn fingerprint(text: &str) -> Key {
+pub(crate) fn fingerprint(text: &str) -> u128 {
     const BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    let hash = text.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
-    Key(hash)
+    text.bytes().fold(BASIS, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
@@ -347,8 +372,8 @@ mod tests {
     #[test]
     fn every_build_makes_the_same_fingerprints() {
         // The reference's own values.
-        assert_eq!(fingerprint("").0, 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
-        assert_eq!(fingerprint("a").0, 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
-        assert_eq!(fingerprint("foobar").0, 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
+        assert_eq!(fingerprint(""), 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
+        assert_eq!(fingerprint("a"), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
+        assert_eq!(fingerprint("foobar"), 0x343e_1662_793c_64bf_6f0d_3597_ba44_6f18);
     }
 }

@@ -1,7 +1,7 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Terms};
+use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Source, Terms};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub(crate) struct Open {
     pub(crate) keys: Vec<Key>,
     /// The tables that it has written: their readers must see it once it commits.
     pub(crate) tables: Vec<Key>,
+    /// What its writes so far are counted as.
+    pub(crate) source: Option<Source>,
 }
 
 /// One client, from its first statement to its goodbye.

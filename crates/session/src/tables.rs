@@ -29,14 +29,14 @@ impl TableKeys {
     pub fn of(database: &str) -> Self {
         // No name has a NUL byte in it, and no key that a client names.
         Self {
-            unknown: scope::fingerprint(&format!("\0unknown\0{database}")),
-            all: scope::fingerprint(&format!("\0all\0{database}")),
+            unknown: key(&format!("\0unknown\0{database}")),
+            all: key(&format!("\0all\0{database}")),
         }
     }
 
     /// The key of one table, named with its schema.
     pub fn table(database: &str, name: &str) -> Key {
-        scope::fingerprint(&format!("\0table\0{database}\0{name}"))
+        key(&format!("\0table\0{database}\0{name}"))
     }
 }
 
@@ -141,6 +141,10 @@ impl Session {
             self.open.tables = vec![tables.unknown, tables.all];
         }
     }
+}
+
+fn key(name: &str) -> Key {
+    Key::table(scope::fingerprint(name))
 }
 
 fn add(keys: &mut SmallVec<[Key; 4]>, more: &[Key]) {

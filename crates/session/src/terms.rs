@@ -1,14 +1,14 @@
 //! `afterwrite.level` and the settings that belong to it: how long a read waits for a replica,
-//! what happens then, how old what it sees may be.
+//! what happens then, how old what it sees may be. And what a write is counted as.
 
-use afterwrite_types::{Span, Step, Terms};
+use afterwrite_types::{Source, Span, Step, Terms, UnknownSource};
 use afterwrite_wire::server::Report;
 
 use crate::scope::Scope;
 
-/// Whether a setting says what reads ask for.
+/// Whether a setting says what reads ask for, or what writes are: it can be set for a transaction.
 pub(crate) fn is_one(name: &str) -> bool {
-    matches!(name, "level" | "wait_max" | "at_timeout" | "max_staleness")
+    matches!(name, "level" | "wait_max" | "at_timeout" | "max_staleness" | "source")
 }
 
 /// Sets one of them, or takes it back; `local` if only until the transaction ends.
@@ -18,6 +18,14 @@ pub(crate) fn set(
     local: bool,
     scope: &mut Scope,
 ) -> Result<(), Report> {
+    if name == "source" {
+        let source = value.map(str::parse).transpose().map_err(|bad| {
+            let bad: UnknownSource = bad;
+            invalid(name, bad)
+        })?;
+        scope.set_source(source, local);
+        return Ok(());
+    }
     let terms = scope.terms_mut(local);
     match (name, value) {
         ("level", None) => terms.level = None,
@@ -42,6 +50,7 @@ pub(crate) fn show(name: &str, scope: &Scope) -> String {
     let time = |time| Span(time).to_string();
     match name {
         "level" => scope.level().name().to_owned(),
+        "source" => scope.source().map_or("", Source::name).to_owned(),
         "wait_max" => terms.within.map(time).unwrap_or_default(),
         "at_timeout" => terms.then.unwrap_or(Step::Primary.into()).to_string(),
         _ => terms.max_staleness.map(time).unwrap_or_default(),

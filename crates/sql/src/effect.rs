@@ -52,6 +52,8 @@ pub struct Statement {
     pub effect: Effect,
     /// What it may do to the session beyond that.
     pub session: SessionUse,
+    /// By its words it only adds rows: `INSERT`, unless on a conflict it updates, and `COPY FROM`.
+    pub inserts: bool,
 }
 
 /// What a statement may do to the session's state on its server connection, where its
@@ -71,13 +73,18 @@ impl Statement {
     pub(crate) const fn new(access: Access, reason: Reason, effect: Effect) -> Self {
         let opaque = matches!(reason, Reason::Unreadable | Reason::Unknown);
         let session = SessionUse { opaque, moves_sequence: false, releases: false };
-        Self { access, reason, effect, session }
+        Self { access, reason, effect, session, inserts: false }
     }
 
     pub(crate) const fn with(mut self, session: SessionUse) -> Self {
         self.session.opaque |= session.opaque;
         self.session.moves_sequence |= session.moves_sequence;
         self.session.releases |= session.releases;
+        self
+    }
+
+    pub(crate) const fn inserting(mut self, inserts: bool) -> Self {
+        self.inserts = inserts;
         self
     }
 

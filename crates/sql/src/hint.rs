@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use afterwrite_types::{BadTerms, KEY_MAX, Preference, Span, Terms};
+use afterwrite_types::{BadTerms, KEY_MAX, Preference, Source, Span, Terms};
 use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
@@ -45,6 +45,8 @@ pub struct Hints {
     pub tokens: SmallVec<[Box<str>; 1]>,
     /// Where a read should rather run; the primary counts more.
     pub preference: Option<Preference>,
+    /// What its writes are counted as; of several the greatest.
+    pub source: Option<Source>,
     /// What was wrong with those that are left out.
     pub problems: Vec<Problem>,
 }
@@ -62,6 +64,8 @@ pub enum Problem {
     Span(&'static str, Box<str>),
     /// `afterwrite.route` is neither `primary` nor `replica`.
     Route(Box<str>),
+    /// `afterwrite.source` is none of those that there are.
+    Source(Box<str>),
     /// The value does not stand in single quotes behind an equals sign.
     Unquoted(Box<str>),
     /// The value is not URL-encoded UTF-8.
@@ -83,6 +87,9 @@ impl fmt::Display for Problem {
                 write!(f, "{name} \"{value}\": {}", afterwrite_types::BadSpan)
             }
             Self::Route(value) => write!(f, "route \"{value}\" is neither primary nor replica"),
+            Self::Source(value) => {
+                write!(f, "source \"{value}\": {}", afterwrite_types::UnknownSource)
+            }
             Self::Unquoted(hint) => {
                 write!(f, "\"{hint}\" is not a name, an equals sign and a value in single quotes")
             }
@@ -150,6 +157,11 @@ impl Hints {
             b"route" => {
                 let route = value.parse().map_err(|_| Problem::Route(quoted(value.as_bytes())))?;
                 self.preference = self.preference.max(Some(route));
+            }
+            b"source" => {
+                let source: Source =
+                    value.parse().map_err(|_| Problem::Source(quoted(value.as_bytes())))?;
+                self.source = self.source.max(Some(source));
             }
             b"session" if value.len() > KEY_MAX => return Err(Problem::KeyTooLong),
             // As with SET, an empty text names no key and brings no token.
@@ -328,7 +340,7 @@ mod tests {
 
     /// The hints of a text as words.
     fn read(sql: &str) -> String {
-        let Hints { terms, keys, tokens, preference, problems } = hints(sql.as_bytes());
+        let Hints { terms, keys, tokens, preference, source, problems } = hints(sql.as_bytes());
         let mut words: Vec<String> = Vec::new();
         words.extend(
             (Terms { max_staleness: None, ..terms } != Terms::default()).then(|| terms.to_string()),
@@ -337,6 +349,7 @@ mod tests {
         words.extend(keys.iter().map(|key| format!("key {key}")));
         words.extend(tokens.iter().map(|token| format!("token {token}")));
         words.extend(preference.map(|it| it.name().to_owned()));
+        words.extend(source.map(|it| format!("counts as {it}")));
         words.extend(problems.iter().map(|problem| format!("! {problem}")));
         words.join("; ")
     }
@@ -450,6 +463,10 @@ mod tests {
             "! level \"\": expected eventual, bounded, read_your_writes, causal or strong (and then primary, error or stale)",
         );
         check("/*afterwrite.route='near'*/", "! route \"near\" is neither primary nor replica");
+        let unknown = "! source \"table\": expected creation, update or manual";
+        check("/*afterwrite.source='table'*/", unknown);
+        check("/* afterwrite: source=Creation */ INSERT", "counts as creation");
+        check("/*afterwrite.source='update',afterwrite.source='creation'*/", "counts as update");
         check(
             "/*afterwrite.colour='red',afterwrite.level='strong'*/",
             "strong; ! there is no hint \"colour\"",
@@ -530,6 +547,7 @@ mod tests {
             "session",
             "token",
             "route",
+            "source",
             "strong",
             "a",
             "primary",

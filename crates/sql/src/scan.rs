@@ -25,6 +25,16 @@ pub(crate) struct Findings {
     /// A setting was changed for the transaction.
     pub(crate) sets_local: bool,
     pub(crate) session: SessionUse,
+    /// The word that adds rows, and one of those that change or remove some.
+    inserts: bool,
+    changes: bool,
+}
+
+impl Findings {
+    /// Whether what it writes is added.
+    pub(crate) fn only_inserts(self) -> bool {
+        self.inserts && !self.changes
+    }
 }
 
 /// Reads a statement's tokens one by one.
@@ -290,6 +300,8 @@ impl<'a> Scan<'a> {
             Keyword::Insert | Keyword::Update | Keyword::Delete | Keyword::Merge => {
                 let inside = !self.frames.is_empty();
                 self.may_write(if inside { Reason::WritingCte } else { Reason::Dml });
+                self.findings.inserts |= keyword == Keyword::Insert;
+                self.findings.changes |= keyword != Keyword::Insert;
                 // Its defaults may.
                 self.findings.session.moves_sequence |=
                     matches!(keyword, Keyword::Insert | Keyword::Merge);

@@ -97,7 +97,7 @@ fn concluded(findings: Findings, begins_as_query: bool) -> Statement {
         None if begins_as_query => Statement::new(Access::Reads, Reason::ProvenRead, effect),
         None => Statement::writes(Reason::Unknown, effect),
     };
-    statement.with(findings.session)
+    statement.with(findings.session).inserting(findings.only_inserts())
 }
 
 fn left_behind(findings: Findings) -> Effect {
@@ -121,6 +121,7 @@ fn writing<'a>(reader: &mut Reader<'a>, first: Token<'a>, reason: Reason) -> Sta
     Statement::writes(reason, left_behind(scan.findings()))
         .with(scan.findings().session)
         .with(SessionUse { opaque, releases, ..SessionUse::default() })
+        .inserting(is("insert") && scan.findings().only_inserts())
 }
 
 /// `CREATE …`: temporary things tie the client to its connection, and routines may have bodies
@@ -214,8 +215,12 @@ fn copy(reader: &mut Reader<'_>) -> Statement {
     };
     match (direction, client) {
         (Keyword::To, true) => Statement { effect: Effect::CopyOut, ..source },
-        (Keyword::From, true) => Statement::writes(Reason::CopyFrom, Effect::CopyIn).with(rows),
-        _ => Statement::writes(Reason::CopyFrom, Effect::Plain).with(rows),
+        (Keyword::From, true) => {
+            Statement::writes(Reason::CopyFrom, Effect::CopyIn).with(rows).inserting(true)
+        }
+        _ => Statement::writes(Reason::CopyFrom, Effect::Plain)
+            .with(rows)
+            .inserting(direction == Keyword::From),
     }
 }
 

@@ -74,6 +74,41 @@ fn data() {
 }
 
 #[test]
+fn what_only_adds() {
+    let inserts = |sql: &str| {
+        let analysis = analyse(sql.as_bytes());
+        analysis.statements.iter().all(|statement| statement.inserts)
+    };
+    for sql in [
+        "INSERT INTO t VALUES (1)",
+        "insert into t select * from u where a = f(b) for update returning id",
+        "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+        "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+        "WITH x AS (INSERT INTO t VALUES (1) RETURNING a) SELECT a FROM x",
+        "EXPLAIN ANALYZE INSERT INTO t VALUES (1)",
+        "COPY t FROM STDIN",
+        "COPY t (a, b) FROM '/tmp/x'",
+    ] {
+        assert!(inserts(sql), "{sql}");
+    }
+    for sql in [
+        "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1",
+        "WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM x",
+        "UPDATE t SET a = 1",
+        "MERGE INTO t USING u ON true WHEN NOT MATCHED THEN INSERT VALUES (1)",
+        "COPY t TO STDOUT",
+        "COPY t TO '/tmp/x'",
+        "SELECT 1",
+        "SELECT f()",
+        "DO 'INSERT'",
+        "CREATE TABLE t (insert int)",
+        "BEGIN",
+    ] {
+        assert!(!inserts(sql), "{sql}");
+    }
+}
+
+#[test]
 fn locking_and_into() {
     check(
         "writes locking_clause",

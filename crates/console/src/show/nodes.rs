@@ -74,6 +74,6 @@ fn role(role: Option<Role>) -> Value {
 }
 
 /// To the millisecond: more digits would only be noise to read.
-fn in_seconds(time: Duration) -> Value {
+pub(super) fn in_seconds(time: Duration) -> Value {
     Value::Float((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }

@@ -90,6 +90,15 @@ fn filled() -> Snapshot {
             since: UNIX_EPOCH,
             age: SECOND / 4,
         }],
+        keys: vec![KeyCount {
+            cluster: "main".into(),
+            source: "creation",
+            keys: 3,
+            oldest: Some(12 * SECOND),
+            average: Some(13 * SECOND / 3),
+            known: Some(20 * SECOND),
+            evicted: 7,
+        }],
     }
 }
 
@@ -150,6 +159,8 @@ fn values_stand_under_their_names() {
     check(Show::Nodes, 0, &["node=p", "role=primary", "timeline=3", "position=1/28"]);
     check(Show::Nodes, 0, &["lag_bytes=9223372036854775807", "lag_seconds=1.5", "eligible=1"]);
     check(Show::Routes, 0, &["reason=caught_up", "reads=18446744073709551615"]);
+    check(Show::Keys, 0, &["cluster=main", "source=creation", "keys=3", "evicted=7"]);
+    check(Show::Keys, 0, &["oldest_seconds=12", "average_seconds=4.333", "known_seconds=20"]);
     check(Show::Pins, 0, &["client=1", "cause=temp_table", "seconds=0.25", "server_pid=77"]);
     check(Show::State, 0, &["key=active", "value=no"]);
     check(Show::State, 1, &["key=paused", "value=yes"]);

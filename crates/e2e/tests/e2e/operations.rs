@@ -4,6 +4,7 @@
 mod activation;
 mod console;
 mod desk;
+mod keys;
 mod many;
 mod notify;
 mod pgbouncer;

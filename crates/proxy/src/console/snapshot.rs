@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use afterwrite_backend::{NodeStatus, Pool as ServerPool, ServerCard};
 use afterwrite_console::{
-    ClientState, Database, Lists, Node, Pin, Pool, ProxyState, Route, ServerState, Setting,
-    Snapshot, Socket, SocketState, Stats, User,
+    ClientState, Database, KeyCount, Lists, Node, Pin, Pool, ProxyState, Route, ServerState,
+    Setting, Snapshot, Socket, SocketState, Stats, User,
 };
+use afterwrite_core::KeyKind;
 use afterwrite_net::{Endpoint, Peer};
 use afterwrite_types::{Position, Role};
 
@@ -43,6 +44,7 @@ pub(super) fn take(shared: &Shared) -> Snapshot {
         lists: lists(shared, &cards, &servers, &sites, pins.len()),
         nodes: sites.iter().flat_map(|site| nodes(site)).collect(),
         routes: sites.iter().flat_map(|site| routes(site)).collect(),
+        keys: sites.iter().flat_map(|site| keys(site)).collect(),
         servers,
         databases,
         pins,
@@ -341,6 +343,23 @@ fn nodes(site: &Site) -> Vec<Node> {
         }
     };
     site.cluster.status().into_iter().map(describe).collect()
+}
+
+fn keys(site: &Site) -> Vec<KeyCount> {
+    let counts = site.keys.lock().counts(Instant::now());
+    let describe = |(kind, count): (KeyKind, afterwrite_core::KeyCount)| {
+        let some = |time: Duration| (count.keys > 0).then_some(time);
+        KeyCount {
+            cluster: site.name.clone(),
+            source: kind.name(),
+            keys: u64::try_from(count.keys).unwrap_or(u64::MAX),
+            oldest: some(count.oldest),
+            average: some(count.average_age()),
+            known: some(count.average_known()),
+            evicted: count.evicted,
+        }
+    };
+    counts.into_iter().map(describe).collect()
 }
 
 fn routes(site: &Site) -> Vec<Route> {

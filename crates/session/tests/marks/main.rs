@@ -10,5 +10,6 @@ mod hints;
 mod levels;
 mod reported;
 mod rig;
+mod sources;
 mod tables;
 mod tokens;
