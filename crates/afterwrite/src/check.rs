@@ -83,6 +83,7 @@ async fn as_the_proxy_does(settings: &ClusterSettings) -> Vec<NodeStatus> {
     let login = backend::Login::new(user.clone(), password.clone(), database.clone());
     let sequence = Arc::new(Sequence::default());
     let cluster = backend::Cluster::new(nodes, &settings.tls, login, sequence, settings.watch);
+    cluster.configure(settings.gauge.clone());
     let mut watching = JoinSet::new();
     watching.spawn(Arc::clone(&cluster).run());
     cluster.settle(settings.watch.connect_timeout).await;

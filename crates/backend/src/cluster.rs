@@ -12,12 +12,15 @@ use smallvec::SmallVec;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::beat;
 use crate::connect::{self, Login, Purpose};
 use crate::error::ConnectError;
+use crate::gauge::{Gauge, GaugeSettings, Gauges, Product};
 use crate::node::Node;
 use crate::pool::PoolStatus;
 use crate::pools::Pools;
 use crate::probe;
+use crate::replay;
 use crate::server::Server;
 use crate::succession::Succession;
 use crate::wait::Waiters;
@@ -59,6 +62,10 @@ pub struct NodeStatus {
     pub up: bool,
     /// Whether a pooler stands between.
     pub pooled: bool,
+    /// What it was found to be.
+    pub product: Product,
+    /// What tells how far it has come: `log`, `heartbeat` or `window`.
+    pub gauge: &'static str,
     /// Why it takes no reads although it answers.
     pub ban: Option<Ban>,
     /// It accepts writes on an older timeline than the cluster's: it is not used.
@@ -91,6 +98,9 @@ pub struct Cluster {
     pub(crate) login: Arc<Login>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) waiters: Waiters,
+    pub(crate) gauges: Arc<Gauges>,
+    /// Wakes who makes beats.
+    pub(crate) beats: tokio::sync::Notify,
     nodes: Vec<Arc<Node>>,
     pools: Mutex<Vec<Weak<Pools>>>,
     pub(crate) primary: Mutex<Option<Primary>>,
@@ -110,11 +120,13 @@ impl Cluster {
         sequence: Arc<Sequence>,
         settings: WatchSettings,
     ) -> Arc<Self> {
+        let gauges = Arc::new(Gauges::new());
         let nodes: Vec<_> = (0..)
             .zip(addresses)
             .map(|(id, (host, port))| {
                 let address = Address::new(host, *port);
-                Arc::new(Node::new(NodeId(id), Server { address, tls: Arc::clone(tls) }))
+                let server = Server { address, tls: Arc::clone(tls) };
+                Arc::new(Node::new(NodeId(id), server, Arc::clone(&gauges)))
             })
             .collect();
         Arc::new(Self {
@@ -123,6 +135,8 @@ impl Cluster {
             login: Arc::new(login),
             sequence,
             waiters: Waiters::default(),
+            gauges,
+            beats: tokio::sync::Notify::new(),
             nodes,
             primary: Mutex::new(None),
             succession: Succession::new(),
@@ -138,7 +152,9 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         for node in &self.nodes {
             tasks.spawn(probe::run(Arc::clone(&self), Arc::clone(node)));
+            tasks.spawn(replay::run(Arc::clone(&self), Arc::clone(node)));
         }
+        tasks.spawn(beat::run(Arc::clone(&self)));
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tick.tick().await;
@@ -215,6 +231,16 @@ impl Cluster {
         self.track.lock().latest().map(|lsn| Position { line, lsn })
     }
 
+    /// Says what tells how far its nodes have come; before they are watched.
+    pub fn configure(&self, settings: GaugeSettings) {
+        self.gauges.configure(settings);
+    }
+
+    /// What tells how far its nodes have come: `log`, `heartbeat` or `window`.
+    pub fn gauge_name(&self) -> &'static str {
+        self.gauges.used().name()
+    }
+
     /// How it is watched.
     pub fn settings(&self) -> WatchSettings {
         *self.settings.lock()
@@ -263,6 +289,10 @@ impl Cluster {
         let receiver = self.waiters.for_fence(after);
         let primary = self.primary()?;
         let node = self.nodes.get(usize::from(primary.node.0))?;
+        if let Gauge::Heartbeat(_) = self.gauges.used() {
+            self.beats.notify_one();
+            return timeout(at_most, receiver).await.ok()?.ok();
+        }
         let _demand = Demanded::begin(SmallVec::from_iter([Arc::clone(node)]));
         timeout(at_most, receiver).await.ok()?.ok()
     }
@@ -327,7 +357,9 @@ impl Cluster {
 
     /// How every node is, for people and metrics.
     pub fn status(&self) -> Vec<NodeStatus> {
-        let latest = self.known_position();
+        // Times of this process are no positions to anyone.
+        let by_clock = self.gauges.used() == Gauge::Window;
+        let latest = self.known_position().filter(|_| !by_clock);
         self.nodes.iter().map(|node| self.node_status(node, latest)).collect()
     }
 
@@ -345,6 +377,7 @@ impl Cluster {
             }
         });
         let position = state.observed.map(|observed| observed.replayed);
+        let position = position.filter(|position| !position.line.is_by_clock());
         let lag_bytes = match (latest, position) {
             (Some(latest), Some(position)) if latest.line == position.line => {
                 Some(latest.lsn.bytes_since(position.lsn))
@@ -357,6 +390,8 @@ impl Cluster {
             role: state.role,
             up: state.up,
             pooled: state.pooled.is_some(),
+            product: state.product,
+            gauge: self.gauge_name(),
             ban: state.ban,
             outdated: state.role == Some(Role::Primary)
                 && state.line.is_some_and(|line| self.is_outdated(line)),

@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::authenticate::{BindingPolicy, authenticate};
 use crate::cancel::CancelTarget;
 use crate::error::ConnectError;
+use crate::gauge::{Gauge, Gauges, heartbeat};
 use crate::node::Node;
 use crate::pool::ServerCard;
 use crate::server::{Route, Server};
@@ -76,6 +77,8 @@ pub struct Connection {
     pub(crate) era: u64,
     /// What is shown of it.
     pub card: Arc<ServerCard>,
+    /// What it can be asked how far its server has come; `None` if only the probe can be.
+    gauge: Option<Gauge>,
 }
 
 /// Tells servers apart that share an address, as behind a virtual one: made from
@@ -85,6 +88,15 @@ pub struct Connection {
 /// one they may still lead to different lives of it; see `afterwrite_core::Proof`.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerId(u64);
+
+impl ServerId {
+    /// From what a server tells of its start and its address.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
 
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +110,12 @@ pub(crate) struct Introduction {
     pub(crate) server: ServerId,
     /// The server process that has answered.
     pub(crate) backend: Option<i32>,
+    /// Whether a primary's position covers everything that was acknowledged before it was
+    /// asked.
+    pub(crate) is_fence: bool,
+    /// Whether the line is that of the server that has answered, and not one that another has
+    /// left behind.
+    pub(crate) is_current: bool,
 }
 
 impl Introduction {
@@ -148,7 +166,7 @@ pub(crate) async fn open(
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
     let (mut messages, greeting) = enter(&node.server, login, Purpose::Serve(expected)).await?;
-    let introduction = introduce(&mut messages).await?;
+    let (introduction, gauge) = introduce_link(&mut messages, node).await?;
     let admitted = sequence.now();
     if introduction.role != expected {
         return Err(ConnectError::RoleChanged(introduction.role));
@@ -156,7 +174,8 @@ pub(crate) async fn open(
     if introduction.is_pooled(&greeting) {
         node.note_process(introduction.backend);
     }
-    if introduction.role == Role::Primary {
+    let captures = introduction.role == Role::Primary && gauge == Some(Gauge::Log);
+    if captures {
         let mut out = Vec::new();
         client::parse(&mut out, CAPTURE_NAME, CAPTURE_SQL, &[]);
         client::sync(&mut out);
@@ -169,7 +188,8 @@ pub(crate) async fn open(
     let local = messages.stream.local();
     let tls = tls.unwrap_or_default();
     let card = ServerCard::new(greeting.pid, route.endpoint.clone(), local, tls);
-    let link = Link::new(spec(node.id, &introduction, admitted, prepared_max));
+    let spec = spec(node.id, &introduction, admitted, prepared_max);
+    let link = Link::new(LinkSpec { capture: captures, ..spec });
     let now = Instant::now();
     Ok(Connection {
         stream: messages.into_stream()?,
@@ -183,6 +203,7 @@ pub(crate) async fn open(
         life: 0,
         era: 0,
         card,
+        gauge,
     })
 }
 
@@ -274,35 +295,92 @@ async fn log_in(
     }
 }
 
-/// Asks who the server is, by a simple query.
-pub(crate) async fn introduce(messages: &mut Messages) -> Result<Introduction, ConnectError> {
+/// Asks who the server is, and how far its log has come.
+pub(crate) async fn introduce_by_log(
+    messages: &mut Messages,
+) -> Result<Introduction, ConnectError> {
     let mut out = Vec::new();
     client::query(&mut out, INTRODUCTION_SQL);
     messages.send(&out).await?;
-    let mut row = None;
+    read_introduced(messages).await
+}
+
+/// Asks who the server is, and how far it has come by what tells that.
+pub(crate) async fn introduce(
+    messages: &mut Messages,
+    node: &Node,
+) -> Result<Introduction, ConnectError> {
+    let product = node.state.lock().product;
+    let mut out = Vec::new();
+    client::query(&mut out, &node.gauges.question(product));
+    let asked = Instant::now();
+    messages.send(&out).await?;
+    let row = read_row(messages).await?;
+    node.gauges.read(&row.ok_or_else(nothing_said)?, node, asked)
+}
+
+/// The same for a client's connection. It may lead to a database without the heartbeat table,
+/// or belong to a user who may not read it: then it cannot be asked, and says so.
+async fn introduce_link(
+    messages: &mut Messages,
+    node: &Node,
+) -> Result<(Introduction, Option<Gauge>), ConnectError> {
+    let gauge = node.gauges.used();
+    match introduce(messages, node).await {
+        Ok(said) if said.is_current => Ok((said, Some(gauge))),
+        Ok(_) => Err(ConnectError::Protocol("the primary has made no beat yet".into())),
+        Err(ConnectError::Refused { code, .. })
+            if matches!(gauge, Gauge::Heartbeat(_))
+                && matches!(code.as_str(), "42P01" | "3F000" | "42501") =>
+        {
+            let mut out = Vec::new();
+            client::query(&mut out, &Gauges::blind_question());
+            messages.send(&out).await?;
+            let row = read_row(messages).await?;
+            Ok((Gauges::read_blind(&row.ok_or_else(nothing_said)?, node)?, None))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The answer to [`INTRODUCTION_SQL`], up to "ready".
+pub(crate) async fn read_introduced(messages: &mut Messages) -> Result<Introduction, ConnectError> {
+    let row = read_row(messages).await?;
+    read_introduction(&row.ok_or_else(nothing_said)?)
+}
+
+fn nothing_said() -> ConnectError {
+    ConnectError::Protocol("the server did not say who it is".into())
+}
+
+/// The last row of an answer, up to "ready". An error of the server's is an error, and the
+/// connection is good for another question.
+pub(crate) async fn read_row(
+    messages: &mut Messages,
+) -> Result<Option<Vec<Option<String>>>, ConnectError> {
+    let (mut row, mut refused) = (None, None);
     loop {
         let (message, body) = messages.next().await?;
         match message {
-            tag::DATA_ROW => row = Some(read_introduction(&body)?),
-            tag::READY_FOR_QUERY => {
-                return row.ok_or_else(|| {
-                    ConnectError::Protocol("the server did not say who it is".into())
-                });
+            tag::DATA_ROW => {
+                let mut columns = Vec::with_capacity(8);
+                for value in DataRow::decode(&body)? {
+                    columns.push(value?.map(|it| String::from_utf8_lossy(it).into_owned()));
+                }
+                row = Some(columns);
             }
-            tag::ERROR => return Err(unexpected(message, &body)),
+            tag::ERROR => refused = Some(unexpected(message, &body)),
+            tag::READY_FOR_QUERY => return refused.map_or(Ok(row), Err),
             _ => {}
         }
     }
 }
 
-fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
+/// What [`INTRODUCTION_SQL`] gives.
+pub(crate) fn read_introduction(row: &[Option<String>]) -> Result<Introduction, ConnectError> {
     let missing =
         |what: &str| ConnectError::Protocol(format!("the server did not tell its {what}"));
-    let mut columns = Vec::with_capacity(8);
-    for value in DataRow::decode(body)? {
-        columns.push(value?.and_then(|bytes| std::str::from_utf8(bytes).ok()));
-    }
-    let mut columns = columns.into_iter();
+    let mut columns = row.iter().map(Option::as_deref);
     let mut column = |what| columns.next().flatten().ok_or_else(|| missing(what));
     let role = if column("role")? == "t" { Role::Replica } else { Role::Primary };
     let lsn: Lsn = column("position")?.parse().map_err(|_| missing("position"))?;
@@ -314,9 +392,7 @@ fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
         u32::from_str_radix(column("timeline")?, radix).map_err(|_| missing("timeline"))?;
     let block = column("page size")?.parse().map_err(|_| missing("page size"))?;
     let segment = column("segment size")?.parse().map_err(|_| missing("segment size"))?;
-    let mut hasher = DefaultHasher::new();
-    column("start")?.hash(&mut hasher);
-    let server = ServerId(hasher.finish());
+    let server = ServerId::of(column("start")?);
     let wal = WalGeometry::new(block, segment).ok_or_else(|| missing("log's geometry"))?;
     let lsn = match role {
         Role::Primary => InsertPointer(lsn.0).last_record_end(wal),
@@ -327,7 +403,8 @@ fn read_introduction(body: &[u8]) -> Result<Introduction, ConnectError> {
     }
     let line = Line { system: SystemId(system.cast_unsigned()), timeline: Timeline(timeline) };
     let backend = columns.next().flatten().and_then(|pid| pid.parse().ok());
-    Ok(Introduction { role, line, wal, lsn, server, backend })
+    let is_fence = role == Role::Primary;
+    Ok(Introduction { role, line, wal, lsn, server, backend, is_fence, is_current: true })
 }
 
 /// Asks whether a server process is gone.
@@ -369,10 +446,24 @@ impl Connection {
     ///
     /// Not cancel-safe: dropped half-way, the connection must not be used again.
     pub async fn witness(&mut self, limit: Duration) -> Result<(), ConnectError> {
-        let replayed = self.ask("SELECT pg_catalog.pg_last_wal_replay_lsn()", limit).await?;
-        let lsn = replayed.and_then(|text| text.parse().ok());
-        if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
-            proof.witness_here(lsn);
+        match self.gauge.clone() {
+            Some(Gauge::Log) => {
+                let replayed =
+                    self.ask("SELECT pg_catalog.pg_last_wal_replay_lsn()", limit).await?;
+                let lsn = replayed.and_then(|text| text.parse().ok());
+                if let (Some(lsn), Some(proof)) = (lsn, self.link.proof_mut()) {
+                    proof.witness_here(lsn);
+                }
+            }
+            Some(Gauge::Heartbeat(table)) => {
+                let shown = self.ask(&table.witness_sql(), limit).await?;
+                let read = shown.and_then(|text| heartbeat::read_witness(&text));
+                if let (Some((line, lsn)), Some(proof)) = (read, self.link.proof_mut()) {
+                    proof.witness(Position { line, lsn });
+                }
+            }
+            // What is to be had of it the probe has.
+            Some(Gauge::Window) | None => {}
         }
         Ok(())
     }

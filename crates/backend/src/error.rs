@@ -54,6 +54,8 @@ pub enum ConnectError {
     Tls(TlsError),
     /// TLS is a must, and the server does not offer it.
     NoTls,
+    /// It is something that replicates in a way of its own.
+    Foreign(&'static str),
     /// It is not what it was a moment ago.
     RoleChanged(Role),
     /// The server said something that makes no sense.
@@ -71,6 +73,7 @@ impl ConnectError {
             | Self::NotBound
             | Self::NoTls
             | Self::Scram(_)
+            | Self::Foreign(_)
             | Self::Unsupported(_) => true,
             Self::Tls(error) => !matches!(error, TlsError::Io(_)),
             Self::Io(_) | Self::TimedOut(_) | Self::RoleChanged(_) | Self::Protocol(_) => false,
@@ -104,6 +107,7 @@ impl ConnectError {
             Self::Tls(error) => Self::Tls(error.again()),
             Self::NoTls => Self::NoTls,
             Self::Unsupported(what) => Self::Unsupported(what),
+            Self::Foreign(name) => Self::Foreign(name),
             Self::TimedOut(limit) => Self::TimedOut(*limit),
             Self::RoleChanged(role) => Self::RoleChanged(*role),
             Self::Io(_) | Self::Scram(_) | Self::Protocol(_) => Self::Protocol(self.to_string()),
@@ -141,6 +145,12 @@ impl fmt::Display for ConnectError {
             ),
             Self::Tls(error) => write!(f, "{error}"),
             Self::NoTls => f.write_str("TLS is required, and the server does not offer it"),
+            Self::Foreign(name) => write!(
+                f,
+                "this is {name}, which does not replicate as PostgreSQL does: what its nodes show \
+                 cannot be told from here; use {name} without Afterwrite, or its primary alone \
+                 through another pooler"
+            ),
             Self::RoleChanged(role) => write!(f, "the server is a {} now", role.name()),
             Self::Protocol(what) => write!(f, "protocol error: {what}"),
         }

@@ -38,7 +38,7 @@ pub(crate) async fn ask(
 ) -> Result<Told, ConnectError> {
     let (mut messages, _) = connect::enter(server, login, Purpose::Replication).await?;
     let line = identify(&mut messages).await?;
-    let now = connect::introduce(&mut messages).await?;
+    let now = connect::introduce_by_log(&mut messages).await?;
     if now.server != said.server || now.role != said.role || line.system != said.line.system {
         return Err(ConnectError::Protocol("another server has answered".into()));
     }

@@ -4,10 +4,12 @@
 //! replayed, and tells those who wait. It decides nothing and knows no client.
 
 mod authenticate;
+mod beat;
 mod cancel;
 mod cluster;
 mod connect;
 mod error;
+mod gauge;
 mod history;
 mod node;
 mod permits;
@@ -16,6 +18,7 @@ mod pools;
 mod probe;
 mod questions;
 mod quota;
+mod replay;
 mod server;
 mod stream;
 mod succession;
@@ -27,6 +30,7 @@ pub use cancel::{CancelTarget, cancel};
 pub use cluster::{Cluster, NodeStatus, Primary, WatchSettings};
 pub use connect::{Connection, Login, ServerId};
 pub use error::{ClaimError, ConnectError};
+pub use gauge::{GaugeChoice, GaugeSettings, HeartbeatTable, Product};
 pub use node::{Node, NodeState};
 pub use pool::{Claimed, Order, Pool, PoolSettings, PoolStatus, ServerCard};
 pub use pools::Pools;

@@ -1,16 +1,18 @@
 //! One server: what it said it was, and how far it has replayed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{Ban, Lag, Observed, ReplicaView};
-use afterwrite_types::{Line, NodeId, Position, Role, WalGeometry};
+use afterwrite_core::{Ban, Lag, Observed, ReplicaView, ToldLags};
+use afterwrite_types::{Line, Lsn, NodeId, Position, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tracing::{error, warn};
 
 use crate::connect::ServerId;
+use crate::gauge::{Gauges, Product};
 use crate::server::Server;
 
 /// For how long after someone needed a position it is asked for more often.
@@ -18,6 +20,7 @@ const BUSY_FOR: Duration = Duration::from_secs(1);
 
 /// What a node was when it last answered.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub struct NodeState {
     /// What it said it was; `None` until it was reached once.
     pub role: Option<Role>,
@@ -25,6 +28,10 @@ pub struct NodeState {
     pub line: Option<Line>,
     /// How its log is cut into pages.
     pub wal: WalGeometry,
+    /// Its major version, as it told at login.
+    pub version: Option<u32>,
+    /// What it was found to be.
+    pub product: Product,
     /// Which server the probe's connection leads to.
     pub server: ServerId,
     /// Whether it answered its last probe.
@@ -33,6 +40,8 @@ pub struct NodeState {
     pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
+    /// Whether a primary's answer covers everything that was acknowledged before.
+    pub covers: bool,
     /// How far it was seen on the line that it was last seen on, even before it was down.
     pub furthest: Option<Position>,
     /// Why it takes no reads although it answers.
@@ -70,13 +79,17 @@ pub struct Node {
     pub(crate) life: AtomicU64,
     pub(crate) state: Mutex<NodeState>,
     pub(crate) demand: Demand,
+    /// What tells how far it has come.
+    pub(crate) gauges: Arc<Gauges>,
+    /// How far behind it has told that it was, if it tells.
+    pub(crate) told_lags: Mutex<ToldLags>,
     /// Of which line it was asked for more than SQL tells, and when it may be again.
     pub(crate) asks_again: Mutex<Option<(Line, Instant)>>,
     gone: Notify,
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, server: Server) -> Self {
+    pub(crate) fn new(id: NodeId, server: Server, gauges: Arc<Gauges>) -> Self {
         Self {
             id,
             server,
@@ -84,6 +97,8 @@ impl Node {
             life: AtomicU64::new(0),
             state: Mutex::new(NodeState::default()),
             demand: Demand::default(),
+            gauges,
+            told_lags: Mutex::default(),
             asks_again: Mutex::default(),
             gone: Notify::new(),
         }
@@ -194,6 +209,10 @@ impl Node {
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
     wake: Notify,
+    /// For who waits on the server, where that can be done.
+    awaited: Notify,
+    /// What is waited for there at this moment: there is no need to poll for it.
+    armed: Mutex<Option<Lsn>>,
     waiting: AtomicU32,
     last: Mutex<Option<Instant>>,
     fresh: AtomicU32,
@@ -209,7 +228,30 @@ impl Demand {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         self.fresh.store(BURST, Ordering::SeqCst);
         *self.last.lock() = Some(now);
+        self.awaited.notify_one();
         self.wake.notify_one();
+    }
+
+    /// Waits until somebody begins to wait, if nobody has meanwhile.
+    pub(crate) async fn awaited(&self) {
+        self.awaited.notified().await;
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// The server itself tells when it has replayed `target`, until the guard is dropped.
+    pub(crate) fn arm(&self, target: Lsn) -> Armed<'_> {
+        *self.armed.lock() = Some(target);
+        Armed(self)
+    }
+
+    /// Whether the server itself tells when it has replayed `lowest`.
+    fn is_told(&self, lowest: Option<Lsn>) -> bool {
+        let armed = *self.armed.lock();
+        armed.zip(lowest).is_some_and(|(armed, lowest)| armed <= lowest)
     }
 
     /// Somebody would have needed it, and did not wait.
@@ -224,9 +266,16 @@ impl Demand {
         self.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Waits until the next probe is due.
-    pub(crate) async fn pause(&self, idle: Duration, busy: Duration, waiting: Duration) {
-        let pause = if self.waiting.load(Ordering::SeqCst) > 0 {
+    /// Waits until the next probe is due; `lowest` is the lowest position that somebody
+    /// waits for.
+    pub(crate) async fn pause(
+        &self,
+        (idle, busy, waiting): (Duration, Duration, Duration),
+        lowest: Option<Lsn>,
+    ) {
+        let pause = if self.is_awaited() && self.is_told(lowest) {
+            idle
+        } else if self.is_awaited() {
             if self.fresh.load(Ordering::SeqCst) > 0 {
                 self.fresh.fetch_sub(1, Ordering::SeqCst);
                 return;
@@ -238,5 +287,18 @@ impl Demand {
             idle
         };
         let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+    }
+}
+
+/// The server itself tells when it has replayed a position.
+pub(crate) struct Armed<'a>(&'a Demand);
+
+impl Drop for Armed<'_> {
+    fn drop(&mut self) {
+        *self.0.armed.lock() = None;
+        if self.0.is_awaited() {
+            // Whoever waits still is polled for again.
+            self.0.wake.notify_one();
+        }
     }
 }

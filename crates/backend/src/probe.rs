@@ -11,10 +11,13 @@ use afterwrite_wire::tags::server as tag;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::beat;
 use crate::cluster::Cluster;
 use crate::connect::{self, Greeting, Introduction, Purpose};
 use crate::error::ConnectError;
+use crate::gauge::{Gauge, identify};
 use crate::node::Node;
+use crate::replay;
 use crate::stream::Messages;
 use crate::timeline;
 
@@ -67,21 +70,37 @@ async fn watch(
     )
     .await?;
     // Another connection: another process, whatever is between.
-    node.state.lock().pooled = None;
+    {
+        let mut state = node.state.lock();
+        state.pooled = None;
+        state.version = replay::major_version(&greeting.parameters);
+    }
+    let product = within_limit(limit, identify(&mut messages)).await?;
+    node.state.lock().product = product;
+    if !product.tells_positions() {
+        cluster.gauges.log_is_silent(node, product.name());
+    }
     let mut proven = None;
     let mut known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
     *down_since = None;
     let mut introduced = Instant::now();
-    within_limit(limit, prepare(&mut messages)).await?;
+    let mut prepared = false;
     loop {
         let settings = cluster.settings();
-        node.demand
-            .pause(settings.idle_interval, settings.busy_interval, settings.waiting_interval)
-            .await;
-        if introduced.elapsed() >= INTRODUCE_EVERY {
+        let pace = (settings.idle_interval, settings.busy_interval, settings.waiting_interval);
+        node.demand.pause(pace, cluster.waiters.lowest(known.line)).await;
+        let by_log = cluster.gauges.used() == Gauge::Log;
+        if introduced.elapsed() >= INTRODUCE_EVERY || !by_log {
             known = introduce(cluster, node, &greeting, &mut messages, &mut proven).await?;
             introduced = Instant::now();
+            if !by_log {
+                *answered = introduced;
+            }
             continue;
+        }
+        if !prepared {
+            within_limit(limit, prepare(&mut messages)).await?;
+            prepared = true;
         }
         let asked = Asked::now(cluster);
         let (role, lsn) = within_limit(limit, probe(&mut messages)).await?;
@@ -101,13 +120,13 @@ async fn watch(
 
 /// When a question was sent; taken before that.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    moment: Moment,
-    at: Instant,
+pub(crate) struct Asked {
+    pub(crate) moment: Moment,
+    pub(crate) at: Instant,
 }
 
 impl Asked {
-    fn now(cluster: &Cluster) -> Self {
+    pub(crate) fn now(cluster: &Cluster) -> Self {
         Self { moment: cluster.sequence.next(), at: Instant::now() }
     }
 }
@@ -132,19 +151,40 @@ async fn introduce(
 ) -> Result<Introduction, ConnectError> {
     let limit = cluster.settings().probe_timeout;
     let mut asked = Asked::now(cluster);
-    let mut said = within_limit(limit, connect::introduce(messages)).await?;
+    let mut said = within_limit(limit, introduce_by_gauge(cluster, node, messages)).await?;
     let process = said.backend.filter(|_| said.is_pooled(greeting));
     node.note_pooler(process);
-    if process.is_none() && timeline::learn(cluster, node, &said, messages, proven).await? {
+    // Lives and times have no history.
+    let by_log = cluster.gauges.used() == Gauge::Log;
+    if by_log
+        && process.is_none()
+        && timeline::learn(cluster, node, &said, messages, proven).await?
+    {
         // Once more: what it says now it says in the same life, and on that timeline.
         asked = Asked::now(cluster);
-        said = within_limit(limit, connect::introduce(messages)).await?;
+        said = within_limit(limit, connect::introduce(messages, node)).await?;
     }
     if let Some(line) = proven.filter(|line| line.is_newer_than(said.line)) {
         said.line = line;
     }
     publish(cluster, node, &said, asked);
     Ok(said)
+}
+
+/// The same, by what tells how far it has come; where its log does not, something else may.
+async fn introduce_by_gauge(
+    cluster: &Cluster,
+    node: &Node,
+    messages: &mut Messages,
+) -> Result<Introduction, ConnectError> {
+    let mut said = connect::introduce(messages, node).await;
+    if let Err(ConnectError::Refused { code, message }) = &said
+        && code == "0A000"
+        && cluster.gauges.log_is_silent(node, message)
+    {
+        said = connect::introduce(messages, node).await;
+    }
+    beat::settle(messages, node, &cluster.gauges, said).await
 }
 
 async fn prepare(messages: &mut Messages) -> Result<(), ConnectError> {
@@ -191,7 +231,7 @@ fn read_answer(body: &[u8]) -> Result<Option<(Role, Lsn)>, ConnectError> {
 }
 
 /// Tells everyone what a node answered.
-fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
+pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
     let now = Instant::now();
     let position = Position { line: said.line, lsn: said.lsn };
     let observed = Observed { replayed: position, asked: asked.moment };
@@ -210,6 +250,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
         state.wal = said.wal;
         state.server = said.server;
         state.observed = Some(observed);
+        state.covers = said.is_fence;
         state.furthest = Some(furthest(state.furthest, position));
         state.lag.measure(behind, now);
         if let Some(within) = passed {
@@ -233,7 +274,7 @@ fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked:
             cluster.waiters.replayed(position);
             cluster.forget_replayed();
         }
-        Role::Primary if cluster.is_primary(node.id, said.line) => {
+        Role::Primary if said.is_fence && cluster.is_primary(node.id, said.line) => {
             cluster.answered(node, Fence { position, asked: asked.moment });
             cluster.observe_primary(position, now);
             cluster.bounded(asked.at, position);

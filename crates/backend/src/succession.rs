@@ -224,7 +224,10 @@ impl Cluster {
     fn take_up_answer(&self) {
         let Some(primary) = self.primary() else { return };
         let Some(node) = self.nodes().get(usize::from(primary.node.0)) else { return };
-        let observed = node.state.lock().observed;
+        let observed = {
+            let state = node.state.lock();
+            state.observed.filter(|_| state.covers)
+        };
         if let Some(observed) = observed.filter(|it| it.replayed.line == primary.line) {
             self.answered(node, Fence { position: observed.replayed, asked: observed.asked });
             self.observe_primary(observed.replayed, Instant::now());

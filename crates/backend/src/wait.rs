@@ -59,10 +59,24 @@ impl Waiters {
         }
     }
 
+    /// The lowest position on `line` that somebody waits for.
+    pub(crate) fn lowest(&self, line: Line) -> Option<Lsn> {
+        let replays = self.replays.lock();
+        let on_it = |(_, (of, _)): &(_, &(Line, _))| *of == line;
+        replays.waiting.iter().find(on_it).map(|(&(lsn, _), _)| lsn)
+    }
+
     pub(crate) fn for_fence(&self, after: Moment) -> oneshot::Receiver<Fence> {
         let (sender, receiver) = oneshot::channel();
         self.fences.lock().push((after, sender));
         receiver
+    }
+
+    /// Whether anybody waits for a fence; whoever gave up is dropped.
+    pub(crate) fn await_fences(&self) -> bool {
+        let mut fences = self.fences.lock();
+        fences.retain(|(_, sender)| !sender.is_closed());
+        !fences.is_empty()
     }
 
     /// Wakes everyone whom this fence satisfies, and drops those who gave up.
@@ -98,6 +112,9 @@ mod tests {
         let mut other = waiters.for_replay(at(2, 50));
         waiters.replayed(at(1, 100));
         assert!(low.reached.try_recv().is_ok());
+        assert_eq!(waiters.lowest(at(1, 0).line), Some(Lsn(101)));
+        assert_eq!(waiters.lowest(at(2, 0).line), Some(Lsn(50)));
+        assert_eq!(waiters.lowest(at(3, 0).line), None);
         assert!(high.reached.try_recv().is_err());
         assert!(other.reached.try_recv().is_err(), "another line of history");
         waiters.replayed(at(2, 50));
@@ -119,7 +136,7 @@ mod tests {
         let waiters = Waiters::default();
         let mut waiting = waiters.for_fence(Moment(5));
         waiters.fenced(Fence { position: at(1, 1), asked: Moment(5) });
-        assert!(waiting.try_recv().is_err());
+        assert!(waiting.try_recv().is_err() && waiters.await_fences());
         waiters.fenced(Fence { position: at(1, 2), asked: Moment(6) });
         assert_eq!(waiting.try_recv().map(|fence| fence.position), Ok(at(1, 2)));
     }

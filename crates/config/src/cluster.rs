@@ -1,7 +1,11 @@
 //! The `[cluster]` section and those like it: servers and login, from a URL, from
 //! keys, or both.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::Duration;
+
+use afterwrite_types::TableName;
 
 use crate::check::{Checked, Checker, Refusal, items, name, readable};
 use crate::config::DEFAULT_CLUSTER;
@@ -9,7 +13,7 @@ use crate::problem::{Place, Problem};
 use crate::secret::secrets;
 use crate::source::{Entry, Value, rank};
 use crate::url::{ClusterUrl, NODES_MAX, UrlError, looks_like_url, parse_multi_host, parse_node};
-use crate::{ClusterConfig, RootCa, ServerTls, SslMode, TlsNegotiation, keys};
+use crate::{ClusterConfig, Positions, RootCa, ServerTls, SslMode, TlsNegotiation, keys};
 
 /// Reads `[cluster]`. `None` when something is wrong, which is then reported.
 pub(crate) fn read(checker: &mut Checker<'_>) -> Option<ClusterConfig> {
@@ -39,6 +43,10 @@ fn read_at(checker: &mut Checker<'_>, at: &str) -> Option<ClusterConfig> {
     let database = checker.all(&key("database"), "a name that is not empty", name);
     let password = secrets(checker, &key("password"));
     let tls = read_tls(checker, &key("tls"), named.as_ref());
+    let positions = checker.choice(&key("positions"), Positions::WORDS).unwrap_or_default();
+    let heartbeat_table = read_table(checker, &key("heartbeat_table"));
+    let window = checker.duration(&key("window"), WINDOW, Duration::from_secs(5));
+    let window_follows_lag = checker.boolean(&key("window_follows_lag"), false);
 
     let named = named?;
     let part =
@@ -67,6 +75,21 @@ fn read_at(checker: &mut Checker<'_>, at: &str) -> Option<ClusterConfig> {
         password,
         tls,
         application_name: of_url.application_name,
+        positions,
+        heartbeat_table,
+        window,
+        window_follows_lag,
+    })
+}
+
+/// How long a window may be.
+const WINDOW: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(1);
+
+fn read_table(checker: &mut Checker<'_>, key: &str) -> Option<TableName> {
+    let expected = "a table with its schema, such as \"afterwrite.heartbeat\"";
+    checker.one(key, expected, |entry| match &entry.value {
+        Value::Text(text) => text.parse().map_err(|_| Refusal::default()),
+        other => Err(Refusal::found(other.kind())),
     })
 }
 

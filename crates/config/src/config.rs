@@ -18,7 +18,9 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 pub use clients::{AuthQuery, ClientAuth, ClientTls, ClientTlsMode, ClientsConfig, TlsVersion};
-pub use cluster::{ClusterConfig, NodeAddress, RootCa, ServerTls, SslMode, TlsNegotiation};
+pub use cluster::{
+    ClusterConfig, NodeAddress, Positions, RootCa, ServerTls, SslMode, TlsNegotiation,
+};
 pub use lookup::PoolSettings;
 pub use pool::{DatabaseConfig, Inventory, Limit, PoolConfig, PoolMode, PoolOrder, UserConfig};
 pub use rest::{

@@ -159,6 +159,8 @@ shown_by_display!(
     crate::Inventory,
     crate::OnOrphan,
     crate::PoolOrder,
+    crate::Positions,
+    afterwrite_types::TableName,
     crate::SslMode,
     crate::TlsNegotiation,
     crate::TlsVersion,
@@ -267,6 +269,10 @@ impl Values {
         self.add_at(at, "user", cluster.user.clone());
         self.add_secret(at, "password", cluster.password.as_ref());
         self.add_at(at, "database", cluster.database.clone());
+        self.add_at(at, "positions", cluster.positions.shown());
+        self.add_at(at, "heartbeat_table", cluster.heartbeat_table.shown());
+        self.add_at(at, "window", cluster.window.shown());
+        self.add_at(at, "window_follows_lag", cluster.window_follows_lag.shown());
         if cluster.application_name.is_some() {
             self.add_at(at, "application_name", cluster.application_name.shown());
         }

@@ -29,8 +29,9 @@ pub use config::{
     ANY_DATABASE, AdminConfig, AuthQuery, Balance, ClientAuth, ClientTls, ClientTlsMode,
     ClientsConfig, ClusterConfig, Config, DEFAULT_CLUSTER, DatabaseConfig, Inventory, Level, Limit,
     ListenAddress, LogConfig, LogFormat, NodeAddress, OnOrphan, PoolConfig, PoolMode, PoolOrder,
-    PoolSettings, ProbeConfig, RootCa, RoutingConfig, ServerTls, SharedConfig, ShutdownConfig,
-    SslMode, Threads, TlsNegotiation, TlsVersion, TokenKey, TokensConfig, UserConfig,
+    PoolSettings, Positions, ProbeConfig, RootCa, RoutingConfig, ServerTls, SharedConfig,
+    ShutdownConfig, SslMode, Threads, TlsNegotiation, TlsVersion, TokenKey, TokensConfig,
+    UserConfig,
 };
 pub use entries::{Changes, Entry, changes};
 pub use load::{Overlay, load};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::config::{
     Balance, ClientAuth, ClientTlsMode, Inventory, Level, LogFormat, OnOrphan, PoolMode, PoolOrder,
-    SslMode, TlsNegotiation, TlsVersion,
+    Positions, SslMode, TlsNegotiation, TlsVersion,
 };
 
 /// Gives an enum its words: one table for reading and for printing.
@@ -42,6 +42,7 @@ words!(PoolMode: "transaction" Transaction, "session" Session, "statement" State
 words!(OnOrphan: "ignore" Ignore, "notice" Notice, "error" Error);
 words!(Inventory: "opaque" Opaque, "always" Always);
 words!(PoolOrder: "lifo" Lifo, "fifo" Fifo);
+words!(Positions: "auto" Auto, "log" Log, "heartbeat" Heartbeat, "window" Window);
 words!(SslMode: "disable" Disable, "allow" Allow, "prefer" Prefer, "require" Require,
     "verify-ca" VerifyCa, "verify-full" VerifyFull);
 words!(TlsNegotiation: "postgres" Postgres, "direct" Direct);

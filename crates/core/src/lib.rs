@@ -15,6 +15,7 @@ mod proof;
 mod reason;
 mod seen;
 mod view;
+mod window;
 
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
@@ -29,3 +30,4 @@ pub use proof::{Observed, Proof};
 pub use reason::Reason;
 pub use seen::{Life, Seen};
 pub use view::{Balance, Policy, PrimaryView, ReplicaView, View};
+pub use window::{ToldLags, WindowSettings};

@@ -43,11 +43,13 @@ impl Seen {
         (self.life, self.ahead) = (Some(life), Some(life.node));
     }
 
-    /// The session has read on a replica that was not asked whether it shows what was seen
-    /// before; `now` is after that.
-    pub fn on_any_replica(&mut self, node: NodeId, now: Moment) {
-        self.elsewhere(now);
-        self.ahead = Some(node);
+    /// The session has read on a replica of which nobody asked whether it shows what was seen
+    /// before; `life.at` is after that.
+    ///
+    /// So staying there would not do.
+    pub fn astray(&mut self, life: Life) {
+        self.floor.doubt(life.at);
+        (self.life, self.ahead) = (None, Some(life.node));
     }
 
     /// The session has read on the primary, or got half an answer from somewhere; `now` is after
@@ -63,9 +65,11 @@ impl Seen {
     }
 
     /// The session's connection to a server broke while it was being shown an answer.
-    pub fn break_off(&mut self) {
+    /// A replica may have shown what the primary does not show yet.
+    pub fn break_off(&mut self, replica: Option<NodeId>) {
         self.broken = true;
         self.life = None;
+        self.ahead = replica.or(self.ahead);
     }
 
     /// Nothing that was seen on a replica is hidden on the primary any more.
@@ -135,6 +139,16 @@ mod tests {
         seen.resolve(fence(100, 6));
         assert_eq!(seen.floor().need(), Need::Position(fence(100, 6).position));
         assert_eq!(seen.life(), Some(life), "there it may read on with less");
+    }
+
+    #[test]
+    fn where_it_was_not_asked_for_what_was_seen_before_it_does_not_stay() {
+        let life = Life { node: NodeId(1), server: 0, at: Moment(5) };
+        let mut seen = Seen::default();
+        seen.elsewhere(Moment(3));
+        seen.astray(life);
+        assert_eq!((seen.life(), seen.ahead()), (None, Some(NodeId(1))));
+        assert_eq!(seen.floor().need(), Need::Fence(Moment(5)));
     }
 
     #[test]

@@ -194,7 +194,10 @@ impl Client {
         }
         match (route, forced) {
             (Route::Read, None) => {
-                let read = read.unwrap_or_else(|| self.begin_read());
+                let read = match read {
+                    Some(read) => read,
+                    None => self.begin_read_anew()?,
+                };
                 self.route_read(read).await
             }
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {

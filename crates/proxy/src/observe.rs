@@ -137,6 +137,7 @@ impl NodeReads {
 struct NodeMetrics {
     up: Family<Labels, Gauge>,
     primary: Family<Labels, Gauge>,
+    positions: Family<Labels, Gauge>,
     banned: Family<Labels, Gauge>,
     lag_bytes: Family<Labels, Gauge>,
     lag_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
@@ -313,6 +314,11 @@ impl NodeMetrics {
         registry.register("node_up", "Whether the node answers", self.up.clone());
         registry.register("node_primary", "Whether the node is the primary", self.primary.clone());
         registry.register(
+            "positions",
+            "What tells how far the servers have come; window is assumed and not known",
+            self.positions.clone(),
+        );
+        registry.register(
             "node_banned",
             "Whether the node takes no reads because it is not on the primary's line of history",
             self.banned.clone(),
@@ -341,6 +347,10 @@ impl NodeMetrics {
     fn take(&self, site: &Site) {
         let cluster = &site.cluster;
         let primary = cluster.primary().map(|primary| primary.node);
+        for kind in ["log", "heartbeat", "window"] {
+            let labels = vec![("cluster".into(), site.name.clone()), ("kind".into(), kind.into())];
+            self.positions.get_or_create(&labels).set(i64::from(kind == cluster.gauge_name()));
+        }
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         for node in cluster.status() {
             let labels = vec![

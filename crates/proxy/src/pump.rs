@@ -120,6 +120,9 @@ impl Client {
             self.outbox.clear();
             return self.poll_linger(context);
         }
+        if self.session.takes_back() {
+            self.outbox.clear();
+        }
         let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
         let before = self.outbox.len();
         if self.outbox.is_empty() || held_back || self.withholds(OUTBOX_HIGH) {

@@ -126,6 +126,13 @@ impl Client {
         ReadBegun { lacks_others: self.lacks_others() }
     }
 
+    /// As [`Self::begin_read`], after a wait in which the primary may have become another one:
+    /// what is lost must be found before its floors ask for a fence instead.
+    pub(crate) fn begin_read_anew(&mut self) -> Result<ReadBegun, NotRouted> {
+        self.place_floors().map_err(NotRouted::Behind)?;
+        Ok(self.begin_read())
+    }
+
     /// A connection for a read.
     ///
     /// Waiting holds no server connection. Cancel-safe.
@@ -148,7 +155,7 @@ impl Client {
                 Step::Error => return Err(self.too_far_behind(asked, reason)),
                 Step::Level { level, .. } => {
                     self.session.relax(level);
-                    read = self.begin_read();
+                    read = self.begin_read_anew()?;
                 }
                 Step::Primary => {
                     if reason.is_fallback() {
@@ -159,8 +166,7 @@ impl Client {
                             debug!(%error, "no connection to the primary for a read");
                         }
                         routed => {
-                            // It answers all that was asked for first, and that counts later.
-                            self.session.ask_in_full();
+                            self.session.unrelax();
                             return Ok(routed?);
                         }
                     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_backend::{PoolSettings, WatchSettings};
+use afterwrite_backend::{GaugeSettings, PoolSettings, WatchSettings};
 use afterwrite_core::Policy;
 use afterwrite_frontend::{Auth, Hba, Users};
 use afterwrite_net::Endpoint;
@@ -162,6 +162,8 @@ pub struct ClusterSettings {
     pub database: String,
     /// How they are watched.
     pub watch: WatchSettings,
+    /// What tells how far they have come.
+    pub gauge: GaugeSettings,
 }
 
 /// One database as clients name it.

@@ -50,6 +50,7 @@ impl Site {
         tls.follow(&settings.tls);
         let cluster =
             Cluster::new(&settings.nodes, &tls, login, Arc::clone(sequence), settings.watch);
+        cluster.configure(settings.gauge.clone());
         let (sharing, worker) = shared
             .map(|store| {
                 let metrics = metrics.sharing.clone();

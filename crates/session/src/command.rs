@@ -181,12 +181,21 @@ fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
         "on_orphan" => scope.orphans.wanted().name().to_owned(),
         "token" => match scope.whole_floor(around.now).need() {
             Need::Fence(_) => return Answer::NeedsFence,
+            Need::Position(position) if position.line.is_by_clock() => {
+                return Answer::Failed(no_positions());
+            }
             Need::Position(position) => scope.tokens.token(position).to_string(),
             Need::Nothing => String::new(),
         },
         _ => return unknown(name),
     };
     Answer::Row(format!("afterwrite.{name}"), value)
+}
+
+fn no_positions() -> Report {
+    Report::error("55000", "there is no token: the servers do not tell positions")
+        .detail("What was written is known here by the time at which it was, which means nothing to anyone else.")
+        .hint("a heartbeat table gives positions, or SET afterwrite.level = 'strong' where the write must be seen")
 }
 
 fn unknown(name: &str) -> Answer {
@@ -234,5 +243,26 @@ pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
                 .hint("ask again: the session goes on as it was"),
         ),
         Answer::Failed(report) => server::error(out, report),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use afterwrite_types::{Fence, Level, Line, Lsn};
+
+    use super::*;
+
+    #[test]
+    fn a_time_of_this_process_is_no_token() {
+        let show = |line| {
+            let mut scope = Scope::new(Level::default());
+            scope.capture(Fence { position: Position { line, lsn: Lsn(5) }, asked: Moment(1) });
+            let show = Command::Show { name: "token".into() };
+            answer(&show, &mut scope, Moment(2), None, "", false)
+        };
+        let of_server = Line { timeline: afterwrite_types::Timeline(3), ..Line::by_clock(7) };
+        assert!(matches!(show(of_server), Answer::Row(..)));
+        let Answer::Failed(report) = show(Line::by_clock(7)) else { panic!("a token") };
+        assert_eq!(report.code, "55000");
     }
 }

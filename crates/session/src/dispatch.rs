@@ -189,6 +189,7 @@ impl Session {
             && !self.exchange.guarded
             && !self.exchange.unsynced
             && (how.positions || self.scope.tokens.reports())
+            && link.spec.capture
             && self.exchange.executes
             && plain
             && !intent.only_shows

@@ -28,6 +28,9 @@ impl Session {
         if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
             self.open.read_only = read_only;
         }
+        if !self.in_transaction() {
+            self.open.asked_seen = exchange.asked_seen;
+        }
         let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
         if exchange.intent.sets_transaction || unclear {
             self.open.read_only = false;
@@ -49,23 +52,13 @@ impl Session {
         }
         // Not `now`: later than the admission of the very connection that it read over.
         let at = sequence.next();
-        // What began at a lower level was sent where it need not show what was seen before.
-        let held = self.in_transaction() || self.holds;
+        // In a transaction the level may be another one than where it began and was placed.
+        let placed = if self.in_transaction() { self.open.asked_seen } else { exchange.asked_seen };
+        let life = Life { node: link.spec.node, server: link.spec.server, at };
         let seen = self.scope.seen_mut();
         match link.role() {
-            Role::Replica => {
-                let (node, server) = (link.spec.node, link.spec.server);
-                let proof = link.spec.proof.as_ref();
-                let leads_there = |life: Life| {
-                    let same = (life.node, life.server) == (node, server);
-                    same && proof.is_some_and(|proof| proof.was_open_at(life.at))
-                };
-                if !held || seen.life().is_some_and(leads_there) {
-                    seen.on_replica(Life { node, server, at });
-                } else {
-                    seen.on_any_replica(node, at);
-                }
-            }
+            Role::Replica if placed => seen.on_replica(life),
+            Role::Replica => seen.astray(life),
             // A position captured behind it is above all that it saw.
             Role::Primary if exchange.captured => seen.leave(),
             Role::Primary => seen.elsewhere(at),

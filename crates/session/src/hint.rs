@@ -60,9 +60,9 @@ pub(crate) struct ExchangeHints {
     /// What its writes are counted as.
     pub(crate) source: Option<Source>,
     pub(crate) warnings: Vec<u8>,
-    /// That the answer may be older than was asked for.
-    pub(crate) weakened: Vec<u8>,
     warned: usize,
+    /// That it gets less than it asked for; not if it runs once more.
+    pub(crate) weakened: Vec<u8>,
 }
 
 /// Hints since they were last counted.
@@ -140,6 +140,12 @@ impl Session {
         }
     }
 
+    /// Tells the client in front of "ready" that it gets less than it asked for, unless the
+    /// exchange runs elsewhere in the end.
+    pub fn warn_weakened(&mut self, report: &Report) {
+        server::notice(&mut self.exchange.hints.get_or_insert_default().weakened, report);
+    }
+
     fn warn_of_hint(&mut self, problem: &str, done: &str) {
         self.hint_counts.bad += 1;
         let report = Report::warning("01000", format!("ignored a hint: {problem}"));
@@ -153,14 +159,6 @@ impl Session {
         if hints.warned <= WARNINGS_MAX {
             server::notice(&mut hints.warnings, report);
         }
-    }
-
-    /// Warns the client in front of "ready" that what it gets may be older than it asked for;
-    /// not if the exchange runs elsewhere after all.
-    pub fn warn_weakened(&mut self, report: &Report) {
-        let weakened = &mut self.exchange.hints.get_or_insert_default().weakened;
-        weakened.clear();
-        server::notice(weakened, report);
     }
 
     /// Follows the hints of a statement that is executed.

@@ -37,7 +37,7 @@ pub struct LinkSpec {
     pub proof: Option<Proof>,
     /// Statements that may be prepared on it at once.
     pub prepared_max: usize,
-    /// Whether [`CAPTURE_NAME`] was prepared on it.
+    /// Whether the position can be asked for on it, and [`CAPTURE_NAME`] was prepared for that.
     pub capture: bool,
 }
 

@@ -41,7 +41,10 @@ impl Session {
             return;
         }
         let now = match self.scope.floor().need() {
-            Need::Position(position) if !self.in_doubt => Told::Token(position),
+            // Times of this process are tokens to nobody.
+            Need::Position(position) if !self.in_doubt && !position.line.is_by_clock() => {
+                Told::Token(position)
+            }
             Need::Position(_) | Need::Fence(_) | Need::Nothing => Told::Empty,
         };
         let tokens = &mut self.scope.tokens;
@@ -83,6 +86,7 @@ impl Session {
             && !exchange.captures_late
             && status == IDLE
             && link.role() == Role::Primary
+            && link.spec.capture
             && self.leaves_unresolved(exchange, status)
     }
 }

@@ -1,7 +1,9 @@
 //! One client: what it holds, where it is, and what is owed to it.
 
 use afterwrite_core::{Ask, Key, KeyFloor, Stuck};
-use afterwrite_types::{Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Source, Terms};
+use afterwrite_types::{
+    Fence, Floor, Level, Line, Moment, Need, NodeId, Position, Role, Source, Terms,
+};
 use afterwrite_wire::server::{self, Report, Severity};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,11 +59,14 @@ pub(crate) struct Upstream {
 
 /// The transaction as the client sees it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Open {
     /// The status in the last "ready" the client was told.
     pub(crate) status: u8,
     /// It began `READ ONLY`, and nothing has changed that since.
     pub(crate) read_only: bool,
+    /// Where it runs was asked for all that the session's reads have seen.
+    pub(crate) asked_seen: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
     /// Names may be looked for elsewhere since.
@@ -323,6 +328,7 @@ impl Session {
         }
         self.exchange.stuck = None;
         self.exchange.floor = floor;
+        self.exchange.asked_seen = level.is_monotonic();
         if level.is_monotonic() {
             let seen = self.scope.seen_mut();
             seen.begin_read(now);
@@ -340,8 +346,9 @@ impl Session {
         self.exchange.relaxed = Some(level);
     }
 
-    /// The primary answers the read after all: it has what it asked for.
-    pub fn ask_in_full(&mut self) {
+    /// The primary answers it after all: what it asked for first holds again, and what it sees
+    /// counts as seen at that level.
+    pub fn unrelax(&mut self) {
         self.exchange.relaxed = None;
     }
 
@@ -459,6 +466,12 @@ impl Session {
         self.phase == Phase::Running && self.exchange.may_move()
     }
 
+    /// Whether the answer so far is not for the client: the exchange runs again elsewhere once
+    /// the server is through with it.
+    pub fn takes_back(&self) -> bool {
+        self.exchange.discards.is_some()
+    }
+
     /// Whether nobody needs the outcome, should the client be gone: it only reads.
     pub fn is_only_for_the_client(&self) -> bool {
         self.exchange.intent.is_harmless()
@@ -557,7 +570,8 @@ impl Session {
         }
         if self.exchange.shown && self.level().is_monotonic() {
             // Where it goes on it must see what it has been shown.
-            self.scope.seen_mut().break_off();
+            let replica = (link.role() == Role::Replica).then(|| link.node());
+            self.scope.seen_mut().break_off(replica);
         }
         let on_primary = matches!(self.exchange.place, Some(Place::Primary(_)));
         let was_open = self.in_transaction();

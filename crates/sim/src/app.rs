@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use afterwrite_session::Place;
+use afterwrite_types::Terms;
 use afterwrite_wire::client::{self, Parse, query_text};
 use afterwrite_wire::frame;
 use afterwrite_wire::server::{DataRow, ErrorFields, ParameterStatus};
@@ -11,9 +11,12 @@ use afterwrite_wire::tags::client as client_tag;
 use afterwrite_wire::tags::server as tag;
 
 use crate::cluster::Proxy;
-use crate::judge;
+use crate::course::TOO_FAR_BEHIND;
+use crate::judge::Acked;
 use crate::log::{RowId, Version};
+use crate::promise::{Promise, Wishes};
 use crate::runtime::{Owner, Sim};
+use crate::wishes;
 use crate::world::Channel;
 
 /// How long any exchange may take, in virtual time.
@@ -33,7 +36,7 @@ pub(crate) enum Stage {
 /// What the applications share.
 pub(crate) struct Host {
     pub(crate) sim: Rc<Sim>,
-    pub(crate) proxy: RefCell<Rc<Proxy>>,
+    pub(crate) proxies: RefCell<Vec<Rc<Proxy>>>,
     pub(crate) stage: Cell<Stage>,
     /// Applications that have come to the end of the present stage.
     pub(crate) arrived: Cell<usize>,
@@ -59,12 +62,16 @@ pub(crate) struct Ask {
     pub(crate) brings: Vec<Version>,
     /// Fails on purpose.
     pub(crate) fails: bool,
+    /// What a comment of its own asks for.
+    pub(crate) hinted: Option<Terms>,
 }
 
 /// What one exchange was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answered {
     pub(crate) ok: bool,
+    /// What it was promised in the end.
+    pub(crate) promise: Option<Promise>,
 }
 
 /// One connection of an application.
@@ -73,24 +80,27 @@ pub(crate) struct App {
     pub(crate) name: String,
     pub(crate) channel: usize,
     /// Which life of the proxy it talks to.
-    life: u64,
+    pub(crate) life: u64,
     pub(crate) key: Option<u64>,
-    pub(crate) strong: bool,
-    pub(crate) eventual: bool,
-    /// The comment by which it names its key and level with each statement, where it does
-    /// not set them.
+    /// What it asks for, and what of that it says with each statement.
+    pub(crate) wishes: Wishes,
+    /// The comment in which it does.
     pub(crate) hint: String,
     buffer: Vec<u8>,
     /// Acknowledged to this connection, in its order.
     pub(crate) own: Vec<Version>,
+    /// What its monotonic reads have seen.
+    pub(crate) seen: Vec<Version>,
     /// What the tokens it set stand for.
     pub(crate) brought: Vec<Version>,
     /// The token it was told in front of the last "ready".
     told: String,
     /// Its own writes whose outcome it was not told.
-    doubtful: Vec<Version>,
+    pub(crate) doubtful: Vec<Version>,
     /// Inside a transaction: what had to be seen when it began.
     pub(crate) pinned: Option<Vec<Version>>,
+    /// Its reads were monotonic when the transaction began.
+    pub(crate) pinned_monotonic: bool,
     /// Statements it has prepared by name.
     pub(crate) prepared: Vec<&'static str>,
 }
@@ -102,9 +112,12 @@ pub(crate) struct Closed;
 impl App {
     /// Connects to the present proxy.
     pub(crate) fn connect(host: &Rc<Host>, name: usize) -> Self {
-        let proxy = Rc::clone(&host.proxy.borrow());
         let mut world = host.sim.world();
-        world.channels.push(Channel::default());
+        let proxies = world.plan.proxies;
+        let chosen = world.random.index(proxies);
+        let proxy = Rc::clone(&host.proxies.borrow()[chosen]);
+        let wishes = Wishes { defaults: world.plan.defaults, ..Wishes::default() };
+        world.channels.push(Channel { life: proxy.life, ..Channel::default() });
         let channel = world.channels.len() - 1;
         drop(world);
         let life = proxy.life;
@@ -116,57 +129,38 @@ impl App {
             channel,
             life,
             key: None,
-            strong: false,
-            eventual: false,
+            wishes,
             hint: String::new(),
             buffer: Vec::new(),
             own: Vec::new(),
+            seen: Vec::new(),
             brought: Vec::new(),
             told: String::new(),
             doubtful: Vec::new(),
             pinned: None,
+            pinned_monotonic: false,
             prepared: Vec::new(),
         }
     }
 
-    fn sim(&self) -> &Sim {
+    pub(crate) fn sim(&self) -> &Sim {
         &self.host.sim
-    }
-
-    /// What a read sent now must see.
-    pub(crate) fn required(&self, row: RowId) -> Vec<Version> {
-        if self.eventual {
-            return Vec::new();
-        }
-        let life = self.life;
-        let judge = self.host.sim.judge();
-        let world = self.host.sim.world();
-        let mut required = judge::of_row(&world, &self.brought, row);
-        let happened = |it: &Version| world.write(*it).visible;
-        required.extend(judge::of_row(&world, &self.doubtful, row).into_iter().filter(happened));
-        if let Some(under) = self.key.and_then(|key| judge.keys.get(&key)) {
-            required.extend(judge::of_row(&world, &under.acked, row));
-            let doubtful = under.doubtful.iter().filter(|it| it.1 == life).map(|it| it.0);
-            let doubtful: Vec<_> = doubtful.filter(happened).collect();
-            required.extend(judge::of_row(&world, &doubtful, row));
-        }
-        if self.strong {
-            required.extend(judge::of_row(&world, &judge.acked, row));
-        }
-        required
     }
 
     /// Sends exchanges, all at once, and judges their answers one by one.
     pub(crate) async fn run(&mut self, asks: Vec<Ask>) -> Result<Vec<Answered>, Closed> {
         let mut required: Vec<Vec<Version>> = Vec::new();
         let mut bytes = Vec::new();
+        let sent = self.sim().now();
         for ask in &asks {
             required.push(match (&self.pinned, ask.reads) {
                 (Some(pinned), Some(_)) => pinned.clone(),
-                (None, Some(row)) => self.required(row),
+                (None, Some(row)) => self.required(row, &self.promise(ask.hinted), sent),
                 (_, None) => Vec::new(),
             });
-            bytes.extend(self.hinted(&ask.bytes));
+            self.note(ask);
+            let own = ask.hinted.as_ref().map(wishes::hint).unwrap_or_default();
+            bytes.extend(self.hinted(&ask.bytes, &own));
         }
         self.send(&bytes).await;
         let mut answers: Vec<Answered> = Vec::new();
@@ -177,7 +171,7 @@ impl App {
             if broken {
                 self.doubt(ask);
             }
-            let answer = self.answer(if broken { &unknown } else { ask }, required).await;
+            let answer = self.answer(if broken { &unknown } else { ask }, required, sent).await;
             match answer {
                 Ok(answer) => answers.push(answer),
                 Err(closed) => {
@@ -191,25 +185,32 @@ impl App {
         Ok(answers)
     }
 
+    fn note(&self, ask: &Ask) {
+        let text = String::from_utf8_lossy(&ask.bytes).replace(|it: char| it.is_control(), " ");
+        let promise = self.promise(ask.hinted);
+        self.sim().world().note(format_args!("{} asks: {text}, {promise:?}", self.name));
+    }
+
     /// The same messages, with the hint in their texts.
-    pub(crate) fn hinted(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn hinted(&self, bytes: &[u8], own: &str) -> Vec<u8> {
+        let hint = format!("{}{own}", self.hint);
         let mut out = Vec::new();
         let mut rest = bytes;
         while let Ok(Some((message, behind))) = frame::split(rest, usize::MAX) {
             let here = &rest[..rest.len() - behind.len()];
             rest = behind;
             match (message.tag, Parse::decode(message.body)) {
-                _ if self.hint.is_empty() => out.extend_from_slice(here),
+                _ if hint.is_empty() => out.extend_from_slice(here),
                 // What was named inside the transaction counts at its end.
                 _ if message.body == b"COMMIT\0" => out.extend_from_slice(here),
                 (client_tag::QUERY, _) => {
                     let sql = String::from_utf8_lossy(query_text(message.body).unwrap_or_default());
-                    client::query(&mut out, &format!("{}{sql}", self.hint));
+                    client::query(&mut out, &format!("{hint}{sql}"));
                 }
                 (client_tag::PARSE, Ok(parse)) => {
                     let sql = String::from_utf8_lossy(parse.sql);
                     let name = String::from_utf8_lossy(parse.name);
-                    client::parse(&mut out, &name, &format!("{}{sql}", self.hint), &[]);
+                    client::parse(&mut out, &name, &format!("{hint}{sql}"), &[]);
                 }
                 _ => out.extend_from_slice(here),
             }
@@ -238,18 +239,34 @@ impl App {
         }
     }
 
-    async fn answer(&mut self, ask: &Ask, mut required: Vec<Version>) -> Result<Answered, Closed> {
+    async fn answer(
+        &mut self,
+        ask: &Ask,
+        mut required: Vec<Version>,
+        sent: u64,
+    ) -> Result<Answered, Closed> {
+        let mut promise = self.promise(ask.hinted);
         let mut tags = Vec::new();
         let mut value = None;
         let mut error = None;
         loop {
             let (message, body) = self.next().await?;
             match message {
+                tag::NOTICE => {
+                    if let Some(weakened) = self.weakened(&promise, &body) {
+                        // It asks for less, so less of what was there when it was sent counts.
+                        promise = weakened;
+                        let row = ask.reads.unwrap_or_default();
+                        let still = self.required(row, &promise, sent);
+                        required.retain(|it| still.contains(it));
+                    }
+                    continue;
+                }
                 tag::PARAMETER_STATUS => {
                     self.hear(&body);
                     continue;
                 }
-                tag::NOTICE | tag::NOTIFICATION => continue,
+                tag::NOTIFICATION => continue,
                 tag::READY_FOR_QUERY => break,
                 tag::DATA_ROW => {
                     let row = DataRow::decode(&body).ok().and_then(|mut it| it.next()?.ok()?);
@@ -267,17 +284,22 @@ impl App {
             }
         }
         self.check_tags(ask, &tags);
+        let code = error.as_ref().map(|it| it.1.as_str());
+        if code == Some(TOO_FAR_BEHIND) {
+            self.refused(&promise);
+        }
         let ok = error.is_none();
         if ok {
             // What it did earlier on this connection, in its own order.
-            if !self.eventual && self.pinned.is_none() {
+            if promise.level.sees_own_writes() && self.pinned.is_none() {
                 required.extend_from_slice(&self.own);
             }
-            self.succeed(ask, value.as_deref(), &required);
+            self.succeed(ask, value.as_deref(), &required, &promise);
         } else {
             self.doubt(ask);
+            self.see(ask, value.as_deref(), &promise);
         }
-        Ok(Answered { ok })
+        Ok(Answered { ok, promise: Some(promise) })
     }
 
     /// A parameter that is reported: its token, if it has asked for that.
@@ -306,21 +328,22 @@ impl App {
         }
     }
 
-    fn succeed(&mut self, ask: &Ask, value: Option<&str>, required: &[Version]) {
-        let version = value.and_then(|it| it.parse::<Version>().ok());
-        if let (Some(row), Some(version)) = (ask.reads, version) {
-            self.judge_read(ask, row, version, required);
-        }
-        let mut acked = ask.writes.clone();
-        acked.extend(version.filter(|_| ask.tells));
+    fn succeed(&mut self, ask: &Ask, value: Option<&str>, required: &[Version], promise: &Promise) {
+        self.judge_read(ask, value, required, promise);
+        self.see(ask, value, promise);
+        let told = value.filter(|_| ask.tells).and_then(|it| it.parse::<Version>().ok());
         let sim = Rc::clone(&self.host.sim);
         let mut judge = sim.judge();
-        judge.figures.writes += acked.len() as u64;
-        judge.acked.extend_from_slice(&acked);
-        if let Some(key) = self.key {
-            judge.keys.entry(key).or_default().acked.extend_from_slice(&acked);
+        let at = sim.now();
+        for version in ask.writes.iter().copied().chain(told) {
+            judge.figures.writes += 1;
+            let place = judge.acked.len();
+            judge.acked.push(Acked { version, at, life: self.life });
+            if let Some(key) = self.key {
+                judge.keys.entry(key).or_default().acked.push(place);
+            }
+            self.own.push(version);
         }
-        self.own.extend(acked);
         self.brought.extend_from_slice(&ask.brings);
         if ask.shows_token
             && let Some(token) = value.filter(|it| !it.is_empty())
@@ -332,21 +355,6 @@ impl App {
             // With its own answer: it must stand for what was just acknowledged, too.
             let stands_for = self.own.iter().chain(&self.brought).copied().collect();
             judge.tokens.push((self.told.clone(), stands_for));
-        }
-    }
-
-    fn judge_read(&mut self, ask: &Ask, row: RowId, version: Version, required: &[Version]) {
-        let sim = Rc::clone(&self.host.sim);
-        let mut judge = sim.judge();
-        let mut world = sim.world();
-        judge.figures.reads += 1;
-        let place = judge.places.get(&self.channel).map(|it| it.0);
-        judge.figures.on_replicas += u64::from(matches!(place, Some(Place::Replica(_))));
-        if ask.exactly.is_some_and(|wanted| wanted != version) {
-            world.fail(format!("{}: a transaction does not see itself", self.name));
-        }
-        if ask.exactly.is_none() {
-            judge::read(&mut world, &self.name, row, version, required);
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use afterwrite_core::WriteMark;
-use afterwrite_session::{Gathered, Session, Settings};
+use afterwrite_session::{Gathered, Session, Settings, TableKeys};
 use afterwrite_types::Floor;
 use afterwrite_wire::server::{self, Report};
 
@@ -12,6 +13,7 @@ use crate::cluster::{PROBE_TIMEOUT, Proxy};
 use crate::connection::{Connection, Read};
 use crate::log::Version;
 use crate::runtime::Owner;
+use crate::tables;
 use crate::world::Channel;
 
 /// Between questions whether a process is gone.
@@ -29,6 +31,8 @@ pub(crate) struct Client {
     pub(crate) upstream: Vec<u8>,
     /// What the exchange under way writes that was not yet known when it began.
     pub(crate) later_mark: Option<WriteMark>,
+    /// Its answer is kept back until others can know of what it writes.
+    pub(crate) withholds: bool,
     pub(crate) replies: Vec<u8>,
     pub(crate) doubts: Vec<Rc<Cell<bool>>>,
     /// It has hung up.
@@ -48,9 +52,11 @@ pub(crate) enum End {
 
 /// Serves one client from its first statement to its goodbye.
 pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
-    let level = proxy.sim.world().plan.level;
     let settings = Settings::at_login([]);
-    let session = Session::new(proxy.limits, level, settings, proxy.turn());
+    let mut session =
+        Session::new(proxy.limits, Arc::clone(&proxy.defaults), settings, proxy.turn());
+    session.set_apart(proxy.sharing.is_some());
+    session.set_tables(proxy.table_scope.then(|| TableKeys::of(tables::DATABASE)));
     let mut client = Client {
         proxy,
         session,
@@ -60,6 +66,7 @@ pub(crate) async fn serve(proxy: Rc<Proxy>, channel: usize) {
         link: None,
         upstream: Vec::new(),
         later_mark: None,
+        withholds: false,
         replies: Vec::new(),
         doubts: Vec::new(),
         gone: false,

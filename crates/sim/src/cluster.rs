@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use afterwrite_core::{
-    Balance, Keys, Lag, LogEnd, Observed, Policy, PrimaryTrack, PrimaryView, ReplicaView,
+    Balance, Bounds, Keys, Lag, LogEnd, Observed, Policy, PrimaryTrack, PrimaryView, ReplicaView,
     Timelines, ban, elect,
 };
-use afterwrite_session::{Library, Limits, Prepared, StatementId};
+use afterwrite_session::{Library, Limits, Prepared, Reading, SearchPath, StatementId};
 use afterwrite_types::{
-    Fence, History, Line, Lsn, Moment, NodeId, Position, Role, Sequence, Standing,
+    Fence, History, Line, Lsn, Moment, NodeId, Position, Role, Sequence, Standing, Terms,
 };
 
 use crate::connection::Connection;
 use crate::runtime::{Owner, Sim};
+use crate::sharing::{self, Sharing};
 
 /// Limits of the modelled proxy, in microseconds.
 pub(crate) const CONNECT_TIMEOUT: u64 = 30_000;
@@ -55,12 +57,19 @@ pub(crate) struct Proxy {
     timelines: RefCell<Timelines>,
     pub(crate) end: RefCell<LogEnd>,
     pub(crate) fence: Cell<Option<Fence>>,
+    /// When the primary was asked, and what it answered.
+    pub(crate) bounds: RefCell<Bounds>,
     /// Those who wait for each node's position.
     pub(crate) demand: RefCell<Vec<u32>>,
     pub(crate) track: RefCell<PrimaryTrack>,
     pub(crate) idle: RefCell<BTreeMap<(usize, bool), Vec<Connection>>>,
     pub(crate) policy: Policy,
-    pub(crate) wait_max: u64,
+    /// Its part in a group that shares floors.
+    pub(crate) sharing: Option<Sharing>,
+    pub(crate) defaults: Arc<Terms>,
+    pub(crate) table_scope: bool,
+    /// Bytes of an answer that are held back at most.
+    pub(crate) hold_back_max: usize,
     pub(crate) limits: Limits,
     pub(crate) turns: Cell<u32>,
     texts: RefCell<BTreeMap<Box<[u8]>, Arc<Prepared>>>,
@@ -71,9 +80,10 @@ impl Proxy {
     pub(crate) fn start(sim: &Rc<Sim>) -> Rc<Self> {
         let life = sim.proxy_life.get() + 1;
         sim.proxy_life.set(life);
+        let acked = sim.judge().acked.len();
+        sim.judge().starts.insert(life, acked);
         let plan = sim.world().plan.clone();
         let sequence = Sequence::default();
-        let micros = std::time::Duration::from_micros;
         let nodes = plan.replicas + 1;
         let proxy = Rc::new(Self {
             sim: Rc::clone(sim),
@@ -85,6 +95,7 @@ impl Proxy {
             timelines: RefCell::default(),
             end: RefCell::default(),
             fence: Cell::new(None),
+            bounds: RefCell::default(),
             demand: RefCell::new(vec![0; nodes]),
             track: RefCell::default(),
             idle: RefCell::default(),
@@ -94,15 +105,22 @@ impl Proxy {
                 } else {
                     Balance::LeastInFlight
                 },
-                lag_max: plan.lag_max.map(micros),
+                lag_max: plan.lag_max.map(Duration::from_micros),
             },
-            wait_max: plan.wait_max,
+            defaults: Arc::new(plan.defaults),
+            table_scope: plan.table_scope,
+            hold_back_max: plan.hold_back_max,
             limits: Limits { message_max: 1 << 20, held_max: 1 << 16, prepared_max: 16 },
             turns: Cell::new(0),
+            sharing: plan.shared.then(|| Sharing::new(sim, life)),
             texts: RefCell::default(),
         });
         for node in 0..nodes {
             sim.spawn(Owner::Proxy(life), crate::probe::run(Rc::clone(&proxy), node));
+        }
+        if plan.shared {
+            sim.spawn(Owner::Proxy(life), sharing::announce(Rc::clone(&proxy)));
+            sim.spawn(Owner::Proxy(life), sharing::tend_store(Rc::clone(&proxy)));
         }
         proxy
     }
@@ -112,7 +130,7 @@ impl Proxy {
         self.sim.kill(Owner::Proxy(self.life));
         self.idle.borrow_mut().clear();
         for channel in &mut self.sim.world().channels {
-            channel.proxy_gone = true;
+            channel.proxy_gone |= channel.life == self.life;
         }
     }
 
@@ -165,6 +183,18 @@ impl Proxy {
         self.sim.timeout(at_most, self.sim.until(later)).await
     }
 
+    /// The latest answer of the primary, if it is of its present line.
+    pub(crate) fn last_fence(&self) -> Option<Fence> {
+        let primary = self.primary.get()?;
+        self.fence.get().filter(|fence| fence.position.line == primary.line)
+    }
+
+    /// What covers everything that was acknowledged longer ago than this.
+    pub(crate) fn bound(&self, max_staleness: Duration) -> Option<Position> {
+        let since = self.sim.instant().checked_sub(max_staleness);
+        since.and_then(|since| self.bounds.borrow().at(since))
+    }
+
     pub(crate) fn observe_primary(&self, position: Position) {
         if self.primary.get().is_some_and(|primary| primary.line == position.line) {
             self.end.borrow_mut().learn(position, self.sequence.now());
@@ -198,7 +228,7 @@ impl Proxy {
     pub(crate) fn history(&self) -> Option<Arc<History>> {
         let line = self.primary.get()?.line;
         let world = self.sim.world();
-        let known = world.histories.get(&line.timeline.0).filter(|_| world.plan.has(20));
+        let known = world.histories.get(&line.timeline.0).filter(|_| world.plan.knows_history());
         let mut file = String::new();
         for (timeline, end) in known.into_iter().flatten() {
             let _ = writeln!(file, "{timeline}\t{}\tpromoted", Lsn(*end));
@@ -219,6 +249,10 @@ impl Library for Proxy {
         let id = StatementId(texts.len() as u64 + 1);
         let new = || Arc::new(Prepared::new(id, rest));
         Arc::clone(texts.entry(rest.into()).or_insert_with(new))
+    }
+
+    fn reading(&self, text: &[u8], _: SearchPath<'_>) -> Arc<Reading> {
+        Arc::new(crate::tables::reading(text))
     }
 
     fn known_position(&self) -> Option<Position> {

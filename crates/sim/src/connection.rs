@@ -192,6 +192,11 @@ impl Proxy {
         if said.role != expected {
             return Err("the role has changed".into());
         }
+        // One that was promoted meanwhile is no primary yet, as far as anybody here knows.
+        let confirmed = self.primary.get().is_some_and(|primary| primary.line == said.line);
+        if said.role == Role::Primary && !confirmed {
+            return Err("the primary is another one".into());
+        }
         if said.role == Role::Primary {
             let mut out = Vec::new();
             client::parse(&mut out, CAPTURE_NAME, CAPTURE_SQL, &[]);

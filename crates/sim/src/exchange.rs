@@ -1,23 +1,19 @@
 //! Carries out one exchange: a mirror of `afterwrite-proxy`'s.
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use afterwrite_core::{Decision, Life, Reason, View, WriteMark, decide};
+use afterwrite_core::{Reason, WriteMark};
 use afterwrite_session::{Outcome, Place, Progress, Request, Route, Verdict};
-use afterwrite_types::{Fence, Floor, Need, Position, Role, Standing};
+use afterwrite_types::{Floor, Need, Role};
 use afterwrite_wire::server::Report;
 
+use crate::ahead::Shows;
 use crate::client::{Client, End, watch};
-use crate::cluster::PROBE_TIMEOUT;
-use crate::connection::Connection;
 use crate::pump::Pumped;
+use crate::route::{NotRouted, not_sent};
 
 /// How long an exchange may go on after its client is gone.
 const LINGER: u64 = 100_000;
-
-/// Between two looks at replicas that have replayed the floor and may not be used.
-const PAUSE: u64 = 500;
 
 /// What came of preparing a server connection for an exchange.
 enum Brought {
@@ -45,8 +41,7 @@ impl Client {
             }
             let place = match self.obtain(request.route, forced).await {
                 Ok(place) => place,
-                Err(error) => {
-                    let report = Report::error("08001", error).detail("It was not sent.");
+                Err(report) => {
                     self.session.refuse(&report, &mut self.outbox);
                     return Ok(());
                 }
@@ -62,7 +57,9 @@ impl Client {
         }
     }
 
-    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, String> {
+    /// A server connection, and why that one. It shows no less than the client has seen, if
+    /// it asked for that.
+    async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, Report> {
         self.settle_doubts();
         if let Some(link) = &self.link {
             let reason =
@@ -72,6 +69,29 @@ impl Client {
                 Role::Primary => Place::Primary(reason),
             });
         }
+        let place = self.obtain_any(route, forced).await.map_err(NotRouted::report)?;
+        self.proxy.sim.judge().hidden.remove(&self.channel);
+        if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
+            match self.let_primary_show(node).await {
+                Shows::All => {}
+                Shows::NotYet => {
+                    self.proxy.sim.judge().hidden.insert(self.channel);
+                    if route == Route::Read && self.session.may_be_ahead().is_some() {
+                        self.give_back(false);
+                        return Err(NotRouted::Behind("the primary hides what was seen").report());
+                    }
+                }
+                Shows::Lost => return Err(not_sent("the connection to the primary was lost")),
+            }
+        }
+        Ok(place)
+    }
+
+    async fn obtain_any(
+        &mut self,
+        route: Route,
+        forced: Option<Reason>,
+    ) -> Result<Place, NotRouted> {
         self.place_floors();
         let (link, place) = match (route, forced) {
             (Route::Read, None) => self.route_read().await?,
@@ -88,139 +108,22 @@ impl Client {
     }
 
     /// Tells the floors that count as ones of the primary's line of history.
-    fn place_floors(&mut self) {
+    pub(crate) fn place_floors(&mut self) {
         let Some(history) = self.proxy.history() else { return };
         let now = self.proxy.sequence.now();
         self.session.place(&history, now);
-        for key in self.session.keys() {
+        let named = self.session.keys().into_iter().chain(self.session.tables_read());
+        for key in named.chain(self.session.tables_written()) {
             if let Some(orphan) = self.proxy.keys.borrow_mut().place(key, &history, now) {
                 self.session.note_orphan(orphan);
             }
         }
         let orphans = self.session.take_orphans();
-        self.proxy.sim.judge().figures.orphans += orphans.len() as u64;
-    }
-
-    async fn route_to_primary(&self, reason: Reason) -> Result<(Connection, Place), String> {
-        let primary = self.proxy.primary.get().ok_or("there is no primary")?;
-        let link = self.proxy.claim(primary.node, Role::Primary).await?;
-        Ok((link, Place::Primary(reason)))
-    }
-
-    /// A connection for a read.
-    async fn route_read(&mut self) -> Result<(Connection, Place), String> {
-        let began = self.proxy.sim.now();
-        let line = self.proxy.primary.get().map(|primary| primary.line);
-        let now = self.proxy.sequence.now();
-        if let Some(line) = line {
-            for key in self.session.keys() {
-                self.proxy.keys.borrow_mut().distrust(key, line, now);
-            }
+        let mut judge = self.proxy.sim.judge();
+        judge.figures.orphans += orphans.len() as u64;
+        if !orphans.is_empty() {
+            judge.orphaned.insert(self.channel);
         }
-        let key = self.key_floor();
-        self.session.begin_read(key, line, now);
-        if let Need::Position(need) = self.session.read_floor().need()
-            && self.proxy.end.borrow().is_below(need)
-        {
-            self.session.suspect_loss(self.proxy.sequence.now());
-        }
-        if let Need::Fence(_) = self.session.read_floor().need()
-            && let Some(fence) = self.proxy.fence.get()
-        {
-            // Often somebody has asked meanwhile, if only the probe.
-            self.resolve(fence);
-        }
-        let mut budget = self.proxy.wait_max;
-        let mut waited = false;
-        let mut reachable = true;
-        loop {
-            match self.decide(budget, waited) {
-                Decision::Primary(reason) => return self.route_to_primary(reason).await,
-                Decision::Replica { node, need, life, reason } => {
-                    match self.claim_replica(usize::from(node.0), need, life).await {
-                        Some(claimed) => return Ok((claimed, Place::Replica(reason))),
-                        // Where it has read before nothing can be had: elsewhere, then.
-                        None if life.is_some() => self.session.unstick(),
-                        None => return self.route_to_primary(Reason::Rerouted).await,
-                    }
-                }
-                Decision::Wait { need, at_most } => {
-                    let start = self.proxy.sim.now();
-                    self.proxy.wait_for_replay(need, micros(at_most)).await;
-                    if waited && self.proxy.sim.now() < start + PAUSE {
-                        self.proxy.sim.sleep(PAUSE).await;
-                    }
-                    waited = true;
-                }
-                Decision::Resolve { after, at_most } => {
-                    let fence = self.proxy.fence(after, micros(at_most)).await;
-                    reachable = fence.is_some();
-                    if let Some(fence) = fence {
-                        self.resolve(fence);
-                    }
-                }
-            }
-            budget = self.proxy.wait_max.saturating_sub(self.proxy.sim.now() - began);
-            if !reachable {
-                budget = 0;
-            }
-        }
-    }
-
-    fn resolve(&mut self, fence: Fence) {
-        self.session.resolve(fence);
-        for key in self.session.keys() {
-            self.proxy.keys.borrow_mut().resolve(key, fence);
-        }
-    }
-
-    fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
-        self.proxy.keys.borrow().floors(&self.session.keys(), self.proxy.sequence.now())
-    }
-
-    fn decide(&self, budget: u64, waited: bool) -> Decision {
-        let pending = self.key_floor().is_some_and(|key| key.pending);
-        let replicas = self.proxy.replica_views();
-        let view = View { primary: self.proxy.primary_view(), replicas: &replicas };
-        let ask = self.session.ask(pending, Duration::from_micros(budget), waited);
-        let decision = decide(&ask, &view, &self.proxy.policy);
-        let mut world = self.proxy.sim.world();
-        if decision != decide(&ask, &view, &self.proxy.policy) {
-            world.fail(format!("equal inputs, other decision than {decision:?}"));
-        }
-        let channel = self.channel;
-        world.note(format_args!("client {channel}: {decision:?} for {:?}", ask.floor));
-        decision
-    }
-
-    /// A connection to a replica that itself proves `need`.
-    async fn claim_replica(
-        &self,
-        node: usize,
-        need: Option<Position>,
-        life: Option<Life>,
-    ) -> Option<Connection> {
-        let mut link = self.proxy.claim(node, Role::Replica).await.ok()?;
-        let proof = link.link.proof_mut();
-        if life.is_some_and(|life| !proof.is_some_and(|proof| proof.was_open_at(life.at))) {
-            self.proxy.release(link, true);
-            return None;
-        }
-        let Some(need) = need else { return Some(link) };
-        let observed = self.proxy.nodes.borrow()[node].observed;
-        if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
-            proof.learn(observed);
-        }
-        if proves(&mut link, need) {
-            return Some(link);
-        }
-        let asked = self.proxy.sim.timeout(PROBE_TIMEOUT, link.witness()).await;
-        let sound = matches!(asked, Some(Ok(())));
-        if sound && proves(&mut link, need) {
-            return Some(link);
-        }
-        self.proxy.release(link, sound);
-        None
     }
 
     pub(crate) fn settle_doubts(&mut self) {
@@ -242,6 +145,7 @@ impl Client {
             Brought::Lost => return self.lose_link(None),
         }
         let mark = self.mark(request);
+        self.withholds |= mark.is_some() && self.proxy.sharing.is_some();
         self.dispatch(place);
         let pumped = match self.relay() {
             Some(pumped) => pumped,
@@ -251,7 +155,9 @@ impl Client {
             }
             None => self.pump(place).await,
         };
-        self.conclude(pumped, mark)
+        let ended = self.conclude(pumped, mark).await;
+        self.withholds = false;
+        ended
     }
 
     /// Sees to it that the server has the client's settings, and its statements as the
@@ -292,14 +198,16 @@ impl Client {
         }
     }
 
-    fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
+    async fn conclude(&mut self, pumped: Pumped, mark: Option<WriteMark>) -> Result<Ran, End> {
         let mark = WriteMark::both(mark, self.later_mark.take());
         match pumped {
             Pumped::Progress(Progress::Done(outcome)) => {
+                let shared = self.to_publish(mark.as_ref(), outcome);
                 self.unmark(mark, self.session.scope().floor());
                 self.note(outcome);
                 self.judge_floor();
                 self.give_back(outcome.keep);
+                self.publish(shared).await?;
                 if self.gone { Err(End::Left) } else { Ok(Ran::Done) }
             }
             Pumped::Progress(Progress::Again) => {
@@ -335,6 +243,9 @@ impl Client {
         }
         let committed = std::mem::take(&mut self.committed);
         let floor = self.session.scope().floor();
+        if let Need::Position(_) = floor.need() {
+            self.proxy.sim.judge().covered.extend(committed.iter().copied());
+        }
         let mut world = self.proxy.sim.world();
         crate::judge::ready(&mut world, floor, self.before, &committed);
         self.before = floor;
@@ -400,12 +311,4 @@ impl Client {
             (mark, _) => self.unmark(mark, Floor::since(self.proxy.sequence.now())),
         }
     }
-}
-
-fn proves(link: &mut Connection, need: Position) -> bool {
-    link.link.proof_mut().is_some_and(|proof| proof.standing(need) == Standing::Covers)
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -12,23 +12,35 @@
     reason = "the model indexes what it has made; a wrong index is a fault of the model"
 )]
 
+mod ahead;
 mod app;
 mod client;
 mod cluster;
 mod connection;
+mod course;
+mod demand;
 mod exchange;
+mod fault;
 mod judge;
 mod log;
+mod numbers;
 mod plan;
 mod probe;
 mod process;
+mod promise;
 mod pump;
 mod random;
+mod route;
 mod run;
 mod runtime;
+mod sharing;
 mod statement;
 mod storage;
+mod store;
+mod tables;
 mod trace;
+mod transactions;
+mod wishes;
 mod work;
 mod world;
 

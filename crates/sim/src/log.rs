@@ -23,6 +23,8 @@ pub(crate) struct Record {
     pub(crate) changes: Vec<(RowId, Version)>,
     /// When it was written, in microseconds of virtual time.
     pub(crate) at: u64,
+    /// The transaction that it commits; 0 if it is no commit.
+    pub(crate) number: u64,
 }
 
 /// How the model's servers cut their logs.

@@ -1,13 +1,19 @@
 //! What kind of run a seed makes: how many nodes, how slow, how unlucky.
 
-use afterwrite_types::Level;
+use afterwrite_types::Terms;
 
+use crate::pump::HOLD_BACK_MAX;
 use crate::random::Random;
+use crate::wishes;
 
 /// Everything about a run that is fixed at its start.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) replicas: usize,
+    /// Proxies in front of the same servers.
+    pub(crate) proxies: usize,
+    /// They share floors through a store.
+    pub(crate) shared: bool,
     pub(crate) apps: usize,
     /// Distinct keys that sessions share.
     pub(crate) keys: u64,
@@ -15,9 +21,14 @@ pub(crate) struct Plan {
     pub(crate) keys_max: usize,
     pub(crate) rows: u64,
     pub(crate) steps: u64,
-    pub(crate) level: Level,
+    /// What a read asks for where its session has said nothing.
+    pub(crate) defaults: Terms,
+    /// Whoever reads a table sees what anyone has written to it through the same proxy.
+    pub(crate) table_scope: bool,
     /// Commits of a thousand that are acknowledged before they are flushed.
     pub(crate) asynchronous: u64,
+    /// Others of a thousand that wait for a synchronous standby before the primary shows them.
+    pub(crate) synchronous: u64,
     /// Records of a thousand that end exactly where a page ends.
     pub(crate) page_ends: u64,
     /// Faults of ten thousand steps, of each kind that is switched on.
@@ -30,9 +41,10 @@ pub(crate) struct Plan {
     pub(crate) conflicts: u64,
     /// How long each replica holds every record back, in microseconds.
     pub(crate) apply_delay: Vec<u64>,
-    pub(crate) wait_max: u64,
     pub(crate) lag_max: Option<u64>,
     pub(crate) round_robin: bool,
+    /// Bytes of an answer that are held back at most.
+    pub(crate) hold_back_max: usize,
     /// Statements that may be prepared on one server connection.
     pub(crate) prepared_max: usize,
 }
@@ -42,14 +54,21 @@ impl Plan {
         let replicas = 1 + random.index(3);
         let delayed = random.permille(300);
         let calm = random.permille(200);
+        let proxies = if random.permille(300) { 2 } else { 1 };
+        let shared = proxies > 1 && random.permille(500);
         Self {
             replicas,
+            proxies,
+            shared,
             apps: 2 + random.index(4),
             keys: 1 + random.below(4),
             keys_max: 1 + random.index(4),
             rows: 1 + random.below(3),
-            steps: 1500 + random.below(1500),
-            level: if random.permille(150) { Level::Strong } else { Level::ReadYourWrites },
+            // To agree upon a store takes time.
+            steps: (1500 + random.below(1500)) * if shared { 4 } else { 1 },
+            defaults: defaults(random),
+            table_scope: random.permille(250),
+            synchronous: if random.permille(400) { 300 } else { 0 },
             asynchronous: if random.permille(400) { 300 } else { 0 },
             page_ends: if random.permille(500) { 250 } else { 20 },
             faults: if calm { 0 } else { 5 + random.below(40) },
@@ -60,15 +79,30 @@ impl Plan {
             apply_delay: (0..=replicas)
                 .map(|_| if delayed { random.below(30_000) } else { 0 })
                 .collect(),
-            wait_max: [0, 2_000, 10_000, 30_000][random.index(4)],
             lag_max: random.permille(200).then_some(20_000),
             round_robin: random.permille(500),
+            hold_back_max: if random.permille(200) { 0 } else { HOLD_BACK_MAX },
             prepared_max: 1 + random.index(4),
         }
+    }
+
+    /// Whether the proxy's login may ask for the history of timelines.
+    pub(crate) fn knows_history(&self) -> bool {
+        self.has(20)
     }
 
     /// Whether faults of this kind happen in this run.
     pub(crate) fn has(&self, kind: u64) -> bool {
         self.kinds >> (kind * 2) & 3 != 0
+    }
+}
+
+/// What an operator has configured.
+fn defaults(random: &mut Random) -> Terms {
+    Terms {
+        level: Some(wishes::level(random)),
+        within: Some(wishes::within(random)),
+        then: if random.permille(300) { wishes::end(random) } else { None },
+        max_staleness: random.permille(200).then(|| wishes::staleness(random)),
     }
 }

@@ -1,7 +1,7 @@
 //! Asks one node who it is and how far it has come: a mirror of the backend's probe.
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use afterwrite_core::{Observed, furthest};
 use afterwrite_types::{Fence, Moment, Position, Role};
@@ -29,7 +29,7 @@ async fn watch(proxy: &Proxy, node: usize) -> String {
     let mut known: Option<Introduction> = None;
     let mut introduced = 0;
     loop {
-        let asked = proxy.sequence.next();
+        let (asked, asked_at) = (proxy.sequence.next(), proxy.sim.instant());
         let limit = if known.is_none() { CONNECT_TIMEOUT } else { PROBE_TIMEOUT };
         let said = match proxy.sim.timeout(limit, introduce(&socket)).await {
             None => return "timed out".into(),
@@ -44,7 +44,7 @@ async fn watch(proxy: &Proxy, node: usize) -> String {
         }
         let said = Introduction { line: line.unwrap_or(said.line), ..said };
         known = Some(said);
-        publish(proxy, node, said, asked);
+        publish(proxy, node, said, (asked, asked_at));
         pause(proxy, node).await;
     }
 }
@@ -61,7 +61,7 @@ async fn pause(proxy: &Proxy, node: usize) {
 }
 
 /// Tells everyone what a node answered.
-fn publish(proxy: &Proxy, node: usize, said: Introduction, asked: Moment) {
+fn publish(proxy: &Proxy, node: usize, said: Introduction, (asked, asked_at): (Moment, Instant)) {
     let now = proxy.sim.instant();
     let position = Position { line: said.line, lsn: said.lsn };
     let behind = match said.role {
@@ -89,6 +89,7 @@ fn publish(proxy: &Proxy, node: usize, said: Introduction, asked: Moment) {
         proxy.end.borrow_mut().answered(fence, proxy.sequence.now());
         proxy.observe_primary(position);
         proxy.fence.set(Some(fence));
+        proxy.bounds.borrow_mut().record(asked_at, position);
     }
     let mut world = proxy.sim.world();
     world.changes += 1;

@@ -14,6 +14,9 @@ use crate::world::World;
 
 const MESSAGE_MAX: usize = 1 << 20;
 
+/// How long a commit waits for a synchronous standby at most, in microseconds.
+const SYNC_MAX: u64 = 15_000;
+
 /// A portal: its statement, its parameters, and whether results are binary.
 type Portal = (String, Vec<String>, bool);
 
@@ -22,6 +25,8 @@ type Portal = (String, Vec<String>, bool);
 struct Commit {
     records: usize,
     flushed: bool,
+    /// A synchronous standby confirms it only then; until then the primary does not show it.
+    confirmed_at: u64,
     changes: Vec<(RowId, Version)>,
     answer: Vec<u8>,
 }
@@ -38,11 +43,15 @@ pub(crate) struct Process {
     failed: bool,
     read_only_default: bool,
     changes: Vec<(RowId, Version)>,
+    /// The number of its transaction, once it has written and until it shows that.
+    number: Option<u64>,
     prepared: BTreeMap<Vec<u8>, String>,
     portal: Option<Portal>,
     skipping: bool,
     commit: Option<Commit>,
     told_standby: bool,
+    /// Shared advisory locks, by their second number.
+    announced: Vec<u32>,
 }
 
 type Refusal = (&'static str, &'static str);
@@ -57,10 +66,12 @@ impl Process {
             failed: false,
             read_only_default,
             changes: Vec::new(),
+            number: None,
             prepared: BTreeMap::new(),
             portal: None,
             skipping: false,
             commit: None,
+            announced: Vec::new(),
             told_standby: standby,
         }
     }
@@ -71,6 +82,11 @@ impl Process {
             (true, false) => IN_TRANSACTION,
             (true, true) => FAILED,
         }
+    }
+
+    /// The number of a transaction under way that has written.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.number.filter(|_| self.alive)
     }
 
     fn own(&self, row: RowId) -> Option<Version> {
@@ -151,7 +167,11 @@ impl World {
             commit.flushed = flushed >= commit.records;
             return commit.flushed;
         }
+        if self.now < commit.confirmed_at {
+            return false;
+        }
         let Some(commit) = process.commit.take() else { return false };
+        process.number = None;
         let counts = node == self.primary;
         for &(row, version) in &commit.changes {
             self.servers[node].visible.insert(row, version);
@@ -172,12 +192,17 @@ impl World {
         let changes = std::mem::take(&mut process.changes);
         (process.explicit, process.read_only, process.failed) = (false, false, false);
         if !commits || changes.is_empty() {
+            process.number = None;
             self.servers[node].locks.retain(|_, owner| *owner != id);
             return answer;
         }
-        let records = self.append(node, changes.clone());
+        let number = process.number.unwrap_or(0);
+        let records = self.append(node, changes.clone(), number);
         let flushed = self.random.permille(self.plan.asynchronous);
-        self.conns[id].process.commit = Some(Commit { records, flushed, changes, answer });
+        let waits = !flushed && self.random.permille(self.plan.synchronous);
+        let confirmed_at = if waits { self.now + self.random.below(SYNC_MAX) } else { 0 };
+        let commit = Commit { records, flushed, confirmed_at, changes, answer };
+        self.conns[id].process.commit = Some(commit);
         Vec::new()
     }
 
@@ -362,6 +387,10 @@ impl World {
             sql if sql == CAPTURE_SQL && !primary => {
                 return Err(("55000", "recovery is in progress"));
             }
+            // A mutant asks this.
+            sql if sql == CAPTURE_SQL && sql.contains("flush_lsn") => {
+                Gives::Position(self.servers[node].flushed_end())
+            }
             sql if sql == CAPTURE_SQL => {
                 Gives::Position(log::insert_pointer(self.servers[node].end()).0)
             }
@@ -373,6 +402,11 @@ impl World {
             "DISCARD SEQUENCES" => Gives::Tag("DISCARD SEQUENCES"),
             sql if sql.starts_with("SET ") => Gives::Tag("SET"),
             sql if sql.starts_with("RESET ") => Gives::Tag("RESET"),
+            "LOOK" => Gives::Row(Some(self.look(id))),
+            sql if sql.starts_with("ANNOUNCE ") || sql.starts_with("WITHDRAW ") => {
+                self.announce(id, sql);
+                Gives::Row(Some("t".into()))
+            }
             sql => match read_row(sql, parameters) {
                 Some(row) => self.read(id, row)?,
                 None => self.ask(node, sql).ok_or(("42601", "syntax error"))?,
@@ -396,6 +430,12 @@ impl World {
         }
         let version = version.unwrap_or_else(|| self.new_version(row));
         self.servers[node].locks.insert(row, id);
+        let server = &mut self.servers[node];
+        let number = *self.conns[id].process.number.get_or_insert_with(|| {
+            server.next_number += 1;
+            server.next_number - 1
+        });
+        self.note(format_args!("process {id}: transaction {number} writes row {row}"));
         self.conns[id].process.changes.push((row, version));
         if sql.starts_with("SELECT") {
             return Ok(Gives::Row(Some(version.to_string())));
@@ -412,7 +452,40 @@ impl World {
         let shown = self.servers[node].visible.get(&row).copied().unwrap_or(0);
         let shown = self.conns[id].process.own(row).unwrap_or(shown);
         self.note(format_args!("process {id} on node {node}: row {row} shows version {shown}"));
-        Ok(Gives::Row(Some(shown.to_string())))
+        // With the answer comes the number of all that was shown with it: for the judge.
+        self.shown.push(self.servers[node].visible.clone());
+        Ok(Gives::Row(Some(format!("{shown}@{}", self.shown.len() - 1))))
+    }
+
+    /// Takes a shared advisory lock, or leaves it.
+    fn announce(&mut self, id: usize, sql: &str) {
+        let number = sql.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or_default();
+        self.note(format_args!("process {id}: {sql}"));
+        let held = &mut self.conns[id].process.announced;
+        if sql.starts_with("ANNOUNCE") {
+            held.push(number);
+        } else if let Some(at) = held.iter().position(|it| *it == number) {
+            held.swap_remove(at);
+        }
+    }
+
+    /// All such locks, and which of them are one's own.
+    fn look(&self, id: usize) -> String {
+        let node = self.conns[id].node;
+        let here = self.conns.iter().enumerate();
+        let here = here.filter(|(_, conn)| conn.node == node && conn.process.alive);
+        let held = here.flat_map(|(at, conn)| {
+            conn.process.announced.iter().map(move |number| (*number, at == id))
+        });
+        let mut all = BTreeMap::new();
+        for (number, own) in held {
+            *all.entry(number).or_insert(false) |= own;
+        }
+        let texts: Vec<_> = all
+            .iter()
+            .map(|(number, own)| format!("{number}:{}", if *own { "t" } else { "f" }))
+            .collect();
+        texts.join(",")
     }
 
     /// Questions of the driver's own.
@@ -424,6 +497,8 @@ impl World {
             }
             "INTRODUCE" => format!("r {} {}", server.replay_lsn(), server.timeline),
             "REPLAYED" => server.replay_lsn().to_string(),
+            "SNAPSHOT" => self.snapshot(node),
+            sql if sql.starts_with("COMMITTED ") => self.committed_beyond(node, sql),
             sql => {
                 let pid: usize = sql.strip_prefix("GONE ")?.parse().ok()?;
                 let conn = self.conns.get(pid)?;

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::connection::Read;
 
 /// Bytes of an answer that are held back at most.
-const HOLD_BACK_MAX: usize = 16 * 1024;
+pub(crate) const HOLD_BACK_MAX: usize = 16 * 1024;
 
 /// What came of moving bytes.
 #[derive(Debug)]
@@ -65,8 +65,13 @@ impl Client {
             self.outbox.clear();
             return None;
         }
-        let held_back = self.session.may_hold_back() && self.outbox.len() < HOLD_BACK_MAX;
-        if self.outbox.is_empty() || held_back {
+        if self.session.takes_back() {
+            self.outbox.clear();
+        }
+        let held_back =
+            self.session.may_hold_back() && self.outbox.len() < self.proxy.hold_back_max;
+        let withheld = self.withholds && !self.session.wants_client();
+        if self.outbox.is_empty() || held_back || withheld {
             return None;
         }
         self.session.shown();
@@ -148,6 +153,7 @@ impl Client {
                 Ok(Gathered::Further | Gathered::Request(_)) => {
                     let further = self.mark_further();
                     self.later_mark = WriteMark::both(self.later_mark.take(), further);
+                    self.withholds |= self.later_mark.is_some() && self.proxy.sharing.is_some();
                     self.dispatch(place);
                     *moved = true;
                     if let Some(pumped) = self.relay() {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::app::{Host, Stage};
 use crate::cluster::Proxy;
+use crate::fault;
 use crate::judge::Figures;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -40,8 +41,9 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let mut world = World::new(plan.clone(), random, Trace::new(traced));
     world.note(format_args!("{plan:?}"));
     let sim = Sim::new(world);
+    sim.judge().shared = plan.shared;
     let host = Rc::new(Host {
-        proxy: RefCell::new(Proxy::start(&sim)),
+        proxies: RefCell::new((0..plan.proxies).map(|_| Proxy::start(&sim)).collect()),
         sim: Rc::clone(&sim),
         stage: Cell::new(Stage::Storm),
         arrived: Cell::new(0),
@@ -65,10 +67,10 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
 fn finish(seed: u64, host: &Host) -> Outcome {
     let mut figures = host.sim.judge().figures;
     let acked = std::mem::take(&mut host.sim.judge().acked);
-    host.proxy.borrow().stop();
+    host.proxies.borrow().iter().for_each(|proxy| proxy.stop());
     host.sim.kill(Owner::Clients);
     let mut world = host.sim.world();
-    let lost = acked.iter().filter(|&&version| world.write(version).lost).count();
+    let lost = acked.iter().filter(|it| world.write(it.version).lost).count();
     figures.lost = lost as u64;
     Outcome {
         seed,
@@ -112,9 +114,17 @@ fn step(host: &Rc<Host>) {
         63..91 => sim.world().storage_step(),
         _ => pass_time(sim, 700),
     }
+    let store_strikes = !calm && sim.world().plan.shared && {
+        let mut world = sim.world();
+        world.random.below(10_000) < faults / 4
+    };
+    if store_strikes {
+        let lives: Vec<_> = host.proxies.borrow().iter().map(|it| it.life).collect();
+        sim.world().store_fault(&lives);
+    }
     let strikes = !calm && sim.world().random.below(10_000) < faults;
     if strikes {
-        fault(host);
+        fault::fault(host);
     }
 }
 
@@ -137,81 +147,11 @@ fn serve(sim: &Sim) {
     }
 }
 
-/// Something goes wrong.
-fn fault(host: &Rc<Host>) {
-    let sim = &host.sim;
-    let mut world = sim.world();
-    let kind = world.random.below(12);
-    let kind = if kind == 2 { 11 } else { kind };
-    if !world.plan.has(kind) {
-        return;
-    }
-    let servers = world.servers.len();
-    let node = world.random.index(servers);
-    let primary = world.primary;
-    let up = world.servers[node].up;
-    let down_for = if world.random.permille(400) { 0 } else { world.random.below(25_000) };
-    sim.judge().figures.faults += 1;
-    match kind {
-        0 | 1 if node != primary && up => world.crash(node, Some(down_for)),
-        3 | 4 if world.servers[primary].up => world.crash(primary, Some(down_for)),
-        5 | 6 => cut_some(&mut world),
-        7 if node != primary => {
-            let server = &mut world.servers[node];
-            server.paused = !server.paused;
-        }
-        8 if node != primary && up && !world.is_diverged(node) => {
-            // The old primary dies for good, or lives on and takes writes.
-            if world.random.permille(500) {
-                world.crash(primary, None);
-            }
-            world.promote(node);
-        }
-        9 if world.is_diverged(node) => world.rejoin(node),
-        10 => {
-            // A proxy that has just started knows only whom it can reach: fencing an
-            // old primary by then is the task of whoever promoted the new one.
-            for zombie in 0..world.servers.len() {
-                if zombie != primary && world.servers[zombie].is_primary() {
-                    world.crash(zombie, None);
-                }
-            }
-            drop(world);
-            host.proxy.borrow().stop();
-            let next = Proxy::start(sim);
-            *host.proxy.borrow_mut() = next;
-            let mut world = sim.world();
-            world.changes += 1;
-            world.note(format_args!("proxy: RESTARTED"));
-        }
-        // Rare coincidences made common: a commit's connection is cut.
-        11 if world.random.permille(600) => world.ambush = true,
-        11 => {
-            let writing = (0..world.conns.len()).find(|&id| world.is_committing(id));
-            if let Some(id) = writing {
-                world.note(format_args!("connection {id} is CUT in a commit"));
-                world.cut(id);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn cut_some(world: &mut World) {
-    let open: Vec<_> = (0..world.conns.len())
-        .filter(|&id| world.conns[id].process.alive && !world.conns[id].closed_by_server)
-        .collect();
-    let chosen = world.random.index(open.len());
-    if let Some(&id) = open.get(chosen) {
-        world.note(format_args!("connection {id} is CUT"));
-        world.cut(id);
-    }
-}
-
 /// No more faults: everything comes back.
 fn heal(sim: &Sim) {
     let mut world = sim.world();
     world.ambush = false;
+    world.heal_store();
     for node in 0..world.servers.len() {
         world.servers[node].paused = false;
         if !world.servers[node].up {

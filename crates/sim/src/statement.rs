@@ -72,7 +72,7 @@ pub(crate) fn written(sql: &str, parameters: &[String]) -> Option<(RowId, Option
     if sql == "SELECT v FROM sneaky" {
         return Some((SNEAKY_ROW, None));
     }
-    let (version, row) = if let Some(rest) = sql.strip_prefix("UPDATE kv SET v = ") {
+    let (version, row) = if let Some((_, rest)) = sql.split_once(" SET v = ") {
         rest.split_once(" WHERE k = ")?
     } else {
         let (row, version) = sql.strip_prefix("SELECT slip(")?.split_once(", ")?;
@@ -91,5 +91,6 @@ pub(crate) fn read_row(sql: &str, parameters: &[String]) -> Option<RowId> {
     if sql == "SELECT v FROM hidden" {
         return Some(SNEAKY_ROW);
     }
-    number(sql.strip_prefix("SELECT v FROM kv WHERE k = ")?, parameters)
+    let (_, row) = sql.strip_prefix("SELECT v FROM kv")?.split_once(" WHERE k = ")?;
+    number(row, parameters)
 }

@@ -135,7 +135,7 @@ impl World {
         self.lost_tail |= counts && !gone.is_empty();
         self.servers[node].show(flushed);
         // What was flushed is visible now, even if nobody was told.
-        if counts {
+        if counts && self.is_only_primary(node) {
             let versions: Vec<_> = self.servers[node]
                 .log
                 .iter()
@@ -145,7 +145,7 @@ impl World {
                 self.write_mut(version).visible = true;
             }
         }
-        let count = self.append(node, Vec::new());
+        let count = self.append(node, Vec::new(), 0);
         let server = &mut self.servers[node];
         (server.flushed, server.replayed) = (count, count);
         self.note(format_args!("node {node}: restarted with {flushed} records"));
@@ -171,15 +171,17 @@ impl World {
             .flat_map(|record| record.changes.iter().map(|&(_, version)| version))
             .collect();
         for version in gone {
-            self.write_mut(version).lost = true;
+            let write = self.write_mut(version);
+            (write.lost, write.left_behind) = (true, true);
         }
         let server = &mut self.servers[node];
         server.show(common);
         server.duty = Duty::Primary;
+        server.next_number = server.log.iter().map(|it| it.number).max().unwrap_or(0) + 1;
         server.timeline = timeline;
         server.paused = false;
         self.primary = node;
-        let count = self.append(node, Vec::new());
+        let count = self.append(node, Vec::new(), 0);
         let server = &mut self.servers[node];
         (server.flushed, server.replayed) = (count, count);
         let versions: Vec<_> = server
@@ -187,8 +189,11 @@ impl World {
             .iter()
             .flat_map(|record| record.changes.iter().map(|&(_, version)| version))
             .collect();
+        // While the old one lives, whoever has not heard of the new one may still read there
+        // what it showed: nothing of what was waiting for a synchronous standby.
+        let alone = self.is_only_primary(node);
         for version in versions {
-            self.write_mut(version).visible = true;
+            self.write_mut(version).visible |= alone;
         }
         for other in 0..self.servers.len() {
             if other != node && !self.servers[other].is_primary() {
@@ -208,6 +213,12 @@ impl World {
         history.truncate(parent + 1);
         history[parent].1 = end;
         history
+    }
+
+    /// Whether no other server that takes writes can be reached.
+    fn is_only_primary(&self, node: usize) -> bool {
+        let others = self.servers.iter().enumerate().filter(|(other, _)| *other != node);
+        others.map(|it| it.1).all(|other| !other.up || !other.is_primary())
     }
 
     /// A server on another line is brought back as a standby of the primary, as

@@ -4,17 +4,23 @@ use std::rc::Rc;
 
 use afterwrite_core::Reason;
 use afterwrite_session::Place;
+use afterwrite_types::Terms;
 use afterwrite_wire::client;
 
 use crate::app::{App, Ask, Closed, Host, Stage};
 use crate::log::{RowId, Version};
 use crate::statement::SNEAKY_ROW;
+use crate::tables::table_of;
+use crate::transactions::{read_only_transaction, transaction};
+use crate::wishes;
 
 /// Attempts of the last read to find a replica.
 const LAST_READS: u32 = 40;
 
-const READ: &str = "SELECT v FROM kv WHERE k = $1";
-const WRITE: &str = "UPDATE kv SET v = $1 WHERE k = $2";
+/// Statements with parameters, by the table that they touch.
+const READS: [&str; 2] = ["SELECT v FROM kv0 WHERE k = $1", "SELECT v FROM kv1 WHERE k = $1"];
+const WRITES: [&str; 2] =
+    ["UPDATE kv0 SET v = $1 WHERE k = $2", "UPDATE kv1 SET v = $1 WHERE k = $2"];
 
 /// An application's life: connections one after the other.
 pub(crate) async fn live(host: Rc<Host>, name: usize) {
@@ -55,46 +61,62 @@ fn query(sql: &str, tags: &'static [u8]) -> Ask {
     Ask { bytes, tags, ..Ask::default() }
 }
 
-fn tell(sql: &str) -> Ask {
+pub(crate) fn tell(sql: &str) -> Ask {
     query(sql, b"C")
 }
 
-/// Names its key and its level, as most applications do first.
+/// Names its key and says what it asks for, as most applications do first.
 async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
-    let (key, level, hints, reports) = {
+    let (key, terms, hints, reports) = {
         let mut world = app.host.sim.world();
         let keys = world.plan.keys;
-        let strong = world.plan.level == afterwrite_types::Level::Strong;
         let keyed = world.random.permille(650);
         let key = keyed.then(|| if keys == 1 { 0 } else { name as u64 % keys });
-        app.strong = strong;
-        let level = match world.random.below(20) {
-            0 | 1 => Some("strong"),
-            2 => Some("eventual"),
-            _ => None,
-        };
-        (key, level, world.random.permille(300), world.random.permille(300))
+        let (hints, reports) = (world.random.permille(300), world.random.permille(300));
+        (key, wishes::choose(&mut world.random), hints, reports)
     };
     if reports {
         app.run(vec![tell("SET afterwrite.report_token = on")]).await?;
     }
     if hints {
-        let level = level.map(|it| format!("/*app='sim',afterwrite.level='{it}'*/"));
         let key = key.map(|it| format!("/* afterwrite: session=user:{it} */"));
-        app.hint = level.unwrap_or_default() + &key.unwrap_or_default();
+        app.hint = wishes::hint(&terms) + &key.clone().unwrap_or_default();
+        app.wishes.hinted = (!app.hint.is_empty()).then_some(terms);
+        app.wishes.hints_key = key.is_some();
     }
     if let Some(key) = key.filter(|_| !hints) {
         app.run(vec![tell(&format!("SET afterwrite.session = 'user:{key}'"))]).await?;
     }
     app.key = key;
-    if let Some(level) = level.filter(|_| !hints) {
-        app.run(vec![tell(&format!("SET afterwrite.level = '{level}'"))]).await?;
-    }
-    if let Some(level) = level {
-        app.strong = level == "strong";
-        app.eventual = level == "eventual";
+    if !hints {
+        ask_for(app, terms).await?;
     }
     Ok(())
+}
+
+/// Sets what its reads ask for from now on; what is not named stays as it was.
+async fn ask_for(app: &mut App, terms: Terms) -> Result<(), Closed> {
+    for (name, value) in wishes::parts(&terms) {
+        let set = tell(&format!("SET afterwrite.{name} = '{value}'"));
+        app.run(vec![set]).await?;
+    }
+    app.wishes.own = terms.or(app.wishes.own);
+    Ok(())
+}
+
+/// Changes its mind about what its reads ask for.
+async fn change_mind(app: &mut App) -> Result<(), Closed> {
+    let (terms, resets) = {
+        let mut world = app.host.sim.world();
+        (wishes::choose(&mut world.random), world.random.permille(300))
+    };
+    if resets {
+        app.run(vec![tell("RESET afterwrite.level")]).await?;
+        app.wishes.own.level = None;
+        app.run(vec![tell("RESET afterwrite.max_staleness")]).await?;
+        app.wishes.own.max_staleness = None;
+    }
+    ask_for(app, terms).await
 }
 
 fn row(app: &App) -> RowId {
@@ -107,32 +129,30 @@ fn new_version(app: &App, row: RowId) -> Version {
     app.host.sim.world().new_version(row)
 }
 
-fn write(app: &App, row: RowId) -> Ask {
+pub(crate) fn write(app: &App, row: RowId) -> Ask {
     let version = new_version(app, row);
-    let sql = format!("UPDATE kv SET v = {version} WHERE k = {row}");
+    let sql = format!("UPDATE {} SET v = {version} WHERE k = {row}", table_of(row));
     Ask { writes: vec![version], ..tell(&sql) }
 }
 
-fn read(row: RowId) -> Ask {
-    let sql = format!("SELECT v FROM kv WHERE k = {row}");
+pub(crate) fn read(row: RowId) -> Ask {
+    let sql = format!("SELECT v FROM {} WHERE k = {row}", table_of(row));
     Ask { reads: Some(row), ..query(&sql, b"TDC") }
 }
 
 /// A statement through the extended protocol: named, then reused, or unnamed.
 fn extended(app: &mut App, sql: &'static str, values: &[String], named: bool) -> Ask {
-    let name = if !named {
-        ""
-    } else if sql == READ {
-        "r"
-    } else {
-        "w"
+    let reads = READS.contains(&sql);
+    let name = match READS.iter().chain(&WRITES).position(|it| *it == sql) {
+        Some(number) if named => ["r0", "r1", "w0", "w1"][number],
+        _ => "",
     };
     let mut bytes = Vec::new();
     let parses = !named || !app.prepared.contains(&sql);
     if parses {
         client::parse(&mut bytes, name, sql, &[]);
     }
-    if parses && sql == WRITE && app.host.sim.world().random.permille(100) {
+    if parses && !reads && app.host.sim.world().random.permille(100) {
         // What follows is read while the exchange is under way.
         client::flush(&mut bytes);
     }
@@ -140,7 +160,7 @@ fn extended(app: &mut App, sql: &'static str, values: &[String], named: bool) ->
     client::bind(&mut bytes, "", name, &values, &[], &[]);
     client::execute(&mut bytes, "", 0);
     client::sync(&mut bytes);
-    let tags: &'static [u8] = match (parses, sql == READ) {
+    let tags: &'static [u8] = match (parses, reads) {
         (true, true) => b"12DC",
         (true, false) => b"12C",
         (false, true) => b"2DC",
@@ -149,14 +169,18 @@ fn extended(app: &mut App, sql: &'static str, values: &[String], named: bool) ->
     Ask { bytes, tags, ..Ask::default() }
 }
 
+fn of_row(texts: [&'static str; 2], row: RowId) -> &'static str {
+    texts[usize::from(table_of(row) == "kv1")]
+}
+
 fn extended_write(app: &mut App, row: RowId, named: bool) -> Ask {
     let version = new_version(app, row);
     let values = [version.to_string(), row.to_string()];
-    Ask { writes: vec![version], ..extended(app, WRITE, &values, named) }
+    Ask { writes: vec![version], ..extended(app, of_row(WRITES, row), &values, named) }
 }
 
 fn extended_read(app: &mut App, row: RowId, named: bool) -> Ask {
-    Ask { reads: Some(row), ..extended(app, READ, &[row.to_string()], named) }
+    Ask { reads: Some(row), ..extended(app, of_row(READS, row), &[row.to_string()], named) }
 }
 
 /// One thing an application does, often a write and the read that follows.
@@ -171,7 +195,12 @@ async fn act(app: &mut App) -> Result<(), Closed> {
                 app.run(vec![read(at)]).await?;
             }
         }
-        20..38 => drop(app.run(vec![read(at)]).await?),
+        20..34 => drop(app.run(vec![read(at)]).await?),
+        34..38 => {
+            let terms = wishes::choose(&mut app.host.sim.world().random);
+            let hinted = (!terms.is_empty()).then_some(terms);
+            app.run(vec![Ask { hinted, ..read(at) }]).await?;
+        }
         38..50 => prepared(app, at).await?,
         50..58 => {
             // All in one breath: INSERT; Sync; SELECT; Sync.
@@ -212,7 +241,7 @@ async fn act(app: &mut App) -> Result<(), Closed> {
             // Sends a write and hangs up.
             let ask = write(app, at);
             app.doubt(&ask);
-            app.send(&app.hinted(&ask.bytes)).await;
+            app.send(&app.hinted(&ask.bytes, "")).await;
             return Err(Closed);
         }
         93 => drop(app.run(vec![tell("SET work_mem = '4MB'")]).await?),
@@ -221,6 +250,7 @@ async fn act(app: &mut App) -> Result<(), Closed> {
                 app.prepared.clear();
             }
         }
+        97 => change_mind(app).await?,
         _ => {
             let pause = app.host.sim.world().random.below(6_000);
             app.host.sim.sleep(pause).await;
@@ -231,8 +261,8 @@ async fn act(app: &mut App) -> Result<(), Closed> {
 
 async fn prepared(app: &mut App, row: RowId) -> Result<(), Closed> {
     let named = app.host.sim.world().random.permille(700);
-    for sql in [WRITE, READ] {
-        let ask = if sql == WRITE {
+    for sql in [of_row(WRITES, row), of_row(READS, row)] {
+        let ask = if WRITES.contains(&sql) {
             extended_write(app, row, named)
         } else {
             extended_read(app, row, named)
@@ -254,7 +284,7 @@ async fn prepared(app: &mut App, row: RowId) -> Result<(), Closed> {
 async fn several(app: &mut App, row: RowId) -> Result<(), Closed> {
     let choice = app.host.sim.world().random.below(3);
     let (one, two) = (new_version(app, row), new_version(app, row));
-    let set = |version| format!("UPDATE kv SET v = {version} WHERE k = {row}");
+    let set = |version| format!("UPDATE {} SET v = {version} WHERE k = {row}", table_of(row));
     let ask = match choice {
         0 => Ask { writes: vec![one, two], ..query(&format!("{}; {}", set(one), set(two)), b"CC") },
         1 => Ask { writes: vec![one], ..query(&format!("BEGIN; {}; COMMIT", set(one)), b"CCC") },
@@ -267,86 +297,6 @@ async fn several(app: &mut App, row: RowId) -> Result<(), Closed> {
     };
     app.run(vec![ask]).await?;
     app.run(vec![read(row)]).await?;
-    Ok(())
-}
-
-async fn transaction(app: &mut App, row: RowId) -> Result<(), Closed> {
-    let (breath, rolls_back) = {
-        let mut world = app.host.sim.world();
-        (world.random.permille(300), world.random.permille(200))
-    };
-    app.pinned = Some(Vec::new());
-    let result = if breath {
-        in_one_breath(app, row, rolls_back).await
-    } else {
-        step_by_step(app, row, rolls_back).await
-    };
-    app.pinned = None;
-    result?;
-    app.run(vec![read(row)]).await?;
-    Ok(())
-}
-
-async fn in_one_breath(app: &mut App, row: RowId, rolls_back: bool) -> Result<(), Closed> {
-    let write = write(app, row);
-    let written = write.writes.clone();
-    let inside = Ask { exactly: written.first().copied(), ..read(row) };
-    let end = if rolls_back { tell("ROLLBACK") } else { Ask { writes: written, ..tell("COMMIT") } };
-    let asks = vec![tell("BEGIN"), Ask { writes: Vec::new(), ..write }, inside, end];
-    // If BEGIN is refused the rest runs on its own: nothing about it is certain.
-    let certain = asks.clone();
-    let answered = app.run(vec![certain[0].clone()]).await?;
-    if !answered[0].ok {
-        return Ok(());
-    }
-    if app.run(asks[1..].to_vec()).await.is_err() {
-        return Err(Closed);
-    }
-    Ok(())
-}
-
-async fn step_by_step(app: &mut App, row: RowId, rolls_back: bool) -> Result<(), Closed> {
-    let ok = |answers: Vec<crate::app::Answered>| answers.iter().all(|it| it.ok);
-    if !ok(app.run(vec![tell("BEGIN")]).await?) {
-        return Ok(());
-    }
-    let write = write(app, row);
-    let version = write.writes.clone();
-    let done = ok(app.run(vec![Ask { writes: Vec::new(), ..write }]).await?);
-    if !done {
-        // Lost in the middle: there is no transaction any more, or it has failed.
-        app.run(vec![tell("ROLLBACK")]).await?;
-        return Ok(());
-    }
-    let inside = Ask { exactly: version.first().copied(), ..read(row) };
-    if !ok(app.run(vec![inside]).await?) {
-        app.run(vec![tell("ROLLBACK")]).await?;
-        return Ok(());
-    }
-    let end = if rolls_back { tell("ROLLBACK") } else { Ask { writes: version, ..tell("COMMIT") } };
-    app.run(vec![end]).await?;
-    Ok(())
-}
-
-async fn read_only_transaction(app: &mut App, row: RowId) -> Result<(), Closed> {
-    let mut required = app.required(row);
-    if !app.eventual {
-        required.extend_from_slice(&app.own);
-    }
-    if !app.run(vec![tell("BEGIN READ ONLY")]).await?.iter().all(|it| it.ok) {
-        return Ok(());
-    }
-    app.pinned = Some(required);
-    let mut result = Ok(Vec::new());
-    for _ in 0..2 {
-        result = app.run(vec![read(row)]).await;
-        if !result.as_ref().is_ok_and(|it| it.iter().all(|it| it.ok)) {
-            break;
-        }
-    }
-    app.pinned = None;
-    result?;
-    app.run(vec![tell("COMMIT")]).await?;
     Ok(())
 }
 
@@ -383,29 +333,33 @@ async fn token(app: &mut App) -> Result<(), Closed> {
 /// Everything is replayed and nothing is written: a read must come to a replica.
 async fn last_reads(app: &mut App) {
     let mut last = None;
+    let mut refused = false;
     // One of commits that a crash took back is not believed until it is taken back, too.
     let _ = app.run(vec![tell("RESET afterwrite.token")]).await;
     for _ in 0..LAST_READS {
-        if app.run(vec![read(1)]).await.is_err() {
+        let answered = app.run(vec![read(1)]).await;
+        refused = answered.as_ref().is_ok_and(|it| it.iter().any(|it| !it.ok));
+        if answered.is_err() {
             let text = format!("{}: closed although nothing is wrong", app.name);
             return app.host.sim.world().fail(text);
         }
         let place = app.host.sim.judge().places.get(&app.channel).copied();
         last = place;
-        if let Some((Place::Replica(_), _)) = place {
-            return;
+        if let Some((Place::Replica(_), _)) = place.filter(|_| !refused) {
+            return app.count_untold_losses();
         }
         app.host.sim.sleep(5_000).await;
     }
     let sim = Rc::clone(&app.host.sim);
+    let floor = sim.judge().floors.get(&app.channel).copied();
     let mut world = sim.world();
     let end = world.servers[world.primary].end();
     // What a crash or a failover took back may lie beyond everything there is.
-    let floor = last.and_then(|it| it.1.position()).map_or(0, |it| it.lsn.0);
+    let floor = floor.and_then(|it| it.position()).map_or(0, |it| it.lsn.0);
     let beyond = floor > end && floor <= world.highest;
     // Who never waits cannot have a fence of its own, as a strong read needs.
-    let unresolved = last.is_some_and(|it| it.0.reason() == Reason::Unresolved);
-    let never_waits = unresolved && world.plan.wait_max == 0;
+    let never_waits = app.wishes.within().is_zero()
+        && (refused || last.is_some_and(|it| it.0.reason() == Reason::Unresolved));
     if !beyond && !never_waits {
         let text = format!(
             "NO LIVENESS: {} still reads on the primary, {last:?}, the log ends at {end:#x}",

@@ -7,6 +7,7 @@ use crate::log::{self, Record, RowId, START, Version};
 use crate::plan::Plan;
 use crate::process::Process;
 use crate::random::Random;
+use crate::store::Stores;
 use crate::trace::Trace;
 
 /// What a server is.
@@ -47,7 +48,12 @@ pub(crate) struct Server {
     pub(crate) apply_delay: u64,
     /// Rows that a transaction under way has written, and whose.
     pub(crate) locks: BTreeMap<RowId, usize>,
+    /// The number of the next transaction that writes.
+    pub(crate) next_number: u64,
 }
+
+/// What a server showed at once.
+pub(crate) type Shown = BTreeMap<RowId, Version>;
 
 impl Server {
     fn new(duty: Duty, apply_delay: u64) -> Self {
@@ -66,6 +72,7 @@ impl Server {
             paused: false,
             apply_delay,
             locks: BTreeMap::new(),
+            next_number: 1,
         }
     }
 
@@ -76,6 +83,11 @@ impl Server {
     /// Where the last record ends.
     pub(crate) fn end(&self) -> u64 {
         self.log.last().map_or(START, |record| record.end)
+    }
+
+    /// What `pg_current_wal_flush_lsn()` says.
+    pub(crate) fn flushed_end(&self) -> u64 {
+        self.flushed.checked_sub(1).map_or(START, |last| self.log[last].end)
     }
 
     /// What `pg_last_wal_replay_lsn()` says.
@@ -104,6 +116,8 @@ pub(crate) struct Write {
     pub(crate) visible: bool,
     /// Its commit is not, or no more, in the history that counts.
     pub(crate) lost: bool,
+    /// Since another server was promoted without it.
+    pub(crate) left_behind: bool,
 }
 
 /// One connection from the proxy to a server.
@@ -125,6 +139,8 @@ pub(crate) struct Conn {
 pub(crate) struct Channel {
     pub(crate) up: Vec<u8>,
     pub(crate) down: Vec<u8>,
+    /// The life of the proxy that it leads to.
+    pub(crate) life: u64,
     pub(crate) app_gone: bool,
     pub(crate) proxy_gone: bool,
 }
@@ -146,6 +162,10 @@ pub(crate) struct World {
     pub(crate) conns: Vec<Conn>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) writes: Vec<Write>,
+    /// What proxies share floors in.
+    pub(crate) stores: Stores,
+    /// What was shown to each read, by the number that stands in its answer.
+    pub(crate) shown: Vec<Shown>,
     /// Where the longest log there ever was ended.
     pub(crate) highest: u64,
     /// Where each timeline left the ones before it.
@@ -164,7 +184,15 @@ impl World {
         for delay in plan.apply_delay.iter().skip(1) {
             servers.push(Server::new(Duty::Standby { upstream: 0 }, *delay));
         }
-        let never = Write { row: 0, before: 0, end: 0, timeline: 0, visible: false, lost: false };
+        let never = Write {
+            row: 0,
+            before: 0,
+            end: 0,
+            timeline: 0,
+            visible: false,
+            lost: false,
+            left_behind: false,
+        };
         Self {
             plan,
             random,
@@ -177,6 +205,8 @@ impl World {
             conns: Vec::new(),
             channels: Vec::new(),
             writes: vec![never],
+            stores: Stores::default(),
+            shown: Vec::new(),
             highest: START,
             histories: BTreeMap::from([(1, Vec::new())]),
             lost_tail: false,
@@ -198,7 +228,15 @@ impl World {
 
     /// A version that nobody has written yet.
     pub(crate) fn new_version(&mut self, row: RowId) -> Version {
-        let write = Write { row, before: 0, end: 0, timeline: 0, visible: false, lost: false };
+        let write = Write {
+            row,
+            before: 0,
+            end: 0,
+            timeline: 0,
+            visible: false,
+            lost: false,
+            left_behind: false,
+        };
         self.writes.push(write);
         self.writes.len() as u64 - 1
     }
@@ -221,7 +259,12 @@ impl World {
     }
 
     /// Appends a record to a primary's log; gives back how many there are now.
-    pub(crate) fn append(&mut self, node: usize, changes: Vec<(RowId, Version)>) -> usize {
+    pub(crate) fn append(
+        &mut self,
+        node: usize,
+        changes: Vec<(RowId, Version)>,
+        number: u64,
+    ) -> usize {
         let end = self.servers[node].end();
         let room = log::left_on_page(end);
         let at_page_end = self.random.permille(self.plan.page_ends) && room >= 40;
@@ -232,12 +275,13 @@ impl World {
         let server = &mut self.servers[node];
         let timeline = server.timeline;
         let mut latest = server.visible.clone();
-        server.log.push(Record { end, changes: changes.clone(), at: self.now });
+        server.log.push(Record { end, changes: changes.clone(), at: self.now, number });
         let count = server.log.len();
         for (row, version) in changes {
             let before = latest.insert(row, version).unwrap_or(0);
             let write = self.write_mut(version);
             (write.before, write.end, write.timeline, write.lost) = (before, end, timeline, stray);
+            write.left_behind = stray;
         }
         self.note(format_args!("node {node}: record {count} ends at {end:#x}"));
         count

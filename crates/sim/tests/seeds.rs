@@ -9,7 +9,7 @@ use std::thread;
 
 use afterwrite_sim::{Figures, Outcome, run};
 
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2200;
 
 /// Lines of a failure's trace that are shown.
 const TAIL: usize = 80;
@@ -75,10 +75,13 @@ fn nobody_reads_a_state_older_than_their_own_last_write() {
     println!("{count} seeds: {figures:?}");
     if count >= 1000 {
         // A simulation in which nothing happens proves nothing.
-        let Figures { reads, on_replicas, writes, doubtful, lost, faults, orphans } = figures;
+        let Figures { reads, on_replicas, writes, doubtful, lost, faults, .. } = figures;
+        let Figures { monotonic, bounded, weakened, orphans, untold, .. } = figures;
         assert!(on_replicas * 5 > reads, "too few reads on replicas: {figures:?}");
         assert!(writes > count && doubtful > count / 10 && lost > count / 20, "{figures:?}");
         assert!(faults > count && orphans > count / 20, "{figures:?}");
+        assert!(untold * 20 <= orphans, "losses are not found: {figures:?}");
+        assert!(monotonic > count && bounded > count && weakened > count / 10, "{figures:?}");
     }
 }
 

@@ -22,10 +22,26 @@ pub struct Line {
 }
 
 impl Line {
+    /// The line of this process's clock, where no server tells positions; `random` tells it
+    /// from other processes', whose clocks began at another time.
+    pub fn by_clock(random: u64) -> Self {
+        Self { system: SystemId(random), timeline: Timeline::BY_CLOCK }
+    }
+
+    /// Whether its positions are times of one process, and mean nothing to anyone else.
+    pub fn is_by_clock(self) -> bool {
+        self.timeline == Timeline::BY_CLOCK
+    }
+
     /// Whether it began with a later promotion of the same cluster.
     pub fn is_newer_than(self, other: Self) -> bool {
         self.system == other.system && self.timeline > other.timeline
     }
+}
+
+impl Timeline {
+    /// The last number that there is; no server is promoted so often.
+    const BY_CLOCK: Self = Self(u32::MAX);
 }
 
 impl fmt::Display for Line {
@@ -84,6 +100,13 @@ mod tests {
 
     fn at(timeline: u32, lsn: u64) -> Position {
         Position { line: Line { system: SystemId(7), timeline: Timeline(timeline) }, lsn: Lsn(lsn) }
+    }
+
+    #[test]
+    fn a_clock_is_no_server() {
+        assert!(Line::by_clock(7).is_by_clock());
+        assert!(!at(1, 5).line.is_by_clock());
+        assert_ne!(Line::by_clock(7), Line::by_clock(8), "nor is one another");
     }
 
     #[test]

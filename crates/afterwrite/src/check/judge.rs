@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use afterwrite_backend::NodeStatus;
+use afterwrite_backend::{NodeStatus, Product};
 use afterwrite_types::{InsertPointer, Lsn, Role, WalGeometry};
 
 use super::ask::{Answer, Answers};
@@ -59,7 +59,7 @@ fn node(
         (Ok(answers), Some(error)) => {
             // It can be asked, and the proxy cannot use it: most likely it may
             // not ask for everything.
-            let mut findings = functions(answers, expected);
+            let mut findings = positions(seen, answers, expected);
             findings.retain(|finding| finding.grade == Grade::Problem);
             if findings.is_empty() {
                 findings.push(unreached(error, expected));
@@ -74,7 +74,10 @@ fn node(
     };
     let mut findings =
         vec![finding("login", Grade::Good, format!("as {}", expected.user)), version(answers)];
-    findings.extend(functions(answers, expected));
+    if seen.product != Product::Postgres {
+        findings.push(finding("product", Grade::Note, seen.product.name()));
+    }
+    findings.extend(positions(seen, answers, expected));
     let replayed = lsn(&answers.position).filter(|_| answers.role == Role::Replica);
     let behind_bytes = written.zip(replayed).map(|(written, lsn)| written.bytes_since(lsn));
     if answers.role == Role::Replica {
@@ -84,7 +87,9 @@ fn node(
         });
         findings.extend(replay(answers, expected));
     }
-    findings.push(geometry(answers));
+    if seen.gauge == "log" {
+        findings.push(geometry(answers));
+    }
     findings.push(connections(answers, expected));
     findings.extend(session(answers));
     Part { name, role: Some(answers.role.name()), behind_bytes, findings }
@@ -102,6 +107,13 @@ fn unreached(error: &str, expected: &Expected) -> Finding {
         "It has not finished its first recovery, or is no streaming replica; it takes no reads \
          until it tells."
             .to_owned()
+    } else if has("does not replicate as PostgreSQL does") {
+        "Take it out of the configuration.".to_owned()
+    } else if has("heartbeat") {
+        format!(
+            "Let {user} make the table (CREATE on the database, once), or make it yourself and let \
+             {user} update it; on a replica it is there once it has been replicated."
+        )
     } else if has("53300") {
         "It has no connection left: raise max_connections, or lower pool.size.".to_owned()
     } else {
@@ -118,6 +130,21 @@ fn version(answers: &Answers) -> Finding {
         Some(number) if number >= VERSION_MIN => finding("version", Grade::Good, version),
         Some(_) | None => finding("version", Grade::Problem, version)
             .advise("Afterwrite needs PostgreSQL 13 or newer."),
+    }
+}
+
+/// What tells how far the node has come.
+fn positions(seen: &NodeStatus, answers: &Answers, expected: &Expected) -> Vec<Finding> {
+    match seen.gauge {
+        "heartbeat" => vec![finding("positions", Grade::Note, "from a heartbeat table")],
+        "window" => vec![
+            finding("positions", Grade::Warning, "none: a window of time after each write").advise(
+                "That no replica is ever further behind than cluster.window is assumed and not \
+                 known. Name a heartbeat table that may be written, and it is known again: \
+                 cluster.heartbeat_table = \"afterwrite.heartbeat\".",
+            ),
+        ],
+        _ => functions(answers, expected),
     }
 }
 
@@ -327,6 +354,8 @@ mod tests {
             ban: None,
             outdated: false,
             pooled: false,
+            product: Product::Postgres,
+            gauge: "log",
             line: None,
             position: None,
             lag_bytes: None,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use afterwrite_backend::{Order, PoolSettings, WatchSettings};
+use afterwrite_backend::{
+    GaugeChoice, GaugeSettings, HeartbeatTable, Order, PoolSettings, WatchSettings,
+};
 use afterwrite_config::{
     Balance, ClientAuth, ClusterConfig, Config, DatabaseConfig, Inventory, Level, ListenAddress,
-    OnOrphan, PoolOrder, SharedConfig, UserConfig,
+    OnOrphan, PoolOrder, Positions, SharedConfig, UserConfig,
 };
-use afterwrite_core::Policy;
+use afterwrite_core::{Policy, WindowSettings};
 use afterwrite_footprint::Rules;
 use afterwrite_frontend::{Auth, FileProblem, Hba, IdentMaps, Users};
 use afterwrite_net::{Endpoint, UnixName};
@@ -236,7 +238,22 @@ fn cluster(
             waiting_interval: probe.waiting_interval,
             probe_timeout: probe.timeout,
         },
+        gauge: gauge(cluster),
     })
+}
+
+/// What tells how far the servers have come.
+fn gauge(cluster: &ClusterConfig) -> GaugeSettings {
+    GaugeSettings {
+        choice: match cluster.positions {
+            Positions::Auto => GaugeChoice::Auto,
+            Positions::Log => GaugeChoice::Log,
+            Positions::Heartbeat => GaugeChoice::Heartbeat,
+            Positions::Window => GaugeChoice::Window,
+        },
+        heartbeat: cluster.heartbeat_table.clone().map(HeartbeatTable::new),
+        window: WindowSettings { fixed: cluster.window, follows_lag: cluster.window_follows_lag },
+    }
 }
 
 /// How the schemas of databases are learned.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use afterwrite_types::TableName;
 
 use crate::Secret;
 
@@ -26,8 +29,30 @@ pub struct ClusterConfig {
     pub database: String,
     /// TLS to these servers.
     pub tls: ServerTls,
+    /// What tells how far each of them has come.
+    pub positions: Positions,
+    /// The heartbeat table; where it is named, it may be made and used.
+    pub heartbeat_table: Option<TableName>,
+    /// For how long after a write reads go to the primary, where nothing tells positions.
+    pub window: Duration,
+    /// Whether that gets shorter where a server tells how far behind it is.
+    pub window_follows_lag: bool,
     /// What server connections call themselves, when the URL says so.
     pub application_name: Option<String>,
+}
+
+/// What tells how far a server has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Positions {
+    /// Its log, or if that tells nothing the heartbeat table or the window.
+    #[default]
+    Auto,
+    /// Its log.
+    Log,
+    /// A table of one row, written for this alone.
+    Heartbeat,
+    /// Nothing: a time after which a write is taken to be everywhere.
+    Window,
 }
 
 /// Where one server listens.

@@ -99,7 +99,7 @@ fn it_has_every_key() {
             count += 1;
         }
     }
-    assert_eq!(count, 135, "every key of every section was looked for");
+    assert_eq!(count, 143, "every key of every section was looked for");
 }
 
 #[test]

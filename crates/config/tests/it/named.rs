@@ -114,6 +114,7 @@ fn each_key_has_a_variable_and_a_flag() {
         ("AFTERWRITE_USERS__BATCH__PASSWORD_FILE", "other/password"),
         ("AFTERWRITE_CLUSTERS__REPORTS__TLS__MODE", "allow"),
         ("AFTERWRITE_CLUSTER__TLS__MODE", "disable"),
+        ("AFTERWRITE_CLUSTERS__REPORTS__POSITIONS", "window"),
         ("AFTERWRITE_ADMIN__STATS_USERS", ""),
     ];
     let flags = Overlay {

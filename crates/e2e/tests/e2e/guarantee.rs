@@ -5,6 +5,7 @@ mod bounded;
 mod catalog;
 mod causal;
 mod checker;
+mod gauges;
 mod hints;
 mod leaks;
 mod levels;

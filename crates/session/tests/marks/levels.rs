@@ -106,6 +106,73 @@ fn half_an_answer_was_seen_too() {
     rig.session.shown();
     rig.session.lost(&rig.link, "gone", &mut Vec::new());
     assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)));
+    assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "the primary may still hide it");
+}
+
+/// A transaction that was placed at a lower level may be where less is shown: what it reads at a
+/// monotonic one counts, but it is no place to stay.
+#[test]
+fn a_transaction_that_was_placed_at_a_lower_level_is_no_place_to_stay() {
+    for (begin, then) in [
+        ("BEGIN READ ONLY /* afterwrite: level=eventual */", "SELECT 1"),
+        ("BEGIN READ ONLY", "SELECT 1"),
+    ] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.reads_here("SELECT 1");
+        rig.asks(&query(begin));
+        if begin == "BEGIN READ ONLY" {
+            // Nobody could answer as it asked.
+            rig.session.relax(Level::Eventual);
+            rig.session.begin_read(None, None, rig.sequence.now());
+        }
+        rig.link = link(Role::Replica);
+        rig.finish(REPLICA, &done("BEGIN", b'T'));
+        rig.request(&query(then));
+        rig.finish(REPLICA, &done("SELECT 1", b'T'));
+        rig.request(&query("COMMIT"));
+        rig.finish(REPLICA, &done("COMMIT", b'I'));
+        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
+        assert_eq!(rig.session.ask(false, Duration::ZERO, false).stuck, None, "{begin}");
+        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)));
+    }
+}
+
+/// No replica could answer as it asked, nor at the level below: the primary does, and what it
+/// shows counts as seen.
+#[test]
+fn what_the_primary_answers_after_all_is_seen() {
+    for answers in [true, false] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.asks(&query("SELECT 1"));
+        rig.session.relax(Level::Eventual);
+        rig.session.begin_read(None, None, rig.sequence.now());
+        if answers {
+            rig.session.unrelax();
+        }
+        rig.link = link(Role::Primary);
+        rig.finish(Place::Primary(Reason::NoneInTime), &guarded());
+        let seen = matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_));
+        assert_eq!(seen, answers);
+    }
+}
+
+/// It runs again elsewhere in the end, as it was asked for.
+#[test]
+fn a_warning_about_a_weaker_answer_is_not_told_with_another_one() {
+    for replica_refuses in [false, true] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.request(&query("SELECT 1"));
+        rig.session.warn_weakened(&Report::warning("72AW1", "no replica was fresh enough"));
+        rig.link = link(Role::Replica);
+        if replica_refuses {
+            rig.send(REPLICA);
+            rig.session.lost(&rig.link, "gone", &mut Vec::new());
+            rig.link = link(Role::Replica);
+        }
+        let out = rig.finish(REPLICA, &done("SELECT 1", b'I'));
+        let told = out.windows(5).any(|it| it == b"72AW1");
+        assert_eq!(told, !replica_refuses);
+    }
 }
 
 #[test]
@@ -194,27 +261,6 @@ fn set_local_ends_with_its_transaction() {
     assert_eq!(rig.session.terms().to_string(), "read_your_writes");
 }
 
-/// In a transaction that began at a lower level it reads where it would not have been sent.
-#[test]
-fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen() {
-    for begin in ["BEGIN READ ONLY /* afterwrite: level=eventual */", "BEGIN READ ONLY"] {
-        let mut rig = Rig::at(Level::Causal);
-        rig.reads_here("SELECT 1");
-        rig.fence(700);
-        rig.request(&query(begin));
-        rig.link = link(Role::Replica);
-        rig.finish(REPLICA, &done("BEGIN", b'T'));
-        rig.request(&query("SELECT 1"));
-        rig.finish(Place::Replica(Reason::Transaction), &done("SELECT 1", b'T'));
-        rig.request(&query("COMMIT"));
-        rig.finish(Place::Replica(Reason::Transaction), &done("COMMIT", b'I'));
-        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "{begin}");
-        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
-        let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
-        assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
-    }
-}
-
 /// It was never sent: the client may prepare it once more under its name.
 #[test]
 fn what_was_refused_is_not_prepared() {
@@ -265,5 +311,26 @@ fn a_write_that_was_under_way_when_a_read_began_is_seen() {
         let key = KeyFloor { floor: Floor::at(at(100)), pending };
         rig.session.begin_read(Some(key), Some(LINE), Moment(1));
         assert_eq!(rig.session.read_floor().need(), expected);
+    }
+}
+
+/// In a transaction that began at a lower level it reads where it would not have been sent.
+#[test]
+fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen() {
+    for begin in ["BEGIN READ ONLY /* afterwrite: level=eventual */", "BEGIN READ ONLY"] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.reads_here("SELECT 1");
+        rig.fence(700);
+        rig.asks(&query(begin));
+        rig.link = link(Role::Replica);
+        rig.finish(REPLICA, &done("BEGIN", b'T'));
+        rig.request(&query("SELECT 1"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("SELECT 1", b'T'));
+        rig.request(&query("COMMIT"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("COMMIT", b'I'));
+        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "{begin}");
+        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
+        let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
+        assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
     }
 }
