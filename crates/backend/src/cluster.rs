@@ -336,7 +336,10 @@ impl Cluster {
     pub fn bound(&self, max_staleness: Duration, now: Instant) -> Option<Position> {
         // Before the process began nothing can have been asked.
         let since = now.checked_sub(max_staleness);
-        since.and_then(|since| self.bounds.lock().at(since))
+        let bound = since.and_then(|since| self.bounds.lock().at(since));
+        // What an earlier primary answered is compared with nothing: the present one is asked.
+        let primary = self.primary();
+        bound.filter(|bound| primary.is_none_or(|primary| primary.line == bound.line))
     }
 
     /// Takes up when the primary was asked for a position.
@@ -441,6 +444,44 @@ impl Drop for Demanded {
     fn drop(&mut self) {
         for node in &self.0 {
             node.demand.end();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use afterwrite_net::tls::ConnectorSettings;
+    use afterwrite_types::{SystemId, Timeline};
+
+    fn at(timeline: u32) -> Position {
+        let line = Line { system: SystemId(7), timeline: Timeline(timeline) };
+        Position { line, lsn: Lsn(100) }
+    }
+
+    /// A bounded read that no replica may answer for that would fail, or go to the primary,
+    /// until the new primary has been asked by chance.
+    #[test]
+    fn what_an_earlier_primary_answered_is_no_bound() {
+        const SECOND: Duration = Duration::from_secs(1);
+        let tls = Arc::new(Connector::new(&ConnectorSettings::default()).unwrap());
+        let login = Login::new("app".to_owned(), None, "app".to_owned());
+        let settings = WatchSettings {
+            connect_timeout: SECOND,
+            idle_interval: SECOND,
+            busy_interval: SECOND,
+            waiting_interval: SECOND,
+            probe_timeout: SECOND,
+        };
+        let cluster = Cluster::new(&[], &tls, login, Arc::default(), settings);
+        let now = Instant::now();
+        cluster.bounded(now, at(1));
+        let bound = || cluster.bound(SECOND, now);
+        assert_eq!(bound(), Some(at(1)), "there may be none for a while");
+        for (timeline, expected) in [(1, Some(at(1))), (2, None)] {
+            let line = at(timeline).line;
+            *cluster.primary.lock() = Some(Primary { node: NodeId(0), line });
+            assert_eq!(bound(), expected, "{timeline}");
         }
     }
 }

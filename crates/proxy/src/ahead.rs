@@ -6,15 +6,17 @@
 //! Positions do not tell. Transaction numbers do: what the primary holds to be running, and the
 //! replica to be committed, is what the one shows and the other does not yet.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
-use afterwrite_core::Life;
+use afterwrite_core::Life as ServerLife;
 use afterwrite_types::NodeId;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::client::Client;
+use crate::roster::{Card, Life};
 
 /// What the primary shows. The old name: it is there in every version.
 const SNAPSHOT: &str =
@@ -55,21 +57,47 @@ pub(crate) enum Shows {
     NotYet,
     /// The connection to it is lost.
     Lost,
+    /// The client has cancelled its statement, or is sent away.
+    Cancelled,
 }
 
 impl Client {
     /// Waits until the primary shows all that the client has seen on `node`, at most as long
     /// as a read may wait; the client holds a connection to the primary.
+    ///
+    /// Nothing of the client's runs meanwhile: a cancel request of its ends the wait, and does
+    /// not hit the questions over its connection.
     pub(crate) async fn let_primary_show(&mut self, node: NodeId) -> Shows {
+        if self.tenant.cluster().primary().is_some_and(|primary| primary.node == node) {
+            // It was promoted, and shows what it showed before.
+            self.session.caught_up();
+            return Shows::All;
+        }
+        let card = Arc::clone(&self.registered.card);
+        card.begin_waiting();
+        card.lives(Life::Waiting);
+        if card.clear() {
+            card.quiet().await;
+        }
+        let shows = self.wait_for_primary(node, &card).await;
+        if let Some(link) = &self.link {
+            self.aim(link);
+        }
+        shows
+    }
+
+    async fn wait_for_primary(&mut self, node: NodeId, card: &Card) -> Shows {
         let life = self.session.scope().seen().and_then(afterwrite_core::Seen::life);
         let life = life.filter(|life| life.node == node);
         let limit = self.tenant.cluster().settings().probe_timeout;
         let deadline = Instant::now() + self.wait_max().max(PAUSE);
         let Some(mut snapshot) = self.snapshot(limit).await else { return Shows::Lost };
         // Once it is known what was shown early, the primary alone says for how long.
-        let mut hidden = match self.shown_early(node, life, &snapshot, limit).await {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let asked = timeout(left, self.shown_early(node, life, &snapshot, limit)).await;
+        let mut hidden = match asked.ok().flatten() {
             Some(hidden) => hidden,
-            // The replica has gone, and cannot say any more: whatever was running.
+            // The replica has gone, or is too busy, and cannot say: whatever was running.
             None => snapshot.running.clone(),
         };
         loop {
@@ -82,7 +110,9 @@ impl Client {
                 debug!(?hidden, "the primary does not show yet what a replica has shown");
                 return Shows::NotYet;
             }
-            sleep(PAUSE).await;
+            if timeout(PAUSE, card.interrupted()).await.is_ok() {
+                return Shows::Cancelled;
+            }
             let Some(newer) = self.snapshot(limit).await else { return Shows::Lost };
             snapshot = newer;
         }
@@ -105,7 +135,7 @@ impl Client {
     async fn shown_early(
         &mut self,
         node: NodeId,
-        life: Option<Life>,
+        life: Option<ServerLife>,
         primary: &Snapshot,
         limit: Duration,
     ) -> Option<Vec<u64>> {
@@ -121,7 +151,7 @@ impl Client {
 }
 
 /// Whether a connection leads to this life of a replica.
-pub(crate) fn is_of(link: &mut Claimed, life: Life) -> bool {
+pub(crate) fn is_of(link: &mut Claimed, life: ServerLife) -> bool {
     let same = link.link.node() == life.node && link.link.server() == life.server;
     same && link.link.proof_mut().is_some_and(|proof| proof.was_open_at(life.at))
 }

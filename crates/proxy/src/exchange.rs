@@ -103,6 +103,10 @@ impl Client {
                         return Err(self.hidden().report());
                     }
                 }
+                Shows::Cancelled => {
+                    self.give_back(false).await;
+                    return Err(cancelled());
+                }
                 Shows::Lost => return Err(NotRouted::from(ClaimError::Down).report()),
             }
         }
@@ -230,7 +234,7 @@ impl Client {
     }
 
     /// Cancel requests of the client hit this connection from now on.
-    fn aim(&self, link: &Claimed) {
+    pub(crate) fn aim(&self, link: &Claimed) {
         link.card.serve(self.registered.card.id);
         self.registered.card.aim(link.card.id, Some(Arc::clone(&link.target)));
     }

@@ -8,7 +8,7 @@ use afterwrite_core::Key;
 use afterwrite_sql::{Hints, Problem};
 use std::time::Duration;
 
-use afterwrite_types::{Floor, Level, Preference, Source, Terms, Token};
+use afterwrite_types::{Floor, Level, Position, Preference, Source, Terms, Token};
 use afterwrite_wire::server::{self, Report};
 use smallvec::SmallVec;
 
@@ -54,6 +54,8 @@ pub(crate) struct ExchangeHints {
     /// Those that only the primary can judge.
     pub(crate) unplaced: Option<Unplaced>,
     pub(crate) bad_token: bool,
+    /// One of them is of a timeline that is newer than the primary's: the primary answers.
+    pub(crate) ahead: Option<Position>,
     preference: Option<Preference>,
     /// What its writes are counted as.
     pub(crate) source: Option<Source>,

@@ -15,8 +15,13 @@ impl Session {
         now: Moment,
     ) {
         let believed = self.scope.tokens.believed(token);
+        let ahead = self.scope.orphans.ahead;
         let believed = believed.map(|position| self.scope.place_token(position, history));
         let hints = self.exchange.hints.get_or_insert_default();
+        // Many users may share a connection, and anyone can write such a token: it says nothing
+        // of the session.
+        let newer = std::mem::replace(&mut self.scope.orphans.ahead, ahead);
+        hints.ahead = newer.filter(|_| newer != ahead).or(hints.ahead);
         let tokens = &mut self.scope.tokens;
         let stands = believed.map(|position| {
             (position, known.map_or(Placed::Ahead, |known| placed(position, known)))
@@ -66,7 +71,40 @@ impl Session {
     /// Whether a token that is not believed came with the exchange, or with the session,
     /// whose tokens say nothing to an `eventual` read.
     pub(crate) fn has_bad_token(&self) -> bool {
-        let hinted = self.exchange.hints.as_ref().is_some_and(|hints| hints.bad_token);
+        let hints = self.exchange.hints.as_ref();
+        let hinted = hints.is_some_and(|hints| hints.bad_token || hints.ahead.is_some());
         hinted || self.scope.tokens.are_bad() && self.level() != Level::Eventual
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::exchange::Exchange;
+    use crate::session::Limits;
+    use crate::settings::Settings;
+    use afterwrite_types::{Line, Lsn, SystemId, Timeline};
+
+    fn at(timeline: u32, lsn: u64) -> Position {
+        Position { line: Line { system: SystemId(7), timeline: Timeline(timeline) }, lsn: Lsn(lsn) }
+    }
+
+    /// Whoever writes such a token, and be it one of many users behind one connection, sends
+    /// that statement to the primary, and no other.
+    #[test]
+    fn a_hinted_token_of_a_newer_timeline_counts_for_its_exchange_alone() {
+        let limits = Limits { message_max: 1 << 20, held_max: 1 << 20, prepared_max: 10 };
+        let mut session = Session::new(limits, Level::default(), Settings::default(), 0);
+        let history = History::unknown(at(1, 0).line);
+        let bad = |session: &Session| session.ask(false, Duration::ZERO, false).bad_token;
+        let token = Token::unsigned(at(9, 100));
+        session.heed_token(&token, Some(at(1, 500)), Some(&history), Moment(3));
+        assert!(bad(&session));
+        assert_eq!(session.ahead_of(history.line()), Some(at(9, 0).line), "perhaps it is right");
+        session.exchange = Exchange::default();
+        assert!(!bad(&session) && session.may_rest());
+        assert_eq!(session.ahead_of(history.line()), None);
     }
 }

@@ -64,7 +64,9 @@ impl Session {
     /// The line of what it has seen that is newer than the primary's: the primary answers its
     /// reads until that has come to it.
     pub fn ahead_of(&self, line: Line) -> Option<Line> {
-        let seen = self.scope.floor().position().into_iter().chain(self.scope.orphans.ahead);
+        let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
+        let tokens = self.scope.orphans.ahead.into_iter().chain(hinted);
+        let seen = self.scope.floor().position().into_iter().chain(tokens);
         seen.map(|it| it.line).find(|seen| seen.is_newer_than(line))
     }
 

@@ -312,7 +312,12 @@ impl Session {
         let level = self.level();
         let mut floor = Floor::default();
         if level.sees_own_writes() {
-            let others = key.map(|key| key.floor).into_iter().chain(self.hinted_floor());
+            let key = key.map(|key| {
+                // It may be over when the read is decided upon, and told in parts by then.
+                let under_way = if key.pending { Floor::since(now) } else { Floor::default() };
+                key.floor.merge(under_way, now)
+            });
+            let others = key.into_iter().chain(self.hinted_floor());
             floor = others.fold(self.scope.floor(), |floor, other| floor.merge(other, now));
         }
         if level == Level::Strong {
@@ -649,6 +654,11 @@ impl Session {
             server::ready(out, self.open.status);
         }
         server::error(out, report);
+        // What was not confirmed was not prepared.
+        let parsed = std::mem::take(&mut self.exchange.parsed);
+        for name in parsed.iter().skip(std::mem::take(&mut self.exchange.parsed_ok)) {
+            self.statements.remove(name);
+        }
         self.exchange.ops.clear();
         self.prelude = None;
         // What is left of a message that was being passed on is thrown away.

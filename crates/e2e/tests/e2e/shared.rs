@@ -1,6 +1,7 @@
 //! Two proxies in front of one cluster, with a real Redis or Valkey between them: a write
 //! through one is seen by reads through the other, whatever becomes of the store.
 
+mod failover;
 mod load;
 mod relay;
 mod server;

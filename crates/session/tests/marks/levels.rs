@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use afterwrite_core::Reason;
-use afterwrite_session::Place;
-use afterwrite_types::{Fence, Floor, Level, Lsn, Need, NodeId, Position, Role};
-use afterwrite_wire::server::Report;
+use afterwrite_core::{KeyFloor, Reason};
+use afterwrite_session::{Place, Progress, Route};
+use afterwrite_types::{Fence, Floor, Level, Lsn, Moment, Need, NodeId, Position, Role};
+use afterwrite_wire::server::{self, Report};
 
-use crate::rig::{LINE, PRIMARY, Rig, batch, captured, done, guarded, link, query};
+use crate::rig::{
+    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync, told,
+};
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
 
@@ -257,4 +259,78 @@ fn set_local_ends_with_its_transaction() {
     rig.request(&query("COMMIT"));
     rig.finish(PRIMARY, &captured("COMMIT"));
     assert_eq!(rig.session.terms().to_string(), "read_your_writes");
+}
+
+/// It was never sent: the client may prepare it once more under its name.
+#[test]
+fn what_was_refused_is_not_prepared() {
+    let mut rig = Rig::new();
+    let prepares = [parse("s", "SELECT 1"), sync()].concat();
+    for _ in 0..2 {
+        rig.request(&prepares);
+        let report = Report::error("72AW1", "too far behind");
+        rig.session.refuse(&report, &mut Vec::new());
+    }
+    assert_eq!(rig.request(&prepares).route, Route::Read);
+}
+
+/// Run again on the primary it is what was asked for.
+#[test]
+fn who_is_sent_elsewhere_is_not_told_that_the_answer_is_older() {
+    let mut conflict = Vec::new();
+    server::error(&mut conflict, &Report::error("40001", "conflict with recovery"));
+    server::ready(&mut conflict, b'I');
+    for moves in [false, true] {
+        let mut rig = Rig::new();
+        rig.asks(&query("SELECT 1"));
+        rig.session.relax(Level::Eventual);
+        rig.session.warn_weakened(&Report::warning("01000", "older"));
+        rig.link = link(Role::Replica);
+        let out = if moves {
+            rig.send(REPLICA);
+            let (mut out, mut upstream) = (Vec::new(), Vec::new());
+            let Rig { session, link, sequence, .. } = &mut rig;
+            let relayed = session.relay(link, &conflict, sequence, &mut out, &mut upstream);
+            assert_eq!(relayed.unwrap().progress, Progress::Again);
+            rig.link = crate::rig::link(Role::Primary);
+            rig.finish(Place::Primary(Reason::Rerouted), &guarded())
+        } else {
+            rig.finish(REPLICA, &done("SELECT 1", b'I'))
+        };
+        assert_eq!(told(&out).1, if moves { "CZ" } else { "CNZ" });
+    }
+}
+
+/// It may end before the read is decided upon. Of several batches in one exchange its client has
+/// been told of the first by then.
+#[test]
+fn a_write_that_was_under_way_when_a_read_began_is_seen() {
+    let mut rig = Rig::new();
+    rig.request(&query("SELECT 1"));
+    for (pending, expected) in [(false, Need::Position(at(100))), (true, Need::Fence(Moment(1)))] {
+        let key = KeyFloor { floor: Floor::at(at(100)), pending };
+        rig.session.begin_read(Some(key), Some(LINE), Moment(1));
+        assert_eq!(rig.session.read_floor().need(), expected);
+    }
+}
+
+/// In a transaction that began at a lower level it reads where it would not have been sent.
+#[test]
+fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen() {
+    for begin in ["BEGIN READ ONLY /* afterwrite: level=eventual */", "BEGIN READ ONLY"] {
+        let mut rig = Rig::at(Level::Causal);
+        rig.reads_here("SELECT 1");
+        rig.fence(700);
+        rig.asks(&query(begin));
+        rig.link = link(Role::Replica);
+        rig.finish(REPLICA, &done("BEGIN", b'T'));
+        rig.request(&query("SELECT 1"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("SELECT 1", b'T'));
+        rig.request(&query("COMMIT"));
+        rig.finish(Place::Replica(Reason::Transaction), &done("COMMIT", b'I'));
+        assert_eq!(rig.session.may_be_ahead(), Some(NodeId(0)), "{begin}");
+        assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
+        let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
+        assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
+    }
 }

@@ -158,7 +158,8 @@ async fn the_primary_is_waited_for_where_a_replica_is_ahead() {
     checks.run("a control", hidden(&bed, primary, "read_your_writes", 1)).await;
     checks.run("a read waits", hidden(&bed, primary, "causal", 2)).await;
     checks.run("a transaction waits", hidden_from_transactions(&bed, primary, 3)).await;
-    checks.run("but not for ever", hidden_for_good(&bed, primary, 4)).await;
+    checks.run("it can be cancelled", cancelled_while_it_waits(&bed, primary, 4)).await;
+    checks.run("but not for ever", hidden_for_good(&bed, primary, 5)).await;
 }
 
 /// Begins a commit that only replicas show.
@@ -201,6 +202,67 @@ async fn hidden_from_transactions(bed: &Bed, primary: &afterwrite_cluster::Serve
     };
     let (seen, ()) = tokio::join!(transaction, let_go_soon(primary));
     assert_eq!(seen, n);
+}
+
+/// The wait ends with it, not with the connection.
+async fn cancelled_while_it_waits(bed: &Bed, primary: &afterwrite_cluster::Server, n: i64) {
+    let client = causal(&bed.proxy).await;
+    client.batch_execute("SET afterwrite.wait_max = '10s'").await.unwrap();
+    begin_hidden(bed, primary, n, &client).await;
+    let token = client.cancel_token();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        token.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    };
+    let begin = std::time::Instant::now();
+    let (read, ()) = tokio::join!(client.simple_query(ON_PRIMARY), cancel);
+    let error = read.unwrap_err();
+    assert_eq!(sqlstate(&error), "57014", "{error:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    primary.set("synchronous_standby_names", "").await.unwrap();
+    assert_eq!(number(&client, ON_PRIMARY).await, n, "and it goes on");
+}
+
+/// No replica could answer at any level of the list: the primary does, and what it shows counts.
+#[tokio::test]
+async fn what_the_primary_shows_at_the_end_of_a_list_is_seen_later() {
+    let plan = Plan { apply_delay: vec![Duration::from_secs(3); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "routing.wait_max=20ms"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    let (client, direct) = (causal(&bed.proxy).await, connect(&bed.direct()).await);
+    let list = "SET afterwrite.at_timeout = 'bounded within 1ms'; \
+                SET afterwrite.max_staleness = '1ms'";
+    client.batch_execute(list).await.unwrap();
+    client.batch_execute("UPDATE t SET v = 1").await.unwrap();
+    let own = bed.cluster.primary().mark().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2700)).await;
+    direct.batch_execute("UPDATE t SET v = 2").await.unwrap();
+    assert_eq!(number(&client, "SELECT v FROM t").await, 2, "from the primary");
+    for sql in ["RESET afterwrite.at_timeout", "RESET afterwrite.max_staleness"] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    bed.replica(0).wait_for_replay(own, Duration::from_secs(10)).await.unwrap();
+    // The probe, too, has seen that.
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert_eq!(number(&connect(&bed.replica(0).url()).await, "SELECT v FROM t").await, 1);
+    assert_eq!(number(&client, "SELECT v FROM t").await, 2, "no less than before");
+}
+
+/// Others have every connection to the replica that was read from: whoever writes does not
+/// wait for them longer than a read may wait.
+#[tokio::test]
+async fn a_write_does_not_wait_for_a_busy_replica() {
+    let bed = Bed::start(&["--set", "pool.size=1", "--set", "routing.wait_max=500ms"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    let client = causal(&bed.proxy).await;
+    number(&client, "SELECT v FROM t").await;
+    let [one, other] = [connect(&bed.proxy.url()).await, connect(&bed.proxy.url()).await];
+    for busy in [&one, &other] {
+        busy.batch_execute("BEGIN READ ONLY").await.unwrap();
+    }
+    let begin = std::time::Instant::now();
+    client.batch_execute("UPDATE t SET v = 1").await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
 async fn hidden_for_good(bed: &Bed, primary: &afterwrite_cluster::Server, n: i64) {
