@@ -30,15 +30,19 @@ impl App {
         let judge = self.host.sim.judge();
         let world = self.host.sim.world();
         let mut required = Vec::new();
+        // While an old primary that nobody has fenced still answers, a proxy that has not heard
+        // of the new one knows only of what went through itself.
+        let split = world.has_rivals();
+        let heard = |it: &&Acked| !split || it.life == self.life;
         if let Some(staleness) = promise.staleness() {
             let old = |it: &&Acked| it.at + staleness < sent;
-            required.extend(judge.acked.iter().filter(old).map(|it| it.version));
+            required.extend(judge.acked.iter().filter(old).filter(heard).map(|it| it.version));
         }
         if !promise.level.sees_own_writes() {
             return required;
         }
         if promise.level == Level::Strong {
-            required.extend(judge.acked.iter().map(|it| it.version));
+            required.extend(judge.acked.iter().filter(heard).map(|it| it.version));
         }
         let life = self.life;
         let happened = |it: &Version| world.write(*it).visible;

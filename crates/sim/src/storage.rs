@@ -215,6 +215,11 @@ impl World {
         history
     }
 
+    /// Whether several servers take writes, so that not all can be right.
+    pub(crate) fn has_rivals(&self) -> bool {
+        self.servers.iter().filter(|it| it.up && it.is_primary()).count() > 1
+    }
+
     /// Whether no other server that takes writes can be reached.
     fn is_only_primary(&self, node: usize) -> bool {
         let others = self.servers.iter().enumerate().filter(|(other, _)| *other != node);
