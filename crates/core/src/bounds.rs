@@ -14,26 +14,22 @@ use afterwrite_types::{Line, Lsn, Position};
 /// Answers that are remembered at most.
 const ANSWERS_MAX: usize = 1024;
 
-/// How close together two answers are kept while there is room.
+/// How close together two answers are kept.
 const STEP: Duration = Duration::from_millis(2);
+
+/// Where there is no room for more, answers of an age are kept so much of it apart: a read is
+/// asked to be fresher than it must by no more than that part.
+const APART: u32 = 32;
 
 /// How far back they are kept: the longest that staleness may be limited to.
 const KEPT: Duration = Duration::from_hours(24);
 
 /// When the primary was asked, and what it answered.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Bounds {
     line: Option<Line>,
     /// Oldest first; both parts rise.
     answers: VecDeque<(Instant, Lsn)>,
-    /// Answers closer together than this are kept as one.
-    step: Duration,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { line: None, answers: VecDeque::new(), step: STEP }
-    }
 }
 
 impl Bounds {
@@ -52,12 +48,12 @@ impl Bounds {
         // The newest stays in any case; the one before it may make room for it.
         let before = self.answers.len().checked_sub(2).and_then(|at| self.answers.get(at));
         let idle = before.is_some_and(|&(_, lsn)| lsn == answer.lsn);
-        let close = before.is_some_and(|&(at, _)| asked.saturating_duration_since(at) < self.step);
+        let close = before.is_some_and(|&(at, _)| asked.saturating_duration_since(at) < STEP);
         if idle || close {
             self.answers.pop_back();
         }
         if self.answers.len() >= ANSWERS_MAX {
-            self.thin_out();
+            self.thin_out(asked);
         }
         self.answers.push_back((asked, answer.lsn));
     }
@@ -70,14 +66,17 @@ impl Bounds {
         Some(Position { line: self.line?, lsn })
     }
 
-    /// Drops every second answer and keeps new ones as far apart. What is left out only makes
-    /// reads fresher than they must be.
-    fn thin_out(&mut self) {
-        self.step *= 2;
-        let mut keep = false;
-        self.answers.retain(|_| {
-            keep = !keep;
-            keep
+    /// Drops what stands close together for its age, which leaves less than half. What is left
+    /// out only makes reads fresher than they must be.
+    fn thin_out(&mut self, now: Instant) {
+        let mut kept: Option<Instant> = None;
+        self.answers.retain(|&(asked, _)| {
+            let apart = now.saturating_duration_since(asked) / APART;
+            let keeps = kept.is_none_or(|kept| asked.saturating_duration_since(kept) >= apart);
+            if keeps {
+                kept = Some(asked);
+            }
+            keeps
         });
     }
 }
@@ -126,6 +125,23 @@ mod tests {
         assert!(bounds.answers.len() < 4);
         bounds.record(start + ms(10_000_000), at(101));
         assert_eq!(bounds.at(start + ms(9_999_000)), Some(at(100)), "the last of the idle time");
+    }
+
+    /// However long the proxy has run, a read that may be old is not asked to be much fresher.
+    #[test]
+    fn a_bound_stays_near_what_may_be_missed() {
+        let start = Instant::now();
+        let mut bounds = Bounds::default();
+        let (every, count) = (100, 900_000);
+        for number in 0..count {
+            bounds.record(start + ms(number * every), at(number));
+        }
+        let now = (count - 1) * every;
+        for back in [1_000, 10_000, 60_000, 3_600_000, 80_000_000] {
+            let bound = bounds.at(start + ms(now - back)).unwrap().lsn.0 * every;
+            let younger = bound - (now - back);
+            assert!(younger <= back / 16 + every, "{younger} ms younger than {back} ms ago");
+        }
     }
 
     #[test]
