@@ -104,5 +104,7 @@ impl Session {
     pub(crate) fn note_described(&mut self, prepared: &Prepared, library: &dyn Library) {
         let reading = prepared.reading(library, self.search_path());
         self.exchange.intent.add(&reading.intent.described());
+        // Where its tables are not yet, the server would say that they do not exist.
+        self.note_touched(&reading.reads, &reading.writes, false);
     }
 }

@@ -2,7 +2,7 @@
 
 use afterwrite_session::TableKeys;
 
-use crate::rig::{PRIMARY, Rig, batch, captured, done, name_of, query};
+use crate::rig::{PRIMARY, Rig, batch, captured, done, name_of, parse, query, sync};
 
 fn rig() -> Rig {
     let mut rig = Rig::new();
@@ -41,6 +41,16 @@ fn a_read_asks_for_what_it_touches() {
     check("SELECT 1 FROM t", &[], &["table t", "unknown"]);
     check("SELECT hidden FROM t", &[], &["all"]);
     check("BEGIN READ ONLY", &[], &["all"]);
+}
+
+/// A replica without the table would say that it does not exist.
+#[test]
+fn what_is_only_prepared_asks_for_its_tables_too() {
+    let mut rig = rig();
+    rig.request(&[parse("s", "SELECT 1 FROM t"), sync()].concat());
+    let asks: Vec<_> = rig.session.tables_read().iter().map(|key| name_of(*key)).collect();
+    assert_eq!(asks, ["table t", "unknown"]);
+    assert!(rig.marked().is_empty());
 }
 
 #[test]
