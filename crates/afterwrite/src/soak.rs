@@ -127,6 +127,25 @@ struct Soak {
     pg_bin_dir: Option<PathBuf>,
 }
 
+/// A cluster with a proxy in front, which ignores floors if it is to be caught at that; `set`
+/// are other keys of its configuration.
+async fn start(
+    bin_dir: Option<PathBuf>,
+    ignore_floor: bool,
+    set: &[(&str, &str)],
+) -> Result<(Cluster, LocalProxy), Exit> {
+    let cluster = start_cluster(ClusterPlan {
+        replicas: APPLY_DELAY.len(),
+        apply_delay: APPLY_DELAY.to_vec(),
+        bin_dir,
+        ..ClusterPlan::default()
+    })
+    .await?;
+    let level = if ignore_floor { "eventual" } else { "read_your_writes" };
+    let proxy = LocalProxy::start(&cluster, &[set, &[("routing.level", level)]].concat()).await?;
+    Ok((cluster, proxy))
+}
+
 /// What came of it.
 #[derive(Debug, Serialize)]
 struct Outcome {
@@ -140,15 +159,7 @@ struct Outcome {
 impl Soak {
     /// Starts a cluster and a proxy, checks, and puts everything away.
     async fn run(&self) -> Result<Outcome, Exit> {
-        let cluster = start_cluster(ClusterPlan {
-            replicas: APPLY_DELAY.len(),
-            apply_delay: APPLY_DELAY.to_vec(),
-            bin_dir: self.pg_bin_dir.clone(),
-            ..ClusterPlan::default()
-        })
-        .await?;
-        let level = if self.ignore_floor { "eventual" } else { "read_your_writes" };
-        let proxy = LocalProxy::start(&cluster, &[("routing.level", level)]).await?;
+        let (cluster, proxy) = start(self.pg_bin_dir.clone(), self.ignore_floor, &[]).await?;
         let log = Log::default();
         let findings = self.check(&cluster, &proxy, &log).await?;
         let steps = Steps::begin();

@@ -17,7 +17,7 @@ mod link;
 pub mod payments;
 mod random;
 pub mod schema;
-mod tls;
+pub mod tls;
 
 pub use error::VerifyError;
 pub use errors::Errors;

@@ -42,6 +42,16 @@ impl Link {
         Ok(Self { client, connection: connections })
     }
 
+    /// Whether it is fit for the next operation after this fault: any transaction is over then.
+    ///
+    /// It is kept where it can be: what was promised on it must still hold after an error.
+    /// After a timeout it cannot, the answer may still come.
+    pub(crate) async fn survives(&self, fault: &Fault, limit: Duration) -> bool {
+        let refused = fault.sqlstate().is_some();
+        let usable = refused && !self.client.is_closed();
+        usable && within(limit, self.client.batch_execute("ROLLBACK")).await.is_ok()
+    }
+
     pub(crate) async fn close(self) {
         let Self { client, mut connection } = self;
         drop(client);

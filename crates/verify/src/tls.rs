@@ -20,8 +20,8 @@ use tokio_rustls::TlsConnector;
 const AUTHORITIES: &str = "PGSSLROOTCERT";
 
 /// Makes TLS to servers, under their name or address.
-#[derive(Clone)]
-pub(crate) struct Tls(Arc<ClientConfig>);
+#[derive(Clone, Debug)]
+pub struct Tls(Arc<ClientConfig>);
 
 impl Tls {
     /// Reads the authorities, if there are any.
@@ -50,7 +50,13 @@ impl Tls {
                 config.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
             }
         };
-        Ok(Self(Arc::new(config.with_no_client_auth())))
+        Ok(config.with_no_client_auth().into())
+    }
+}
+
+impl From<ClientConfig> for Tls {
+    fn from(config: ClientConfig) -> Self {
+        Self(Arc::new(config))
     }
 }
 
@@ -104,7 +110,7 @@ impl ServerCertVerifier for Anybody {
 }
 
 /// What TLS can run over.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Socket for S {}
 
@@ -120,7 +126,8 @@ impl<S: Socket> MakeTlsConnect<S> for Tls {
 }
 
 /// A server, by its name.
-pub(crate) struct To {
+#[expect(missing_debug_implementations, reason = "the connector has none")]
+pub struct To {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
@@ -136,7 +143,8 @@ impl<S: Socket> TlsConnect<S> for To {
 }
 
 /// A stream over TLS.
-pub(crate) struct Secured<S>(tokio_rustls::client::TlsStream<S>);
+#[derive(Debug)]
+pub struct Secured<S>(tokio_rustls::client::TlsStream<S>);
 
 impl<S: Socket> TlsStream for Secured<S> {
     fn channel_binding(&self) -> ChannelBinding {

@@ -9,20 +9,18 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use afterwrite_cluster::{Cluster, ClusterError, Plan as ClusterPlan};
+use afterwrite_cluster::{Cluster, ClusterError};
 use afterwrite_verify::consistency::{self, Findings, Level, Plan, Target};
 use afterwrite_verify::guarantee::WriteShape;
 use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::exit::Exit;
-use crate::local::{LocalProxy, start_cluster};
+use crate::local::LocalProxy;
 use crate::progress::Steps;
+use crate::soak::APPLY_DELAY;
 use hurts::{ALL, Hurt};
 pub(super) use table::table;
-
-/// The lag that the replicas always have, so that no floor is met by luck alone.
-const APPLY_DELAY: [Duration; 2] = [Duration::from_millis(20), Duration::ZERO];
 
 /// Sessions; each scope has a fourth of them.
 const SESSIONS: usize = 16;
@@ -93,16 +91,9 @@ impl Matrix {
     }
 
     async fn bed(&self) -> Result<Bed, Exit> {
-        let cluster = start_cluster(ClusterPlan {
-            replicas: APPLY_DELAY.len(),
-            apply_delay: APPLY_DELAY.to_vec(),
-            bin_dir: self.pg_bin_dir.clone(),
-            ..ClusterPlan::default()
-        })
-        .await?;
-        let level = if self.ignore_floor { "eventual" } else { "read_your_writes" };
-        let settings = [("routing.table_scope", "true"), ("routing.level", level)];
-        let proxy = LocalProxy::start(&cluster, &settings).await?;
+        let set = [("routing.table_scope", "true")];
+        let (cluster, proxy) =
+            super::start(self.pg_bin_dir.clone(), self.ignore_floor, &set).await?;
         Ok(Bed { proxy, cluster })
     }
 

@@ -155,8 +155,8 @@ async fn interrupted(bed: &Bed) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let ended = child.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(130));
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(130), "{out}");
     assert!(out.contains("ended early") && out.contains("own writes"), "{out}");
     assert!(is_clean(bed).await);
 }

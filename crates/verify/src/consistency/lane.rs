@@ -116,17 +116,10 @@ impl Lane {
     }
 
     /// Makes the connection fit for the next operation, or lets it go.
-    ///
-    /// It is kept where it can be: what was promised on it must still hold after an
-    /// error. After a timeout it cannot, the answer may still come.
     pub(super) async fn recover(&mut self, fault: &Fault, limit: Duration) {
-        let refused = fault.sqlstate().is_some();
         let usable = match &self.open {
-            Some(open) if refused && !open.link.client.is_closed() => {
-                let rollback = open.link.client.batch_execute("ROLLBACK");
-                within(limit, rollback).await.is_ok()
-            }
-            Some(_) | None => false,
+            Some(open) => open.link.survives(fault, limit).await,
+            None => false,
         };
         if !usable {
             self.open = None;

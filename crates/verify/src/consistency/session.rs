@@ -154,18 +154,8 @@ impl Session {
 
     fn acknowledged(&mut self, lane: usize, key: usize, how: WriteShape, begin: u64, ack: &Ack) {
         let session = self.number;
-        let written = |end| {
-            Event::Write(history::Write {
-                session,
-                lane,
-                key,
-                how,
-                begin,
-                end,
-                outcome: Outcome::Acknowledged,
-                version: ack.version,
-            })
-        };
+        let outcome = (Outcome::Acknowledged, ack.version);
+        let written = |end| write_event(session, lane, key, how, (begin, end), outcome);
         match ack.read {
             None => self.common.recorder.tell(|end| [written(end)]),
             Some((shape, got)) => {
@@ -187,19 +177,10 @@ impl Session {
             return;
         }
         let session = self.number;
-        self.common.recorder.tell(|end| {
-            let outcome = Outcome::Unknown;
-            [Event::Write(history::Write {
-                session,
-                lane,
-                key,
-                how,
-                begin,
-                end,
-                outcome,
-                version: None,
-            })]
-        });
+        let outcome = (Outcome::Unknown, None);
+        self.common
+            .recorder
+            .tell(|end| [write_event(session, lane, key, how, (begin, end), outcome)]);
     }
 
     async fn read(&mut self) -> Result<(), Fault> {
@@ -311,6 +292,17 @@ impl Session {
     fn lane(&mut self, lane: usize) -> Result<&mut Lane, Fault> {
         self.lanes.get_mut(lane).ok_or(Fault::Answer("a server to ask"))
     }
+}
+
+fn write_event(
+    session: usize,
+    lane: usize,
+    key: usize,
+    how: WriteShape,
+    (begin, end): (u64, u64),
+    (outcome, version): (Outcome, Option<i64>),
+) -> Event {
+    Event::Write(history::Write { session, lane, key, how, begin, end, outcome, version })
 }
 
 fn read_event(

@@ -3,7 +3,9 @@
 use ::tokio_postgres::Client;
 use ::tokio_postgres::config::{Config, SslMode};
 
-use crate::support::{Bed, Certificates, Checks, Encrypted, connect, within};
+use afterwrite_verify::tls::Tls;
+
+use crate::support::{Bed, Certificates, Checks, connect, trusting, within};
 
 use super::{sqlx, tokio_postgres};
 
@@ -23,8 +25,8 @@ impl Place {
         config
     }
 
-    pub(super) fn encrypted(&self) -> Encrypted {
-        Encrypted::trusting(self.trust.as_ref().map(|[authority, _]| authority.as_str()))
+    pub(super) fn encrypted(&self) -> Tls {
+        trusting(self.trust.as_ref().map(|[authority, _]| authority.as_str()))
     }
 
     /// By tokio-postgres.

@@ -7,7 +7,7 @@ use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{AsyncMessage, Client, IsolationLevel, SimpleQueryMessage};
 
 use super::rust::Place;
-use crate::support::{Checks, Encrypted, number, sqlstate, text, within};
+use crate::support::{Checks, number, sqlstate, text, trusting, within};
 
 pub(super) async fn check(to: &Place, checks: &mut Checks) {
     let name = format!("tokio-postgres, {}", to.name);
@@ -29,7 +29,7 @@ pub(super) async fn check(to: &Place, checks: &mut Checks) {
 }
 
 async fn encrypted(to: &Place, stranger: &str) {
-    let mistrusting = to.config().connect(Encrypted::trusting(Some(stranger))).await;
+    let mistrusting = to.config().connect(trusting(Some(stranger))).await;
     let error = mistrusting.err().unwrap();
     assert!(format!("{error:?}").contains("UnknownIssuer"), "{error:?}");
     let mut clear = to.config();

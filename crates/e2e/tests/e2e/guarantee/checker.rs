@@ -3,23 +3,12 @@
 use std::time::Duration;
 
 use afterwrite_cluster::Plan as ClusterPlan;
-use afterwrite_verify::guarantee::{Findings, Plan, Scope, Target, Until, check};
+use afterwrite_verify::guarantee::{Findings, Scope};
 
-use crate::support::{Bed, Checks, Proxy};
+use crate::support::{Bed, Checks, Proxy, guarantee};
 
 async fn run(bed: &Bed, proxy: &Proxy, scopes: &[Scope], reads: u64) -> Findings {
-    let target = Target::One { url: proxy.url() };
-    let plan = Plan {
-        sessions: 18,
-        keys: 4,
-        until: Until::Reads(reads),
-        elapsed_max: Duration::from_secs(30),
-        scopes: scopes.to_vec(),
-        ..Plan::default()
-    };
-    let findings = check(&target, &bed.direct(), &plan, &|_| ()).await.unwrap();
-    println!("{findings}");
-    findings
+    guarantee(bed, proxy, 18, scopes, reads).await
 }
 
 #[tokio::test]

@@ -4,27 +4,16 @@
 use std::time::Duration;
 
 use afterwrite_cluster::{Plan as ClusterPlan, StopMode};
-use afterwrite_verify::guarantee::{Findings, Plan, Scope, Target, Until, check};
+use afterwrite_verify::guarantee::{Findings, Scope};
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::{Bed, Checks, Proxy, connect, eventually, number, sqlstate, text};
+use crate::support::{Bed, Checks, Proxy, connect, eventually, guarantee, number, sqlstate, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 const BEHIND: Duration = Duration::from_millis(100);
 
 async fn run(bed: &Bed, proxy: &Proxy, scopes: &[Scope], reads: u64) -> Findings {
-    let target = Target::One { url: proxy.url() };
-    let plan = Plan {
-        sessions: 12,
-        keys: 4,
-        until: Until::Reads(reads),
-        elapsed_max: Duration::from_secs(30),
-        scopes: scopes.to_vec(),
-        ..Plan::default()
-    };
-    let findings = check(&target, &bed.direct(), &plan, &|_| ()).await.unwrap();
-    println!("{findings}");
-    findings
+    guarantee(bed, proxy, 12, scopes, reads).await
 }
 
 fn clean(findings: &Findings) -> bool {
