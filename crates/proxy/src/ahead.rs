@@ -3,27 +3,37 @@
 //!
 //! A replica may show a commit before the primary does: there the transaction is over only
 //! once a synchronous standby has confirmed it, or just a moment after its record was sent on.
-//! Positions do not tell. Transaction numbers do: what the primary holds to be running, and the
-//! replica to be committed, is what the one shows and the other does not yet.
+//! Positions do not tell. Transaction numbers do: what the primary does not show, and the
+//! replica holds to be committed, is what the one shows and the other does not yet. If the
+//! replica cannot say any more, any other can that has replayed a position of the primary asked
+//! for since: log is shipped after it was written there, so it knows of all those commits. If
+//! none can, whatever had begun on the primary is waited for.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
-use afterwrite_core::Life as ServerLife;
-use afterwrite_types::NodeId;
+use afterwrite_core::{Life, Seen};
+use afterwrite_types::{Moment, NodeId, Position};
 use tokio::time::timeout;
 use tracing::debug;
 
 use crate::client::Client;
-use crate::roster::{Card, Life};
+use crate::roster::{Card, Life as Stage};
 
 /// What the primary shows. The old name: it is there in every version.
 const SNAPSHOT: &str =
     "SELECT pg_catalog.txid_current_snapshot()::pg_catalog.text /* afterwrite: snapshot */";
 
+/// What the next transaction's number is. It uses that up: the numbers of those that have begun
+/// are told by nothing else, and [`SNAPSHOT`] leaves out those behind the last that is over.
+const NEXT: &str = "SELECT pg_catalog.txid_current()::pg_catalog.text /* afterwrite: next */";
+
 /// Between questions to the primary.
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// Between questions to replicas, as long as none could say what was shown early.
+const PAUSE_UNNAMED: Duration = Duration::from_millis(20);
 
 /// Transactions that are asked about at most.
 const ASKED_MAX: usize = 10_000;
@@ -45,6 +55,30 @@ impl Snapshot {
 
     fn shows(&self, number: u64) -> bool {
         number < self.next && self.running.binary_search(&number).is_err()
+    }
+}
+
+/// What the primary does not show of what replicas have shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hidden {
+    /// These transactions at most.
+    These(Vec<u64>),
+    /// Nobody could name them: all below this number.
+    Below(u64),
+}
+
+impl Hidden {
+    /// Whether the primary shows all of it now.
+    fn is_shown_by(&mut self, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::These(numbers) => {
+                numbers.retain(|number| !snapshot.shows(*number));
+                numbers.is_empty()
+            }
+            Self::Below(end) => {
+                snapshot.next >= *end && snapshot.running.first().is_none_or(|first| first >= end)
+            }
+        }
     }
 }
 
@@ -75,7 +109,7 @@ impl Client {
         }
         let card = Arc::clone(&self.registered.card);
         card.begin_waiting();
-        card.lives(Life::Waiting);
+        card.lives(Stage::Waiting);
         if card.clear() {
             card.quiet().await;
         }
@@ -87,22 +121,22 @@ impl Client {
     }
 
     async fn wait_for_primary(&mut self, node: NodeId, card: &Card) -> Shows {
-        let life = self.session.scope().seen().and_then(afterwrite_core::Seen::life);
-        let life = life.filter(|life| life.node == node);
         let limit = self.tenant.cluster().settings().probe_timeout;
         let deadline = Instant::now() + self.wait_max().max(PAUSE);
         let Some(mut snapshot) = self.snapshot(limit).await else { return Shows::Lost };
-        // Once it is known what was shown early, the primary alone says for how long.
-        let left = deadline.saturating_duration_since(Instant::now());
-        let asked = timeout(left, self.shown_early(node, life, &snapshot, limit)).await;
-        let mut hidden = match asked.ok().flatten() {
-            Some(hidden) => hidden,
-            // The replica has gone, or is too busy, and cannot say: whatever was running.
-            None => snapshot.running.clone(),
+        // Whoever reads next needs what was seen by now.
+        let seen_by = self.shared.sequence.now();
+        let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
+        let mut hidden = match asked {
+            Some(hidden) => Hidden::These(hidden),
+            None => match self.number(NEXT, limit).await {
+                Some(next) => Hidden::Below(next),
+                None => return Shows::Lost,
+            },
         };
+        let mut asked_at = Instant::now();
         loop {
-            hidden.retain(|number| !snapshot.shows(*number));
-            if hidden.is_empty() {
+            if hidden.is_shown_by(&snapshot) {
                 self.session.caught_up();
                 return Shows::All;
             }
@@ -115,35 +149,84 @@ impl Client {
             }
             let Some(newer) = self.snapshot(limit).await else { return Shows::Lost };
             snapshot = newer;
+            if matches!(hidden, Hidden::Below(_)) && asked_at.elapsed() >= PAUSE_UNNAMED {
+                let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
+                hidden = asked.map_or(hidden, Hidden::These);
+                asked_at = Instant::now();
+            }
         }
     }
 
     /// What the primary shows.
     async fn snapshot(&mut self, limit: Duration) -> Option<Snapshot> {
+        self.ask_primary(SNAPSHOT, limit, Snapshot::parse).await
+    }
+
+    async fn number(&mut self, question: &str, limit: Duration) -> Option<u64> {
+        self.ask_primary(question, limit, |text| text.parse().ok()).await
+    }
+
+    /// The primary's answer; `None` if there is none, and then no connection to it either.
+    async fn ask_primary<T>(
+        &mut self,
+        question: &str,
+        limit: Duration,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let link = self.link.as_mut()?;
-        let answer = link.ask(SNAPSHOT, limit).await;
-        let snapshot = answer.as_ref().ok().and_then(|text| Snapshot::parse(text.as_ref()?));
-        if snapshot.is_none() {
+        let answer = link.ask(question, limit).await;
+        let said = answer.as_ref().ok().and_then(|text| read(text.as_ref()?));
+        if said.is_none() {
             debug!(?answer, "the primary did not say what it shows");
             self.drop_link();
         }
-        snapshot
+        said
     }
 
-    /// What the replica holds to be committed and the primary does not show; `None` if the
-    /// life of the replica that the client has read from cannot be asked.
+    /// What replicas hold to be committed and the primary does not show; `None` if there is none
+    /// that knows of all that the client has seen.
     async fn shown_early(
-        &mut self,
+        &self,
         node: NodeId,
-        life: Option<ServerLife>,
         primary: &Snapshot,
-        limit: Duration,
+        seen_by: Moment,
+        deadline: Instant,
     ) -> Option<Vec<u64>> {
-        let mut link = self.tenant.pools.claim_replica(node).await.ok()?;
-        if !life.is_some_and(|life| is_of(&mut link, life)) {
-            link.release();
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let life = self.session.scope().seen().and_then(Seen::life);
+        if let Some(life) = life.filter(|life| life.node == node) {
+            // Half of the time at most: others may know it, too.
+            let there = self.ask_replica(node, None, Some(life), primary);
+            if let Ok(Some(hidden)) = timeout(left() / 2, there).await {
+                return Some(hidden);
+            }
+        }
+        let cluster = self.tenant.cluster();
+        let need = cluster.fence(seen_by, left()).await?.position;
+        if self.link.as_ref().is_none_or(|link| link.link.line() != need.line) {
+            // Of another primary than the one that is to be read from.
             return None;
         }
+        for replica in cluster.replica_views(Instant::now()).into_iter().filter(|it| it.healthy) {
+            let there = self.ask_replica(replica.node, Some(need), None, primary);
+            if let Ok(Some(hidden)) = timeout(left(), there).await {
+                return Some(hidden);
+            }
+        }
+        None
+    }
+
+    /// What a replica holds to be committed and the primary does not show, if it covers `need`
+    /// and is in this life.
+    async fn ask_replica(
+        &self,
+        node: NodeId,
+        need: Option<Position>,
+        life: Option<Life>,
+        primary: &Snapshot,
+    ) -> Option<Vec<u64>> {
+        let mut link = self.claim_replica(node, need, life).await?;
+        let limit = self.tenant.cluster().settings().probe_timeout;
         let list = link.ask(&committed_beyond(primary), limit).await.ok()?;
         link.release();
         Some(numbers(&list.unwrap_or_default()))
@@ -151,7 +234,7 @@ impl Client {
 }
 
 /// Whether a connection leads to this life of a replica.
-pub(crate) fn is_of(link: &mut Claimed, life: ServerLife) -> bool {
+pub(crate) fn is_of(link: &mut Claimed, life: Life) -> bool {
     let same = link.link.node() == life.node && link.link.server() == life.server;
     same && link.link.proof_mut().is_some_and(|proof| proof.was_open_at(life.at))
 }
@@ -193,5 +276,18 @@ mod tests {
         for text in ["", "1", "1:2", "1:x:", "a"] {
             assert_eq!(Snapshot::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_nobody_names_is_all_that_had_begun() {
+        let shown = |mut hidden: Hidden, text| hidden.is_shown_by(&Snapshot::parse(text).unwrap());
+        // Transaction 100 runs, and is not named: none behind it is over.
+        assert!(!shown(Hidden::Below(101), "100:100:"));
+        assert!(!shown(Hidden::Below(101), "100:102:100"));
+        assert!(shown(Hidden::Below(101), "101:101:"));
+        assert!(shown(Hidden::Below(101), "101:105:101,103"));
+        assert!(!shown(Hidden::These(vec![100]), "100:100:"));
+        assert!(shown(Hidden::These(vec![100]), "101:101:"));
+        assert!(shown(Hidden::These(Vec::new()), "100:105:100"));
     }
 }

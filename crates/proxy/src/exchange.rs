@@ -98,9 +98,9 @@ impl Client {
                 Shows::All => {}
                 Shows::NotYet => {
                     self.shared.metrics.hidden.inc();
-                    if route == Route::Read && self.session.may_be_ahead().is_some() {
+                    if self.session.may_ask() {
                         self.give_back(false).await;
-                        return Err(self.hidden().report());
+                        return self.obtain_behind_primary(route, place.reason()).await;
                     }
                 }
                 Shows::Cancelled => {
@@ -111,6 +111,18 @@ impl Client {
             }
         }
         Ok(place)
+    }
+
+    /// The primary, chosen for this reason, hides what the client has seen.
+    async fn obtain_behind_primary(
+        &mut self,
+        route: Route,
+        reason: Reason,
+    ) -> Result<Place, Report> {
+        if route != Route::Read {
+            return Err(self.hidden().report());
+        }
+        Box::pin(self.obtain_unless_interrupted(route, Further::BehindPrimary(reason))).await
     }
 
     async fn obtain_any(
@@ -126,15 +138,14 @@ impl Client {
             return Ok(self.take_up(routed, route));
         }
         // Boxed: whoever need not wait has no room for it.
-        Box::pin(self.obtain_unless_interrupted(route, forced, read)).await
+        Box::pin(self.obtain_unless_interrupted(route, Further::Begun(forced, read))).await
     }
 
     /// As [`Self::obtain`], unless the client cancels first or is sent away.
     async fn obtain_unless_interrupted(
         &mut self,
         route: Route,
-        forced: Option<Reason>,
-        read: Option<ReadBegun>,
+        further: Further,
     ) -> Result<Place, Report> {
         let registered = Arc::clone(&self.registered.card);
         registered.begin_waiting();
@@ -142,7 +153,7 @@ impl Client {
         let began = Instant::now();
         let obtained = tokio::select! {
             biased;
-            routed = self.route(route, forced, read) => routed.map_err(NotRouted::report),
+            routed = self.route(route, further) => routed.map_err(NotRouted::report),
             () = registered.interrupted() => Err(cancelled()),
         };
         self.tally.wait_time += began.elapsed();
@@ -178,12 +189,11 @@ impl Client {
     }
 
     /// A server connection for the exchange, however long that takes.
-    async fn route(
-        &mut self,
-        route: Route,
-        forced: Option<Reason>,
-        mut read: Option<ReadBegun>,
-    ) -> Result<Routed, NotRouted> {
+    async fn route(&mut self, route: Route, further: Further) -> Result<Routed, NotRouted> {
+        let (forced, mut read) = match further {
+            Further::Begun(forced, read) => (forced, read),
+            Further::BehindPrimary(reason) => return self.route_behind_primary(reason).await,
+        };
         if self.tenant.database.is_paused() {
             let limit = self.tenant.pools.settings().wait_timeout;
             if !self.tenant.database.opened(limit).await {
@@ -488,6 +498,14 @@ fn query_timed_out() -> Report {
 fn cancelled() -> Report {
     Report::error("57014", "canceling statement due to user request")
         .detail("The statement was not sent to any server.")
+}
+
+/// What an exchange has behind it for which no connection could be had at once.
+enum Further {
+    /// That: it must run on the primary for this reason, or wherever is right.
+    Begun(Option<Reason>, Option<ReadBegun>),
+    /// The primary, chosen for this reason, hides what it must see.
+    BehindPrimary(Reason),
 }
 
 /// What came of preparing a server connection for an exchange.

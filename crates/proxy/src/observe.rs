@@ -186,7 +186,7 @@ impl Metrics {
             ),
             hidden: counter(
                 "reads_hidden",
-                "Monotonic reads on the primary before it showed all that a replica had shown",
+                "Statements of causal sessions for which the primary did not show in time all that a replica had shown",
             ),
             refused: counter("clients_refused", "Clients refused at login"),
             faults: counter("client_faults", "Clients closed because they broke the protocol"),

@@ -137,25 +137,46 @@ impl Client {
     ///
     /// Waiting holds no server connection. Cancel-safe.
     pub(crate) async fn route_read(&mut self, mut read: ReadBegun) -> Result<Routed, NotRouted> {
-        let terms = self.session.terms();
-        let asked = terms.level.unwrap_or_default();
-        let mut course = Course::begin(terms, Instant::now());
+        let mut course = Course::begin(self.session.terms(), Instant::now());
+        match self.route_at_level(&mut read, &mut course).await {
+            Ok(routed) => Ok(routed),
+            Err(reason) => self.route_further(&mut course, reason).await,
+        }
+    }
+
+    /// A connection for a read that was to run on the primary, for this reason, and may not:
+    /// what it must see is hidden there.
+    pub(crate) async fn route_behind_primary(
+        &mut self,
+        reason: Reason,
+    ) -> Result<Routed, NotRouted> {
+        let course = Course::behind_primary(self.session.terms(), Instant::now());
+        let Some(mut course) = course.filter(|_| reason.ends_wait()) else {
+            return Err(self.hidden());
+        };
+        match self.route_further(&mut course, reason).await? {
+            Routed { link, place: Place::Primary(_) } => {
+                link.release();
+                Err(self.hidden())
+            }
+            routed => Ok(routed),
+        }
+    }
+
+    /// A connection for a read that could not run as it asked, for this reason.
+    async fn route_further(
+        &mut self,
+        course: &mut Course,
+        mut reason: Reason,
+    ) -> Result<Routed, NotRouted> {
+        let asked = self.session.terms().level.unwrap_or_default();
         loop {
-            let reason = match self.route_at_level(&mut read, &mut course).await {
-                Ok(routed) => {
-                    if let Some(reason) = course.weakened() {
-                        self.tell_weakened(asked, reason);
-                    }
-                    return Ok(routed);
-                }
-                Err(reason) => reason,
-            };
             let step = if reason.ends_wait() { course.next(reason) } else { Step::Primary };
-            match step {
+            let mut read = match step {
                 Step::Error => return Err(self.too_far_behind(asked, reason)),
                 Step::Level { level, .. } => {
                     self.session.relax(level);
-                    read = self.begin_read_anew()?;
+                    self.begin_read_anew()?
                 }
                 Step::Primary => {
                     if reason.is_fallback() {
@@ -164,6 +185,7 @@ impl Client {
                     match self.route_to_primary(reason).await {
                         Err(error) if reason.ends_wait() && !course.is_at_its_end() => {
                             debug!(%error, "no connection to the primary for a read");
+                            continue;
                         }
                         routed => {
                             self.session.unrelax();
@@ -171,6 +193,15 @@ impl Client {
                         }
                     }
                 }
+            };
+            match self.route_at_level(&mut read, course).await {
+                Ok(routed) => {
+                    if let Some(reason) = course.weakened() {
+                        self.tell_weakened(asked, reason);
+                    }
+                    return Ok(routed);
+                }
+                Err(next) => reason = next,
             }
         }
     }
@@ -282,7 +313,7 @@ impl Client {
     ///
     /// What the probe saw counts for this connection only if both were open at
     /// once; if that does not suffice, the connection is asked itself.
-    async fn claim_replica(
+    pub(crate) async fn claim_replica(
         &self,
         node: NodeId,
         need: Option<Position>,

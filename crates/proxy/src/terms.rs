@@ -58,6 +58,14 @@ impl Course {
         Self { terms, next: 0, began: now, within, weakened: None }
     }
 
+    /// Where the primary was to answer and may not; `None` if that was the last step.
+    pub(crate) fn behind_primary(terms: Terms, now: Instant) -> Option<Self> {
+        let then = terms.then.unwrap_or_default();
+        let primary = (0..).map_while(|at| then.get(at)).position(|it| it == Step::Primary)?;
+        let course = Self { next: primary + 1, ..Self::begin(terms, now) };
+        (!course.is_at_its_end()).then_some(course)
+    }
+
     /// How long the present level may still take.
     pub(crate) fn left(&self) -> Duration {
         self.within.saturating_sub(self.began.elapsed())

@@ -97,6 +97,8 @@ pub struct Intent {
     pub commits_prepared: bool,
     /// It changes the schema, and not just with something temporary.
     pub schema: bool,
+    /// It may be a question: what others have written is in its answer.
+    pub asks: bool,
     /// It only shows settings of the server: what the session's primary would say.
     pub only_shows: bool,
 }
@@ -124,6 +126,7 @@ impl Default for Intent {
             local: false,
             commits_prepared: false,
             schema: false,
+            asks: false,
             only_shows: false,
         }
     }
@@ -157,6 +160,7 @@ impl Intent {
             changes_rows: true,
             opaque: true,
             moves_sequence: true,
+            asks: true,
             ..Self::default()
         }
     }
@@ -223,12 +227,14 @@ impl Intent {
         self.moves_path |= other.moves_path;
         self.unread |= other.unread;
         self.local |= other.local;
+        self.asks |= other.asks;
         self.schema |= other.schema;
         self.commits_prepared |= other.commits_prepared;
     }
 
     fn give_up(&mut self) {
         self.unread = true;
+        self.asks = true;
         self.changes_rows = true;
         self.moves_path = true;
         self.opaque = true;
@@ -244,6 +250,7 @@ impl Intent {
             opaque: session.opaque,
             moves_sequence: session.moves_sequence,
             releases: session.releases,
+            asks: !statement.reason.says_so(),
             changes: Change::of(&statement.effect).into_iter().collect(),
             ..Self::default()
         };
@@ -260,7 +267,7 @@ impl Intent {
                 Effect::SetLocal | Effect::Pins(_) | Effect::Rollback { .. } | Effect::Savepoint
             );
         match &statement.effect {
-            Effect::Show => one.only_shows = true,
+            Effect::Show => (one.only_shows, one.asks) = (true, false),
             Effect::Plain
             | Effect::CopyOut
             | Effect::SetLocal

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::exchange::{Exchange, Op, Place};
 use crate::hint::HintCounts;
-use crate::intent::Change;
+use crate::intent::{Change, Transaction};
 use crate::link::Link;
 use crate::mode::{Mode, SessionId};
 use crate::pinned::{Causes, Pinned};
@@ -362,6 +362,14 @@ impl Session {
     /// exchange that was gathered must not see less.
     pub fn may_be_ahead(&self) -> Option<NodeId> {
         self.scope.seen()?.ahead().filter(|_| self.level().is_monotonic())
+    }
+
+    /// Whether what was gathered may show its client what others have written, or begins
+    /// something that may.
+    pub fn may_ask(&self) -> bool {
+        let (exchange, intent) = (&self.exchange, &self.exchange.intent);
+        let begins = matches!(intent.transaction, Transaction::Begins { .. } | Transaction::Mixed);
+        intent.asks || begins || exchange.flushed || !exchange.complete
     }
 
     /// The primary shows all of it now.

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use afterwrite_core::{Life, Seen};
-use afterwrite_types::{NodeId, Role};
+use afterwrite_types::{Moment, NodeId, Position};
 
 use crate::client::Client;
 use crate::cluster::PROBE_TIMEOUT;
@@ -14,6 +14,43 @@ use crate::numbers;
 
 /// Between questions to the primary.
 const PAUSE: u64 = 500;
+
+/// Between questions to replicas, as long as none could say what was shown early.
+const PAUSE_UNNAMED: u64 = 2_000;
+
+/// What the primary shows: every transaction below `next` but those that are running.
+struct Snapshot {
+    next: u64,
+    running: Vec<u64>,
+}
+
+impl Snapshot {
+    fn shows(&self, number: u64) -> bool {
+        number < self.next && !self.running.contains(&number)
+    }
+}
+
+/// What the primary does not show of what replicas have shown.
+enum Hidden {
+    /// These transactions at most.
+    These(Vec<u64>),
+    /// Nobody could name them: all below this number.
+    Below(u64),
+}
+
+impl Hidden {
+    fn is_shown_by(&mut self, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::These(numbers) => {
+                numbers.retain(|number| !snapshot.shows(*number));
+                numbers.is_empty()
+            }
+            Self::Below(end) => {
+                snapshot.next >= *end && snapshot.running.iter().all(|number| number >= end)
+            }
+        }
+    }
+}
 
 /// What came of waiting for the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +68,20 @@ impl Client {
     /// a connection to the primary.
     pub(crate) async fn let_primary_show(&mut self, node: NodeId) -> Shows {
         let sim = Rc::clone(&self.proxy.sim);
-        let life = self.session.scope().seen().and_then(Seen::life);
-        let life = life.filter(|life| life.node == node);
         let within = micros(self.session.terms().within.unwrap_or_default());
         let deadline = sim.now() + within.max(PAUSE);
-        let Some((next, running)) = self.snapshot().await else { return Shows::Lost };
-        let mut hidden = match self.shown_early(node, life, next, &running).await {
-            Some(hidden) => hidden,
-            // The replica has gone, and cannot say any more: whatever was running.
-            None => running.clone(),
+        let Some(mut snapshot) = self.snapshot().await else { return Shows::Lost };
+        let seen_by = self.proxy.sequence.now();
+        let mut hidden = match self.shown_early(node, &snapshot, seen_by, deadline).await {
+            Some(hidden) => Hidden::These(hidden),
+            None => match self.ask_primary("NEXT").await.and_then(|it| it.parse().ok()) {
+                Some(next) => Hidden::Below(next),
+                None => return Shows::Lost,
+            },
         };
-        let (mut next, mut running) = (next, running);
+        let mut asked_at = sim.now();
         loop {
-            hidden.retain(|number| *number >= next || running.contains(number));
-            if hidden.is_empty() {
+            if hidden.is_shown_by(&snapshot) {
                 self.session.caught_up();
                 return Shows::All;
             }
@@ -53,38 +90,73 @@ impl Client {
             }
             sim.sleep(PAUSE).await;
             let Some(newer) = self.snapshot().await else { return Shows::Lost };
-            (next, running) = newer;
+            snapshot = newer;
+            if matches!(hidden, Hidden::Below(_)) && sim.now() >= asked_at + PAUSE_UNNAMED {
+                let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
+                hidden = asked.map_or(hidden, Hidden::These);
+                asked_at = sim.now();
+            }
         }
     }
 
     /// What the primary shows.
-    async fn snapshot(&mut self) -> Option<(u64, Vec<u64>)> {
-        let link = self.link.as_mut()?;
-        let sim = Rc::clone(&self.proxy.sim);
-        let answer = sim.timeout(PROBE_TIMEOUT, ask(link, "SNAPSHOT")).await;
-        let snapshot = answer.and_then(Result::ok).map(|it| numbers::parse(&it));
-        if snapshot.is_none() {
-            self.drop_link();
-        }
-        snapshot
+    async fn snapshot(&mut self) -> Option<Snapshot> {
+        let (next, running) = numbers::parse(&self.ask_primary("SNAPSHOT").await?);
+        Some(Snapshot { next, running })
     }
 
-    /// What the replica holds to be committed and the primary does not show; `None` if the
-    /// life of the replica that the client has read from cannot be asked.
+    async fn ask_primary(&mut self, question: &str) -> Option<String> {
+        let sim = Rc::clone(&self.proxy.sim);
+        let link = self.link.as_mut()?;
+        let answer = sim.timeout(PROBE_TIMEOUT, ask(link, question)).await.and_then(Result::ok);
+        if answer.is_none() {
+            self.drop_link();
+        }
+        answer
+    }
+
+    /// What replicas hold to be committed and the primary does not show; `None` if there is none
+    /// that knows of all that the client has seen.
     async fn shown_early(
         &self,
         node: NodeId,
-        life: Option<Life>,
-        next: u64,
-        running: &[u64],
+        primary: &Snapshot,
+        seen_by: Moment,
+        deadline: u64,
     ) -> Option<Vec<u64>> {
-        let mut link = self.proxy.claim(usize::from(node.0), Role::Replica).await.ok()?;
-        if !life.is_some_and(|life| is_of(&mut link, life)) {
-            self.proxy.release(link, true);
+        let life = self.session.scope().seen().and_then(Seen::life);
+        if let Some(life) = life.filter(|life| life.node == node) {
+            let there = self.ask_replica(usize::from(node.0), None, Some(life), primary);
+            if let Some(hidden) = there.await {
+                return Some(hidden);
+            }
+        }
+        let left = deadline.saturating_sub(self.proxy.sim.now());
+        let need = self.proxy.fence(seen_by, left).await?.position;
+        if self.link.as_ref().is_none_or(|link| link.link.line() != need.line) {
             return None;
         }
-        let running: Vec<_> = running.iter().map(u64::to_string).collect();
-        let question = format!("COMMITTED {next}:{}", running.join(","));
+        for replica in self.proxy.replica_views().into_iter().filter(|it| it.healthy) {
+            let there = self.ask_replica(usize::from(replica.node.0), Some(need), None, primary);
+            if let Some(hidden) = there.await {
+                return Some(hidden);
+            }
+        }
+        None
+    }
+
+    /// What a replica holds to be committed and the primary does not show, if it covers `need`
+    /// and is in this life.
+    async fn ask_replica(
+        &self,
+        node: usize,
+        need: Option<Position>,
+        life: Option<Life>,
+        primary: &Snapshot,
+    ) -> Option<Vec<u64>> {
+        let mut link = self.claim_replica(node, need, life).await?;
+        let running: Vec<_> = primary.running.iter().map(u64::to_string).collect();
+        let question = format!("COMMITTED {}:{}", primary.next, running.join(","));
         let answer = self.proxy.sim.timeout(PROBE_TIMEOUT, ask(&mut link, &question)).await;
         let sound = matches!(answer, Some(Ok(_)));
         self.proxy.release(link, sound);

@@ -66,6 +66,13 @@ pub(crate) struct Ask {
     pub(crate) hinted: Option<Terms>,
 }
 
+impl Ask {
+    /// Whether a part of it is sent, and to be answered, before the rest.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.bytes.windows(5).any(|it| it == b"H\0\0\0\x04")
+    }
+}
+
 /// What one exchange was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Answered {
@@ -286,7 +293,7 @@ impl App {
         self.check_tags(ask, &tags);
         let code = error.as_ref().map(|it| it.1.as_str());
         if code == Some(TOO_FAR_BEHIND) {
-            self.refused(&promise);
+            self.refused(ask, &promise);
         }
         let ok = error.is_none();
         if ok {

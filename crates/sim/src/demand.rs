@@ -78,9 +78,12 @@ impl App {
         weakened
     }
 
-    pub(crate) fn refused(&self, promise: &Promise) {
+    pub(crate) fn refused(&self, ask: &Ask, promise: &Promise) {
         self.sim().judge().figures.weakened += 1;
-        if !promise.may_fail() {
+        // Of what is sent in parts the rest may be anything, and ask for what the session does.
+        let usual = Wishes { hinted: None, ..self.wishes }.promise();
+        let may_fail = promise.may_fail() || ask.is_flushed() && usual.may_fail();
+        if !may_fail {
             let text =
                 format!("REFUSED: {} was told an error, and asked for {promise:?}", self.name);
             self.sim().world().fail(text);
@@ -111,8 +114,7 @@ impl App {
         }
         // What a transaction may see is fixed where it begins.
         let placed = self.pinned.is_none() || self.pinned_monotonic;
-        let hidden = judge.hidden.contains(&self.channel);
-        if promise.level.is_monotonic() && placed && !hidden {
+        if promise.level.is_monotonic() && placed {
             judge.figures.monotonic += 1;
             let who = format!("{} (monotonic)", self.name);
             judge::read(&mut world, &who, &shown, &self.seen);

@@ -9,8 +9,9 @@ use afterwrite_wire::server::Report;
 
 use crate::ahead::Shows;
 use crate::client::{Client, End, watch};
+use crate::connection::Connection;
 use crate::pump::Pumped;
-use crate::route::{NotRouted, not_sent};
+use crate::route::{HIDDEN, NotRouted, not_sent};
 
 /// How long an exchange may go on after its client is gone.
 const LINGER: u64 = 100_000;
@@ -69,16 +70,20 @@ impl Client {
                 Role::Primary => Place::Primary(reason),
             });
         }
-        let place = self.obtain_any(route, forced).await.map_err(NotRouted::report)?;
-        self.proxy.sim.judge().hidden.remove(&self.channel);
-        if let (Place::Primary(_), Some(node)) = (place, self.session.may_be_ahead()) {
+        self.place_floors();
+        let routed = self.route(route, forced).await;
+        let place = self.take_up(routed)?;
+        if let (Place::Primary(reason), Some(node)) = (place, self.session.may_be_ahead()) {
             match self.let_primary_show(node).await {
                 Shows::All => {}
                 Shows::NotYet => {
-                    self.proxy.sim.judge().hidden.insert(self.channel);
-                    if route == Route::Read && self.session.may_be_ahead().is_some() {
+                    if self.session.may_ask() {
                         self.give_back(false);
-                        return Err(NotRouted::Behind("the primary hides what was seen").report());
+                        let routed = match route {
+                            Route::Read => self.route_behind_primary(reason).await,
+                            _ => Err(HIDDEN),
+                        };
+                        return self.take_up(routed);
                     }
                 }
                 Shows::Lost => return Err(not_sent("the connection to the primary was lost")),
@@ -87,19 +92,23 @@ impl Client {
         Ok(place)
     }
 
-    async fn obtain_any(
+    async fn route(
         &mut self,
         route: Route,
         forced: Option<Reason>,
-    ) -> Result<Place, NotRouted> {
-        self.place_floors();
-        let (link, place) = match (route, forced) {
-            (Route::Read, None) => self.route_read().await?,
+    ) -> Result<(Connection, Place), NotRouted> {
+        match (route, forced) {
+            (Route::Read, None) => self.route_read().await,
             (Route::Read, Some(reason)) | (Route::Primary(reason), _) => {
-                self.route_to_primary(reason).await?
+                Ok(self.route_to_primary(reason).await?)
             }
-            (Route::Held | Route::Local, _) => self.route_to_primary(Reason::Pinned).await?,
-        };
+            (Route::Held | Route::Local, _) => Ok(self.route_to_primary(Reason::Pinned).await?),
+        }
+    }
+
+    /// Notes where the exchange runs: from here on the client holds the connection.
+    fn take_up(&mut self, routed: Result<(Connection, Place), NotRouted>) -> Result<Place, Report> {
+        let (link, place) = routed.map_err(NotRouted::report)?;
         let (node, channel) = (link.node, self.channel);
         self.proxy.sim.world().note(format_args!("client {channel}: node {node}, {place:?}"));
         self.proxy.sim.judge().placed(channel, place, self.session.read_floor());

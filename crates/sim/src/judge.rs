@@ -94,8 +94,6 @@ pub(crate) struct Judge {
     pub(crate) orphaned: BTreeSet<usize>,
     /// What each client's last read must have seen.
     pub(crate) floors: BTreeMap<usize, Floor>,
-    /// Clients whose exchange runs on a primary that hides what they have seen.
-    pub(crate) hidden: BTreeSet<usize>,
     pub(crate) figures: Figures,
 }
 

@@ -4,12 +4,23 @@
 use crate::world::World;
 
 impl World {
-    /// `next:running,running`: every transaction below `next` is shown but those that run.
+    /// `next:running,running`: every transaction below `next` is shown but those that run. As on
+    /// a real server `next` is not the number that comes next: whatever has begun after the last
+    /// that is over is not named.
     pub(crate) fn snapshot(&self, node: usize) -> String {
         let here = self.conns.iter().filter(|conn| conn.node == node);
-        let running: Vec<_> =
-            here.filter_map(|conn| conn.process.number()).map(|it| it.to_string()).collect();
-        format!("{}:{}", self.servers[node].next_number, running.join(","))
+        let running: Vec<_> = here.filter_map(|conn| conn.process.number()).collect();
+        let over = (0..self.servers[node].next_number).rev().find(|it| !running.contains(it));
+        let next = over.unwrap_or_default() + 1;
+        let named: Vec<_> = running.iter().filter(|it| **it < next).map(u64::to_string).collect();
+        format!("{next}:{}", named.join(","))
+    }
+
+    /// A number for a transaction that is over at once: what has begun has a lower one.
+    pub(crate) fn next_number(&mut self, node: usize) -> String {
+        let server = &mut self.servers[node];
+        server.next_number += 1;
+        (server.next_number - 1).to_string()
     }
 
     /// Of the transactions that a snapshot does not show, those that have committed here.

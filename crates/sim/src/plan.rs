@@ -1,6 +1,6 @@
 //! What kind of run a seed makes: how many nodes, how slow, how unlucky.
 
-use afterwrite_types::Terms;
+use afterwrite_types::{Level, Terms};
 
 use crate::pump::HOLD_BACK_MAX;
 use crate::random::Random;
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) asynchronous: u64,
     /// Others of a thousand that wait for a synchronous standby before the primary shows them.
     pub(crate) synchronous: u64,
+    /// How long such a commit waits at most, in microseconds.
+    pub(crate) synchronous_max: u64,
     /// Records of a thousand that end exactly where a page ends.
     pub(crate) page_ends: u64,
     /// Faults of ten thousand steps, of each kind that is switched on.
@@ -56,7 +58,7 @@ impl Plan {
         let calm = random.permille(200);
         let proxies = if random.permille(300) { 2 } else { 1 };
         let shared = proxies > 1 && random.permille(500);
-        Self {
+        let plan = Self {
             replicas,
             proxies,
             shared,
@@ -69,6 +71,7 @@ impl Plan {
             defaults: defaults(random),
             table_scope: random.permille(250),
             synchronous: if random.permille(400) { 300 } else { 0 },
+            synchronous_max: 15_000,
             asynchronous: if random.permille(400) { 300 } else { 0 },
             page_ends: if random.permille(500) { 250 } else { 20 },
             faults: if calm { 0 } else { 5 + random.below(40) },
@@ -83,7 +86,16 @@ impl Plan {
             round_robin: random.permille(500),
             hold_back_max: if random.permille(200) { 0 } else { HOLD_BACK_MAX },
             prepared_max: 1 + random.index(4),
-        }
+        };
+        // Looked at, not taken: what the other seeds do does not depend on it.
+        if random.clone().permille(100) { plan.hiding() } else { plan }
+    }
+
+    /// The primary hides commits for long, sessions care, and replicas die that have shown them.
+    fn hiding(self) -> Self {
+        let defaults = Terms { level: Some(Level::Causal), ..self.defaults };
+        let (kinds, faults) = (self.kinds | 0b1111, self.faults.max(60));
+        Self { synchronous: 600, synchronous_max: 100_000, defaults, kinds, faults, ..self }
     }
 
     /// Whether the proxy's login may ask for the history of timelines.

@@ -14,9 +14,6 @@ use crate::world::World;
 
 const MESSAGE_MAX: usize = 1 << 20;
 
-/// How long a commit waits for a synchronous standby at most, in microseconds.
-const SYNC_MAX: u64 = 15_000;
-
 /// A portal: its statement, its parameters, and whether results are binary.
 type Portal = (String, Vec<String>, bool);
 
@@ -200,7 +197,8 @@ impl World {
         let records = self.append(node, changes.clone(), number);
         let flushed = self.random.permille(self.plan.asynchronous);
         let waits = !flushed && self.random.permille(self.plan.synchronous);
-        let confirmed_at = if waits { self.now + self.random.below(SYNC_MAX) } else { 0 };
+        let confirmed_at =
+            if waits { self.now + self.random.below(self.plan.synchronous_max) } else { 0 };
         let commit = Commit { records, flushed, confirmed_at, changes, answer };
         self.conns[id].process.commit = Some(commit);
         Vec::new()
@@ -490,6 +488,9 @@ impl World {
 
     /// Questions of the driver's own.
     fn ask(&mut self, node: usize, sql: &str) -> Option<Gives> {
+        if sql == "NEXT" {
+            return Some(Gives::Row(Some(self.next_number(node))));
+        }
         let server = &self.servers[node];
         let text = match sql {
             "INTRODUCE" if server.is_primary() => {

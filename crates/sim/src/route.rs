@@ -16,6 +16,9 @@ use crate::course::{Course, TOO_FAR_BEHIND, micros};
 /// Between two looks at replicas that have replayed the floor and may not be used.
 const PAUSE: u64 = 500;
 
+/// What a read is told that must not see less than an earlier one, and would.
+pub(crate) const HIDDEN: NotRouted = NotRouted::Behind("the primary hides what was seen");
+
 /// Why an exchange runs nowhere.
 #[derive(Debug)]
 pub(crate) enum NotRouted {
@@ -91,18 +94,36 @@ impl Client {
     /// A connection for a read.
     pub(crate) async fn route_read(&mut self) -> Result<(Connection, Place), NotRouted> {
         self.begin_read();
-        let terms = self.session.terms();
-        let mut course = Course::begin(terms, self.proxy.sim.now());
+        let mut course = Course::begin(self.session.terms(), self.proxy.sim.now());
+        match self.route_at_level(&course).await {
+            Ok(routed) => Ok(routed),
+            Err(reason) => self.route_further(&mut course, reason).await,
+        }
+    }
+
+    /// A connection for a read that was to run on the primary, for this reason, and may not:
+    /// what it must see is hidden there.
+    pub(crate) async fn route_behind_primary(
+        &mut self,
+        reason: Reason,
+    ) -> Result<(Connection, Place), NotRouted> {
+        let course = Course::behind_primary(self.session.terms(), self.proxy.sim.now());
+        let Some(mut course) = course.filter(|_| reason.ends_wait()) else { return Err(HIDDEN) };
+        let (link, place) = self.route_further(&mut course, reason).await?;
+        if matches!(place, Place::Primary(_)) {
+            self.proxy.release(link, true);
+            return Err(HIDDEN);
+        }
+        Ok((link, place))
+    }
+
+    /// A connection for a read that could not run as it asked, for this reason.
+    async fn route_further(
+        &mut self,
+        course: &mut Course,
+        mut reason: Reason,
+    ) -> Result<(Connection, Place), NotRouted> {
         loop {
-            let reason = match self.route_at_level(&course).await {
-                Ok(routed) => {
-                    if course.weakened().is_some() {
-                        self.tell_weakened();
-                    }
-                    return Ok(routed);
-                }
-                Err(reason) => reason,
-            };
             let now = self.proxy.sim.now();
             let step = if reason.ends_wait() { course.next(reason, now) } else { Step::Primary };
             match step {
@@ -113,12 +134,21 @@ impl Client {
                     self.begin_read();
                 }
                 Step::Primary => match self.route_to_primary(reason).await {
-                    Err(_) if reason.ends_wait() && !course.is_at_its_end() => {}
+                    Err(_) if reason.ends_wait() && !course.is_at_its_end() => continue,
                     routed => {
                         self.session.unrelax();
                         return Ok(routed?);
                     }
                 },
+            }
+            match self.route_at_level(course).await {
+                Ok(routed) => {
+                    if course.weakened().is_some() {
+                        self.tell_weakened();
+                    }
+                    return Ok(routed);
+                }
+                Err(next) => reason = next,
             }
         }
     }
@@ -221,7 +251,7 @@ impl Client {
     }
 
     /// A connection to a replica that itself proves `need`.
-    async fn claim_replica(
+    pub(crate) async fn claim_replica(
         &self,
         node: usize,
         need: Option<Position>,

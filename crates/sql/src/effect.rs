@@ -166,6 +166,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the words alone say that the statement does something, so that it is no question:
+    /// of a call of a function nobody can say.
+    pub const fn says_so(self) -> bool {
+        matches!(
+            self,
+            Self::Dml
+                | Self::Ddl
+                | Self::Utility
+                | Self::SelectInto
+                | Self::WritingCte
+                | Self::CopyFrom
+                | Self::TransactionControl
+                | Self::SessionState
+                | Self::ProxySetting
+        )
+    }
+
     /// The reason in `snake_case`, for logs and metric labels.
     pub const fn name(self) -> &'static str {
         match self {

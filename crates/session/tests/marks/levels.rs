@@ -5,10 +5,11 @@ use std::time::Duration;
 use afterwrite_core::{KeyFloor, Reason};
 use afterwrite_session::{Place, Progress, Route};
 use afterwrite_types::{Fence, Floor, Level, Lsn, Moment, Need, NodeId, Position, Role};
+use afterwrite_wire::client;
 use afterwrite_wire::server::{self, Report};
 
 use crate::rig::{
-    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync, told,
+    LINE, PRIMARY, Rig, batch, captured, done, execute, guarded, link, parse, query, sync, told,
 };
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
@@ -94,6 +95,43 @@ fn below_causal_nothing_of_it_is_kept() {
     assert_eq!(rig.floor_anywhere("SELECT 1"), Need::Nothing);
     rig.finish(REPLICA, &done("SELECT 1", b'I'));
     assert_eq!(rig.asks(&query("SELECT 1 /* afterwrite: level=causal */")), "causal, fence");
+}
+
+#[test]
+fn what_may_show_others_writes_is_told_from_what_only_writes() {
+    let asks = [
+        "SELECT 1",
+        "SELECT f()",
+        "SELECT v FROM t FOR UPDATE",
+        "INSERT INTO t VALUES (1); SELECT 1",
+        "BEGIN",
+        "BEGIN; INSERT INTO t VALUES (1)",
+        "EXPLAIN ANALYZE SELECT f()",
+        "COPY t TO STDOUT",
+        "WHAT",
+    ];
+    let only_writes = [
+        "INSERT INTO t VALUES (1)",
+        "UPDATE t SET v = 1",
+        "CREATE TABLE u ()",
+        "COPY t FROM STDIN",
+        "CALL p()",
+        "COMMIT",
+        "SHOW work_mem",
+        "SET work_mem = '4MB'",
+    ];
+    for (sql, expected) in
+        asks.map(|sql| (sql, true)).into_iter().chain(only_writes.map(|sql| (sql, false)))
+    {
+        let mut rig = Rig::at(Level::Causal);
+        rig.request(&query(sql));
+        assert_eq!(rig.session.may_ask(), expected, "{sql}");
+    }
+    let mut rig = Rig::at(Level::Causal);
+    let mut unended = [parse("s", "UPDATE t SET v = 1"), execute("s")].concat();
+    client::flush(&mut unended);
+    rig.request(&unended);
+    assert!(rig.session.may_ask(), "what comes behind it may");
 }
 
 /// It saw some of an answer before its server was lost: that is not to be taken back.

@@ -272,12 +272,92 @@ async fn hidden_for_good(bed: &Bed, primary: &afterwrite_cluster::Server, n: i64
     let error = client.simple_query(ON_PRIMARY).await.unwrap_err();
     assert_eq!(sqlstate(&error), "72AW1");
     assert_eq!(number(&client, "SELECT v FROM t").await, n, "a replica still answers");
-    // A transaction begins all the same: it may be there to write.
-    client.batch_execute("BEGIN; SELECT 1; COMMIT").await.unwrap();
+    // What the list has behind the primary comes next.
+    let listed = "SELECT v FROM t /* afterwrite: primary, at_timeout=eventual */";
+    assert_eq!(sqlstate(&client.simple_query(listed).await.unwrap_err()), "72AW1", "{listed}");
+    // What may read is not sent either, what only writes is.
+    for sql in ["BEGIN", "SELECT v FROM t FOR UPDATE", "SELECT nobody_knows()"] {
+        let error = client.simple_query(sql).await.unwrap_err();
+        assert_eq!(sqlstate(&error), "72AW1", "{sql}");
+    }
+    for sql in ["SET synchronous_commit = local", "CREATE TABLE own ()"] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    client.batch_execute("RESET synchronous_commit").await.unwrap();
     let counted = bed.proxy.metrics().await.sum("afterwrite_reads_hidden_total", &[]);
-    assert!(counted >= 2.0, "{counted}");
+    assert!(counted >= 5.0, "{counted}");
     primary.set("synchronous_standby_names", "").await.unwrap();
     let shows = async || number(&connect(&bed.direct()).await, ON_PRIMARY).await == n;
     eventually("the primary shows the commit", Duration::from_secs(5), shows).await;
     assert_eq!(number(&client, ON_PRIMARY).await, n);
+}
+
+/// Whoever could say what it has shown is gone: another replica says it, or nobody.
+#[tokio::test]
+async fn the_primary_is_waited_for_where_the_replica_that_was_ahead_is_gone() {
+    let bed = Bed::start(&["--set", "routing.wait_max=2s"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    bed.prepare("CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)").await;
+    let primary = bed.cluster.primary();
+    // Others have a transaction open all the time, which has nothing to do with it.
+    let open = connect(&bed.direct()).await;
+    open.batch_execute("BEGIN; DELETE FROM other").await.unwrap();
+    let mut checks = Checks::default();
+    checks.run("another knows", hidden_by_one_that_is_gone(&bed, primary, 1)).await;
+    open.batch_execute("COMMIT").await.unwrap();
+    checks.run("nobody knows", hidden_by_all_that_are_gone(&bed, primary, 2)).await;
+}
+
+async fn hidden_by_one_that_is_gone(bed: &Bed, primary: &afterwrite_cluster::Server, n: i64) {
+    let client = causal(&bed.proxy).await;
+    begin_hidden(bed, primary, n, &client).await;
+    let read_from = number(&client, "SELECT inet_server_port() FROM t").await;
+    let first = i64::from(bed.replica(0).port()) == read_from;
+    let gone = bed.replica(usize::from(!first));
+    gone.stop(afterwrite_cluster::StopMode::Immediate).await.unwrap();
+    let (seen, ()) = tokio::join!(number(&client, ON_PRIMARY), let_go_soon(primary));
+    assert_eq!(seen, n);
+    gone.start().await.unwrap();
+}
+
+async fn hidden_by_all_that_are_gone(bed: &Bed, primary: &afterwrite_cluster::Server, n: i64) {
+    let client = causal(&bed.proxy).await;
+    begin_hidden(bed, primary, n, &client).await;
+    for gone in [bed.replica(0), bed.replica(1)] {
+        gone.stop(afterwrite_cluster::StopMode::Immediate).await.unwrap();
+    }
+    let (seen, ()) = tokio::join!(number(&client, ON_PRIMARY), let_go_soon(primary));
+    assert_eq!(seen, n);
+}
+
+/// No replica shows the session's own write in time, the primary does not show what a replica
+/// has shown: what the list has behind the primary comes next.
+#[tokio::test]
+async fn a_list_goes_on_behind_a_primary_that_hides_something() {
+    let bed = Bed::start(&["--set", "routing.wait_max=50ms"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    bed.replica(1).stop(afterwrite_cluster::StopMode::Fast).await.unwrap();
+    let primary = bed.cluster.primary();
+    let client = causal(&bed.proxy).await;
+    begin_hidden(&bed, primary, 1, &client).await;
+    // The replica that has shown it falls behind the session's own write.
+    let replica = connect(&bed.replica(0).superuser_url()).await;
+    replica.batch_execute("SELECT pg_wal_replay_pause()").await.unwrap();
+    let paused = "SELECT pg_get_wal_replay_pause_state() = 'paused'";
+    let is_paused = async || text(&replica, paused).await == "t";
+    eventually("replay is paused", Duration::from_secs(5), is_paused).await;
+    client.batch_execute("SET afterwrite.at_timeout = 'primary'").await.unwrap();
+    for sql in ["SET synchronous_commit = local", "CREATE TABLE own ()"] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    let read = "SELECT v FROM t";
+    assert_eq!(sqlstate(&client.simple_query(read).await.unwrap_err()), "72AW1");
+    client.batch_execute("SET afterwrite.at_timeout = 'primary, eventual'").await.unwrap();
+    assert_eq!(text(&client, "SELECT pg_is_in_recovery() FROM t").await, "t");
+    client.batch_execute("SET afterwrite.at_timeout = 'primary, error'").await.unwrap();
+    assert_eq!(sqlstate(&client.simple_query(read).await.unwrap_err()), "72AW1");
+    primary.set("synchronous_standby_names", "").await.unwrap();
+    let shows = async || client.simple_query(read).await.is_ok();
+    eventually("the primary shows it", Duration::from_secs(5), shows).await;
+    assert_eq!(number(&client, read).await, 1);
 }
