@@ -23,8 +23,9 @@ impl Client {
         if let Some(newer) = self.session.ahead_of(history.line()) {
             cluster.note_newer(newer);
         }
-        let named = self.session.keys().into_iter().chain(self.session.tables_read());
-        for key in named.chain(self.session.tables_written()) {
+        let mut named = self.session.named();
+        named.extend_from_slice(&self.session.tables_written());
+        for key in named {
             let found = self.tenant.site().keys.lock().place(key, &history, now);
             if let Some(orphan) = found {
                 self.session.note_orphan(orphan);

@@ -103,13 +103,13 @@ impl Client {
         let sees_them = level.sees_own_writes() && level != Level::Strong;
         sees_them
             && self.tenant.site().sharing.is_some()
-            && !(self.session.keys().is_empty() && self.session.tables_read().is_empty())
+            && !self.session.named().is_empty()
     }
 
     /// Has the read see what others wrote.
     pub(crate) async fn ask_others(&mut self) {
         let Some(sharing) = self.tenant.site().sharing.as_ref().map(Arc::clone) else { return };
-        let keys = self.session.keys().into_iter().chain(self.session.tables_read()).collect();
+        let keys = self.session.named();
         let line = self.tenant.cluster().primary().map(|primary| primary.line);
         let floor = sharing.floor(line, keys).await;
         self.session.raise_read_floor(floor, self.shared.sequence.now());

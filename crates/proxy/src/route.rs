@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use afterwrite_backend::{ClaimError, Claimed};
 use afterwrite_core::{Decision, Life as ServerLife, Reason, View, decide};
 use afterwrite_session::{Place, Route};
-use afterwrite_types::{Fence, Floor, Level, Moment, Need, NodeId, Position, Standing, Step};
+use afterwrite_types::{Fence, Floor, Moment, Need, NodeId, Position, Standing, Step};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -98,7 +98,7 @@ impl Client {
         let known = self.tenant.cluster().primary().map(|primary| primary.line);
         let now = self.shared.sequence.now();
         if let Some(line) = known {
-            for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
+            for key in self.session.named() {
                 self.tenant.site().keys.lock().distrust(key, line, now);
             }
         }
@@ -108,8 +108,9 @@ impl Client {
             key.floor = key.floor.merge(Floor::since(now), now);
         }
         self.session.begin_read(key, known, now);
-        let wanted = self.session.terms().level.is_some_and(Level::sees_own_writes);
-        if wanted && let Some(tables) = self.table_floor(now) {
+        if self.session.level().sees_own_writes()
+            && let Some(tables) = self.table_floor(now)
+        {
             self.session.raise_read_floor(tables, now);
         }
         if let Some(max_staleness) = self.session.max_staleness() {
@@ -117,8 +118,9 @@ impl Client {
             self.session.raise_read_floor(bound.map_or(Floor::since(now), Floor::at), now);
         }
         self.suspect_loss();
-        if let Need::Fence(_) = self.session.read_floor().need()
+        if let Need::Fence(after) = self.session.read_floor().need()
             && let Some(fence) = self.tenant.cluster().last_fence()
+            && fence.asked > after
         {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
@@ -267,7 +269,7 @@ impl Client {
 
     pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
+        for key in self.session.named() {
             self.tenant.site().keys.lock().resolve(key, fence);
         }
         if let Some(sharing) = &self.tenant.site().sharing {

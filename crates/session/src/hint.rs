@@ -215,7 +215,7 @@ impl Session {
     }
 
     /// What the exchange's reads ask for: of its statements the strictest.
-    pub(crate) fn level(&self) -> Level {
+    pub fn level(&self) -> Level {
         self.level_of(&self.exchange)
     }
 
@@ -272,8 +272,22 @@ impl Session {
 
     /// The keys whose floors a read must see.
     pub fn keys(&self) -> SmallVec<[Key; 2]> {
-        let hinted = self.exchange.hints.iter().flat_map(|hints| hints.keys.iter().copied());
-        self.scope.key().into_iter().chain(hinted).collect()
+        // Most have none: nothing is collected then.
+        let mut keys = SmallVec::new();
+        if let Some(key) = self.scope.key() {
+            keys.push(key);
+        }
+        if let Some(hints) = &self.exchange.hints {
+            keys.extend_from_slice(&hints.keys);
+        }
+        keys
+    }
+
+    /// The keys whose floors count for what was gathered: also those of the tables it reads.
+    pub fn named(&self) -> SmallVec<[Key; 4]> {
+        let mut keys = self.tables_read();
+        keys.extend_from_slice(&self.keys());
+        keys
     }
 
     /// The keys that must be marked before what was gathered is sent, since it may write:

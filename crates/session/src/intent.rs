@@ -223,7 +223,9 @@ impl Intent {
         self.forgets_prepared |= other.forgets_prepared;
         self.savepoint |= other.savepoint;
         self.sets_transaction |= other.sets_transaction;
-        self.changes.extend(other.changes.iter().cloned());
+        if !other.changes.is_empty() {
+            self.changes.extend(other.changes.iter().cloned());
+        }
         self.moves_path |= other.moves_path;
         self.unread |= other.unread;
         self.local |= other.local;

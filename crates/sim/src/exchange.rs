@@ -121,8 +121,9 @@ impl Client {
         let Some(history) = self.proxy.history() else { return };
         let now = self.proxy.sequence.now();
         self.session.place(&history, now);
-        let named = self.session.keys().into_iter().chain(self.session.tables_read());
-        for key in named.chain(self.session.tables_written()) {
+        let mut named = self.session.named();
+        named.extend_from_slice(&self.session.tables_written());
+        for key in named {
             if let Some(orphan) = self.proxy.keys.borrow_mut().place(key, &history, now) {
                 self.session.note_orphan(orphan);
             }

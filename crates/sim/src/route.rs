@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use afterwrite_core::{Decision, KeyFloor, Life, Reason, View, decide};
 use afterwrite_session::Place;
-use afterwrite_types::{Fence, Floor, Level, Moment, Need, Position, Role, Standing, Step};
+use afterwrite_types::{Fence, Floor, Moment, Need, Position, Role, Standing, Step};
 use afterwrite_wire::server::Report;
 
 use crate::ahead::is_of;
@@ -64,14 +64,15 @@ impl Client {
         let line = self.proxy.primary.get().map(|primary| primary.line);
         let now = self.proxy.sequence.now();
         if let Some(line) = line {
-            for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
+            for key in self.session.named() {
                 self.proxy.keys.borrow_mut().distrust(key, line, now);
             }
         }
         let key = self.key_floor();
         self.session.begin_read(key, line, now);
-        let wanted = self.session.terms().level.is_some_and(Level::sees_own_writes);
-        if wanted && let Some(tables) = self.table_floor(now) {
+        if self.session.level().sees_own_writes()
+            && let Some(tables) = self.table_floor(now)
+        {
             self.session.raise_read_floor(tables, now);
         }
         if let Some(max_staleness) = self.session.max_staleness() {
@@ -83,8 +84,9 @@ impl Client {
         {
             self.session.suspect_loss(self.proxy.sequence.now());
         }
-        if let Need::Fence(_) = self.session.read_floor().need()
+        if let Need::Fence(after) = self.session.read_floor().need()
             && let Some(fence) = self.proxy.last_fence()
+            && fence.asked > after
         {
             // Often somebody has asked meanwhile, if only the probe.
             self.resolve(fence);
@@ -210,7 +212,7 @@ impl Client {
 
     pub(crate) fn resolve(&mut self, fence: Fence) {
         self.session.resolve(fence);
-        for key in self.session.keys().into_iter().chain(self.session.tables_read()) {
+        for key in self.session.named() {
             self.proxy.keys.borrow_mut().resolve(key, fence);
         }
         if let Some(sharing) = &self.proxy.sharing {

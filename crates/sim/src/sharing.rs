@@ -261,7 +261,7 @@ impl Client {
     pub(crate) async fn ask_others(&mut self) {
         let proxy = Rc::clone(&self.proxy);
         let Some(sharing) = proxy.sharing.as_ref() else { return };
-        let keys = self.session.keys().into_iter().chain(self.session.tables_read()).collect();
+        let keys = self.session.named().into_vec();
         let line = proxy.primary.get().map(|primary| primary.line);
         let floor = sharing.floor(&proxy, line, keys).await;
         self.session.raise_read_floor(floor, proxy.sequence.now());

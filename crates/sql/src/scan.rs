@@ -481,6 +481,10 @@ pub fn is_of_the_primary(view: &[u8]) -> bool {
         "pg_shmem_allocations",
         "pg_wait_events",
     ];
+    // Said of every name that there is.
+    if !view.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"pg_")) {
+        return false;
+    }
     let starts = |with: &str| {
         view.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
     };
