@@ -185,8 +185,11 @@ impl Keys {
             .filter(|entry| entry.pending == 0)
             .map(|entry| entry.floor.position().map_or(Lsn(0), |at| at.lsn))
             .collect();
-        positions.sort_unstable();
-        let Some(&middle) = positions.get(positions.len() / 2) else { return };
+        if positions.is_empty() {
+            return;
+        }
+        let middle = positions.len() / 2;
+        let (_, &mut middle, _) = positions.select_nth_unstable(middle);
         let mut missing = self.missing;
         let tally = &mut self.tally;
         self.entries.retain(|key, entry| {

@@ -101,9 +101,7 @@ impl Client {
         let level = self.session.terms().level.unwrap_or_default();
         // A strong read sees everything anyway.
         let sees_them = level.sees_own_writes() && level != Level::Strong;
-        sees_them
-            && self.tenant.site().sharing.is_some()
-            && !self.session.named().is_empty()
+        sees_them && self.tenant.site().sharing.is_some() && !self.session.named().is_empty()
     }
 
     /// Has the read see what others wrote.

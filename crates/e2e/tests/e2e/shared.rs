@@ -95,7 +95,8 @@ fn judge(checks: &mut Checks, name: &str, outcome: &Outcome) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_through_one_proxy_is_seen_through_the_other() {
-    let pair = Pair::start(&["--set", "routing.wait_max=300ms"]).await;
+    let set = ["routing.wait_max=300ms", "admin.users=[\"app\"]"];
+    let pair = Pair::start(&["--set", set[0], "--set", set[1]]).await;
     let mut checks = Checks::default();
     pair.settle().await;
     let [first, second] = pair.proxies();
@@ -124,6 +125,7 @@ async fn a_write_through_one_proxy_is_seen_through_the_other() {
     println!("a write takes {:?} without a key, {:?} with one", times[0], times[1]);
 
     checks.run("ways to write", ways_to_write(first, second)).await;
+    checks.run("a key that is raised", raised(&pair)).await;
     let outcome = pair.under_load(By::Key, sleep(Duration::from_secs(4))).await;
     judge(&mut checks, "under load", &outcome);
     checks.that("nothing fails", outcome.errors == 0, &format!("{outcome:?}"));
@@ -151,6 +153,27 @@ async fn write_times(proxy: &Proxy) -> [Duration; 2] {
         *median = times[times.len() / 2];
     }
     medians
+}
+
+/// What was written past both is seen through the one that was not told, too.
+async fn raised(pair: &Pair) {
+    let [first, second] = pair.proxies();
+    let direct = connect(&pair.bed.direct()).await;
+    let console = connect(&format!("{}/afterwrite", first.url().trim_end_matches("/app"))).await;
+    let reader = keyed(second, "order:9").await;
+    let (mut stale, read) = (0, "SELECT v FROM t WHERE id = 99");
+    for round in 1..=20 {
+        let raises = round % 2 == 0;
+        let write = format!("UPDATE t SET v = {round} WHERE id = 99");
+        direct.batch_execute(&write).await.unwrap();
+        if raises {
+            console.batch_execute("RAISE KEY 'order:9'").await.unwrap();
+            assert_eq!(number(&reader, read).await, round);
+        } else {
+            stale += i32::from(number(&reader, read).await != round);
+        }
+    }
+    assert!(stale > 0, "without it nothing is stale: the test sees nothing");
 }
 
 async fn ways_to_write(first: &Proxy, second: &Proxy) {
