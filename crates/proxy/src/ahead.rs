@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
 use afterwrite_core::{Life, Seen};
-use afterwrite_types::{Moment, NodeId, Position};
+use afterwrite_types::{Moment, NodeId, Position, Standing};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -31,9 +31,6 @@ const NEXT: &str = "SELECT pg_catalog.txid_current()::pg_catalog.text /* afterwr
 
 /// Between questions to the primary.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// Between questions to replicas, as long as none could say what was shown early.
-const PAUSE_UNNAMED: Duration = Duration::from_millis(20);
 
 /// Transactions that are asked about at most.
 const ASKED_MAX: usize = 10_000;
@@ -124,17 +121,15 @@ impl Client {
         let limit = self.tenant.cluster().settings().probe_timeout;
         let deadline = Instant::now() + self.wait_max().max(PAUSE);
         let Some(mut snapshot) = self.snapshot(limit).await else { return Shows::Lost };
-        // Whoever reads next needs what was seen by now.
         let seen_by = self.shared.sequence.now();
-        let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
-        let mut hidden = match asked {
+        let mut hidden = match self.shown_there(node, &snapshot, deadline).await {
             Some(hidden) => Hidden::These(hidden),
             None => match self.number(NEXT, limit).await {
                 Some(next) => Hidden::Below(next),
                 None => return Shows::Lost,
             },
         };
-        let mut asked_at = Instant::now();
+        let mut need = None;
         loop {
             if hidden.is_shown_by(&snapshot) {
                 self.session.caught_up();
@@ -147,13 +142,16 @@ impl Client {
             if timeout(PAUSE, card.interrupted()).await.is_ok() {
                 return Shows::Cancelled;
             }
+            if matches!(hidden, Hidden::Below(_)) {
+                need = match need {
+                    None => self.fence_of_link(seen_by, deadline).await,
+                    known => known,
+                };
+                let named = self.shown_anywhere(need, &snapshot, deadline).await;
+                hidden = named.map_or(hidden, Hidden::These);
+            }
             let Some(newer) = self.snapshot(limit).await else { return Shows::Lost };
             snapshot = newer;
-            if matches!(hidden, Hidden::Below(_)) && asked_at.elapsed() >= PAUSE_UNNAMED {
-                let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
-                hidden = asked.map_or(hidden, Hidden::These);
-                asked_at = Instant::now();
-            }
         }
     }
 
@@ -183,33 +181,50 @@ impl Client {
         said
     }
 
-    /// What replicas hold to be committed and the primary does not show; `None` if there is none
-    /// that knows of all that the client has seen.
-    async fn shown_early(
+    /// What the replica that was read from holds to be committed and the primary does not show;
+    /// `None` if its life cannot be asked any more.
+    async fn shown_there(
         &self,
         node: NodeId,
         primary: &Snapshot,
-        seen_by: Moment,
         deadline: Instant,
     ) -> Option<Vec<u64>> {
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let life = self.session.scope().seen().and_then(Seen::life);
-        if let Some(life) = life.filter(|life| life.node == node) {
-            // Half of the time at most: others may know it, too.
-            let there = self.ask_replica(node, None, Some(life), primary);
-            if let Ok(Some(hidden)) = timeout(left() / 2, there).await {
-                return Some(hidden);
-            }
-        }
-        let cluster = self.tenant.cluster();
-        let need = cluster.fence(seen_by, left()).await?.position;
-        if self.link.as_ref().is_none_or(|link| link.link.line() != need.line) {
-            // Of another primary than the one that is to be read from.
+        let life = self.session.scope().seen().and_then(Seen::life)?;
+        if life.node != node {
             return None;
         }
-        for replica in cluster.replica_views(Instant::now()).into_iter().filter(|it| it.healthy) {
-            let there = self.ask_replica(replica.node, Some(need), None, primary);
-            if let Ok(Some(hidden)) = timeout(left(), there).await {
+        // Half of the time at most: others may know it, too.
+        let left = deadline.saturating_duration_since(Instant::now()) / 2;
+        timeout(left, self.ask_replica(node, None, Some(life), primary)).await.ok().flatten()
+    }
+
+    /// A position of the primary that is to be read from, asked for later than `seen_by`.
+    async fn fence_of_link(&self, seen_by: Moment, deadline: Instant) -> Option<Position> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let need = self.tenant.cluster().fence(seen_by, left).await?.position;
+        self.link.as_ref().filter(|link| link.link.line() == need.line).map(|_| need)
+    }
+
+    /// What any replica that covers `need` holds to be committed and the primary does not show.
+    async fn shown_anywhere(
+        &self,
+        need: Option<Position>,
+        primary: &Snapshot,
+        deadline: Instant,
+    ) -> Option<Vec<u64>> {
+        let (need, cluster) = (need?, self.tenant.cluster());
+        // So that they are asked where they are.
+        if !cluster.wait_for_replay(need, PAUSE).await {
+            return None;
+        }
+        for replica in cluster.replica_views(Instant::now()) {
+            let there = replica.observed.filter(|_| replica.healthy);
+            if there.is_none_or(|it| it.replayed.standing(need) != Standing::Covers) {
+                continue;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let asking = self.ask_replica(replica.node, Some(need), None, primary);
+            if let Ok(Some(hidden)) = timeout(left, asking).await {
                 return Some(hidden);
             }
         }

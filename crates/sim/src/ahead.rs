@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use afterwrite_core::{Life, Seen};
-use afterwrite_types::{Moment, NodeId, Position};
+use afterwrite_types::{Moment, NodeId, Position, Standing};
 
 use crate::client::Client;
 use crate::cluster::PROBE_TIMEOUT;
@@ -14,9 +14,6 @@ use crate::numbers;
 
 /// Between questions to the primary.
 const PAUSE: u64 = 500;
-
-/// Between questions to replicas, as long as none could say what was shown early.
-const PAUSE_UNNAMED: u64 = 2_000;
 
 /// What the primary shows: every transaction below `next` but those that are running.
 struct Snapshot {
@@ -72,14 +69,14 @@ impl Client {
         let deadline = sim.now() + within.max(PAUSE);
         let Some(mut snapshot) = self.snapshot().await else { return Shows::Lost };
         let seen_by = self.proxy.sequence.now();
-        let mut hidden = match self.shown_early(node, &snapshot, seen_by, deadline).await {
+        let mut hidden = match self.shown_there(node, &snapshot).await {
             Some(hidden) => Hidden::These(hidden),
             None => match self.ask_primary("NEXT").await.and_then(|it| it.parse().ok()) {
                 Some(next) => Hidden::Below(next),
                 None => return Shows::Lost,
             },
         };
-        let mut asked_at = sim.now();
+        let mut need = None;
         loop {
             if hidden.is_shown_by(&snapshot) {
                 self.session.caught_up();
@@ -89,13 +86,16 @@ impl Client {
                 return Shows::NotYet;
             }
             sim.sleep(PAUSE).await;
+            if matches!(hidden, Hidden::Below(_)) {
+                need = match need {
+                    None => self.fence_of_link(seen_by, deadline).await,
+                    known => known,
+                };
+                let named = self.shown_anywhere(need, &snapshot).await;
+                hidden = named.map_or(hidden, Hidden::These);
+            }
             let Some(newer) = self.snapshot().await else { return Shows::Lost };
             snapshot = newer;
-            if matches!(hidden, Hidden::Below(_)) && sim.now() >= asked_at + PAUSE_UNNAMED {
-                let asked = self.shown_early(node, &snapshot, seen_by, deadline).await;
-                hidden = asked.map_or(hidden, Hidden::These);
-                asked_at = sim.now();
-            }
         }
     }
 
@@ -115,30 +115,34 @@ impl Client {
         answer
     }
 
-    /// What replicas hold to be committed and the primary does not show; `None` if there is none
-    /// that knows of all that the client has seen.
-    async fn shown_early(
-        &self,
-        node: NodeId,
-        primary: &Snapshot,
-        seen_by: Moment,
-        deadline: u64,
-    ) -> Option<Vec<u64>> {
-        let life = self.session.scope().seen().and_then(Seen::life);
-        if let Some(life) = life.filter(|life| life.node == node) {
-            let there = self.ask_replica(usize::from(node.0), None, Some(life), primary);
-            if let Some(hidden) = there.await {
-                return Some(hidden);
-            }
-        }
-        let left = deadline.saturating_sub(self.proxy.sim.now());
-        let need = self.proxy.fence(seen_by, left).await?.position;
-        if self.link.as_ref().is_none_or(|link| link.link.line() != need.line) {
+    /// What the replica that was read from holds to be committed and the primary does not show;
+    /// `None` if its life cannot be asked any more.
+    async fn shown_there(&self, node: NodeId, primary: &Snapshot) -> Option<Vec<u64>> {
+        let life = self.session.scope().seen().and_then(Seen::life)?;
+        if life.node != node {
             return None;
         }
-        for replica in self.proxy.replica_views().into_iter().filter(|it| it.healthy) {
-            let there = self.ask_replica(usize::from(replica.node.0), Some(need), None, primary);
-            if let Some(hidden) = there.await {
+        self.ask_replica(usize::from(node.0), None, Some(life), primary).await
+    }
+
+    /// A position of the primary that is to be read from, asked for later than `seen_by`.
+    async fn fence_of_link(&self, seen_by: Moment, deadline: u64) -> Option<Position> {
+        let left = deadline.saturating_sub(self.proxy.sim.now());
+        let need = self.proxy.fence(seen_by, left).await?.position;
+        self.link.as_ref().filter(|link| link.link.line() == need.line).map(|_| need)
+    }
+
+    /// What any replica that covers `need` holds to be committed and the primary does not show.
+    async fn shown_anywhere(&self, need: Option<Position>, primary: &Snapshot) -> Option<Vec<u64>> {
+        let need = need?;
+        self.proxy.wait_for_replay(need, PAUSE).await;
+        for replica in self.proxy.replica_views() {
+            let there = replica.observed.filter(|_| replica.healthy);
+            if there.is_none_or(|it| it.replayed.standing(need) != Standing::Covers) {
+                continue;
+            }
+            let asking = self.ask_replica(usize::from(replica.node.0), Some(need), None, primary);
+            if let Some(hidden) = asking.await {
                 return Some(hidden);
             }
         }

@@ -91,11 +91,19 @@ impl Plan {
         if random.clone().permille(100) { plan.hiding() } else { plan }
     }
 
-    /// The primary hides commits for long, sessions care, and replicas die that have shown them.
-    fn hiding(self) -> Self {
+    /// The primary hides commits for long, sessions care, and replicas die that have shown them
+    /// while another is far behind. Nothing else goes wrong.
+    fn hiding(mut self) -> Self {
         let defaults = Terms { level: Some(Level::Causal), ..self.defaults };
-        let (kinds, faults) = (self.kinds | 0b1111, self.faults.max(60));
-        Self { synchronous: 600, synchronous_max: 100_000, defaults, kinds, faults, ..self }
+        if self.replicas == 1 {
+            self.replicas = 2;
+            self.apply_delay.push(0);
+        }
+        if let Some(last) = self.apply_delay.last_mut() {
+            *last = 30_000;
+        }
+        let kinds = 0b1111;
+        Self { synchronous: 600, synchronous_max: 100_000, defaults, kinds, faults: 150, ..self }
     }
 
     /// Whether the proxy's login may ask for the history of timelines.
