@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{Ban, Lag, Observed, ReplicaView, ToldLags};
-use afterwrite_types::{Line, Lsn, NodeId, Position, Role, WalGeometry};
+use afterwrite_types::{Line, Lsn, Moment, NodeId, Position, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -40,6 +40,10 @@ pub struct NodeState {
     pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
+    /// After it had said so.
+    pub(crate) told: Moment,
+    /// It follows another server than the primary, although it says otherwise.
+    pub(crate) astray: Option<Ban>,
     /// Whether a primary's answer covers everything that was acknowledged before.
     pub covers: bool,
     /// How far it was seen on the line that it was last seen on, even before it was down.

@@ -85,6 +85,43 @@ async fn what_a_replica_has_replayed_is_dated_when_it_was_asked() {
     assert!(observed().asked <= admitted, "{:?} after {admitted:?}", observed().asked);
 }
 
+/// A replica of the primary is never ahead of it: one that is follows another server, whatever
+/// timeline it tells.
+#[tokio::test]
+async fn a_replica_that_is_ahead_of_the_primary_takes_no_reads() {
+    let servers = [Scripted::start(primary()).await, Scripted::start(Script::default()).await];
+    let [one, other] = &servers;
+    one.replay(0x5000);
+    other.replay(0x5000);
+    let watched = watch(&[one, other]).await;
+    let node = &watched.cluster.nodes()[1];
+    // It was asked first, and told later than the primary: that is no proof.
+    other.rewrite(|script| (script.holds_positions, script.tells_late) = (true, true));
+    sleep(Duration::from_millis(700)).await;
+    one.rewrite(|script| script.holds_positions = true);
+    let held = tokio::spawn(fence(Arc::clone(&watched.cluster), watched.now()));
+    sleep(Duration::from_millis(100)).await;
+    other.replay(0x6000);
+    other.rewrite(|script| script.holds_positions = false);
+    let seen = || node.state().observed.map(|it| it.replayed.lsn) == Some(Lsn(0x6000));
+    watched.until("it is seen further", seen).await;
+    one.replay(0x6000);
+    one.rewrite(|script| script.holds_positions = false);
+    assert_eq!(held.await.unwrap(), Lsn(0x5000));
+    assert!(node.takes_reads());
+    fence(Arc::clone(&watched.cluster), watched.now()).await;
+    assert!(node.takes_reads(), "it shows as much");
+
+    other.replay(0x7000);
+    watched.until("it is ahead, and out", || !node.takes_reads()).await;
+    one.replay(0x8000);
+    fence(Arc::clone(&watched.cluster), watched.now()).await;
+    sleep(Duration::from_millis(1200)).await;
+    assert!(!node.takes_reads(), "not even once the primary has come as far");
+    other.rewrite(|script| script.started = "2026-01-01 00:00:05+00");
+    watched.until("it was started anew", || node.takes_reads()).await;
+}
+
 #[tokio::test]
 async fn a_replica_that_does_not_know_where_it_is_takes_no_reads() {
     for lost in [Lost::Polled, Lost::Always] {

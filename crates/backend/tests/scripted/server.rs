@@ -50,6 +50,8 @@ pub(crate) struct Script {
     pub(crate) holds_beats: bool,
     /// It holds back where it is, as it was when it was asked.
     pub(crate) holds_positions: bool,
+    /// And then tells where it is by then.
+    pub(crate) tells_late: bool,
     /// It does not know where it is, when it is polled, or ever.
     pub(crate) is_lost: Option<Lost>,
     /// It lets nobody in, with this error.
@@ -68,6 +70,7 @@ impl Default for Script {
             aurora_lag_ms: None,
             holds_beats: false,
             holds_positions: false,
+            tells_late: false,
             is_lost: None,
             refuses: None,
         }
@@ -232,9 +235,12 @@ impl Shared {
 
     /// Where it was when it was asked, told when nothing holds it back.
     async fn position(&self, asked: Option<Lost>) -> Option<u64> {
-        let position = *self.replayed.borrow();
+        let mut position = *self.replayed.borrow();
         while self.script().holds_positions {
             sleep(Duration::from_millis(1)).await;
+        }
+        if self.script().tells_late {
+            position = *self.replayed.borrow();
         }
         let lost = self.script().is_lost;
         let knows = lost.is_none() || lost != Some(Lost::Always) && lost != asked;

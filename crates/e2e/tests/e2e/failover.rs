@@ -420,6 +420,36 @@ async fn a_replica_of_a_replica() {
     eventually("it serves who has written since", SOON, serves).await;
 }
 
+/// A replica goes over to a primary that the proxy does not know, while the one that it knows
+/// lives on; and the login may not see timelines.
+#[tokio::test]
+async fn a_replica_that_follows_a_stranger() {
+    let bed = bed(false).await;
+    let [stranger, follower] = [bed.replica(0), bed.replica(1)];
+    let without = format!(",127.0.0.1:{}", stranger.port());
+    let proxy =
+        Proxy::start(&[&bed.cluster.url().replace(&without, ""), CONSOLE[0], CONSOLE[1]]).await;
+    bed.cluster.wait_for_catch_up(SOON).await.unwrap();
+    let client = connect(&proxy.url()).await;
+    eventually("it is read", SOON, async || {
+        ports(&client, 1).await.contains(&follower.port().to_string())
+    })
+    .await;
+    stranger.promote().await.unwrap();
+    follower.follow(stranger).await.unwrap();
+    let there = connect(&stranger.url()).await;
+    for _ in 0..50 {
+        there.batch_execute("INSERT INTO t SELECT 7 FROM generate_series(1, 100)").await.unwrap();
+    }
+    has_state(&proxy, follower.port(), "banned").await;
+    for n in 1000..1050 {
+        client.batch_execute(&format!("INSERT INTO t VALUES ({n})")).await.unwrap();
+        assert_eq!(number(&client, &format!("SELECT count(*) FROM t WHERE n = {n}")).await, 1);
+    }
+    follower.rewind_to(bed.cluster.primary()).await.unwrap();
+    has_state(&proxy, follower.port(), "up").await;
+}
+
 /// A login that may not see histories: nothing is told, nothing is stale, and all goes on.
 #[tokio::test]
 async fn a_failover_whose_history_is_not_known() {
