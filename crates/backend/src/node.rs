@@ -1,11 +1,11 @@
 //! One server: what it said it was, and how far it has replayed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_core::{Ban, Lag, Observed, ReplicaView, ToldLags};
-use afterwrite_types::{Line, Lsn, NodeId, Position, Role, WalGeometry};
+use afterwrite_types::{Line, Lsn, Moment, NodeId, Position, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -40,6 +40,10 @@ pub struct NodeState {
     pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
+    /// After it had said so.
+    pub(crate) told: Moment,
+    /// It follows another server than the primary, although it says otherwise.
+    pub(crate) astray: Option<Ban>,
     /// Whether a primary's answer covers everything that was acknowledged before.
     pub covers: bool,
     /// How far it was seen on the line that it was last seen on, even before it was down.
@@ -85,6 +89,8 @@ pub struct Node {
     pub(crate) told_lags: Mutex<ToldLags>,
     /// Of which line it was asked for more than SQL tells, and when it may be again.
     pub(crate) asks_again: Mutex<Option<(Line, Instant)>>,
+    /// A connection has led to another cluster, and that was told.
+    strayed: AtomicBool,
     gone: Notify,
 }
 
@@ -100,6 +106,7 @@ impl Node {
             gauges,
             told_lags: Mutex::default(),
             asks_again: Mutex::default(),
+            strayed: AtomicBool::new(false),
             gone: Notify::new(),
         }
     }
@@ -166,9 +173,24 @@ impl Node {
         self.life.load(Ordering::SeqCst)
     }
 
+    /// Whether a connection on this line leads to the cluster that the node was found to be of.
+    /// Behind its name there may be another one by now, which the probe has not met.
+    pub(crate) fn is_met_on(&self, line: Line) -> bool {
+        let watched = self.state.lock().line;
+        let met = watched.is_none_or(|watched| watched.system == line.system);
+        if !met && !self.strayed.swap(true, Ordering::Relaxed) {
+            warn!(
+                node = %self.address(), %line,
+                "the node's name leads elsewhere by now: new connections are to another cluster"
+            );
+        }
+        met
+    }
+
     /// Gives up what runs on the node, and its connections.
     pub(crate) fn give_up(&self) {
         self.life.fetch_add(1, Ordering::SeqCst);
+        self.strayed.store(false, Ordering::Relaxed);
         self.gone.notify_waiters();
     }
 

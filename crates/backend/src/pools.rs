@@ -156,7 +156,7 @@ impl Pools {
     pub fn replica_at_once(&self, node: NodeId, now: Instant) -> Option<Claimed> {
         let claimed = self.readers.get(usize::from(node.0))?.claim_at_once(now)?;
         self.note_use(now);
-        Some(claimed)
+        Some(claimed).filter(is_ours)
     }
 
     /// A connection to the primary for a read that found no replica.
@@ -184,7 +184,9 @@ impl Pools {
     /// A connection to a replica.
     pub async fn claim_replica(&self, node: NodeId) -> Result<Claimed, ClaimError> {
         self.note_use(Instant::now());
-        self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await
+        let claimed =
+            self.readers.get(usize::from(node.0)).ok_or(ClaimError::Down)?.claim().await?;
+        if is_ours(&claimed) { Ok(claimed) } else { Err(ClaimError::Down) }
     }
 
     /// A connection to any replica that is up.
@@ -192,6 +194,7 @@ impl Pools {
         for pool in &self.readers {
             if pool.node().takes_reads()
                 && let Ok(link) = pool.claim().await
+                && is_ours(&link)
             {
                 return Some(link);
             }
@@ -292,4 +295,9 @@ fn warm_up(pool: Arc<Pool>) {
 /// Reads at once on the primary for want of a replica.
 fn fallback_size(cluster: &Cluster, settings: &PoolSettings) -> usize {
     if cluster.has_replicas() { settings.fallback_size.max(1) } else { Semaphore::MAX_PERMITS }
+}
+
+/// Whether a connection to a replica leads to its cluster.
+fn is_ours(claimed: &Claimed) -> bool {
+    claimed.node().is_met_on(claimed.link.line())
 }

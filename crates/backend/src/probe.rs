@@ -233,6 +233,7 @@ fn read_answer(body: &[u8]) -> Result<Option<(Role, Lsn)>, ConnectError> {
 /// Tells everyone what a node answered.
 pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduction, asked: Asked) {
     let now = Instant::now();
+    let told = cluster.sequence.now();
     let position = Position { line: said.line, lsn: said.lsn };
     let observed = Observed { replayed: position, asked: asked.moment };
     let behind = match said.role {
@@ -245,6 +246,9 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
     let news = {
         let mut state = node.state.lock();
         let news = !state.up || state.role != Some(said.role) || state.line != Some(said.line);
+        let same = state.line == Some(said.line) && state.server == said.server;
+        state.astray = state.astray.filter(|_| same && said.role == Role::Replica);
+        state.told = told;
         state.role = Some(said.role);
         state.line = Some(said.line);
         state.wal = said.wal;

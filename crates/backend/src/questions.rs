@@ -17,6 +17,10 @@ use crate::stream::Messages;
 /// Rows of one answer at most.
 const ROWS_MAX: usize = 1_000_000;
 
+/// What is asked may name functions and operators without their schema. Where a session's own
+/// path comes to stays to be read: it is what `RESET` comes back to.
+const SAFE_PATH: &str = "SET search_path = pg_catalog";
+
 /// A connection for questions of our own.
 #[expect(missing_debug_implementations, reason = "it holds what was received")]
 pub struct Questions {
@@ -50,7 +54,9 @@ impl Questions {
         let entering = connect::enter(server, login, Purpose::Serve(Role::Primary));
         let (messages, _) =
             timeout(limit, entering).await.map_err(|_| ConnectError::TimedOut(limit))??;
-        Ok(Self { messages })
+        let mut questions = Self { messages };
+        questions.ask(SAFE_PATH, limit, |_| {}).await?;
+        Ok(questions)
     }
 
     /// Asks, and hands over each row of the answer. An error of the server's is an error.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_core::{Ban, Elected, LogEnd, PrimaryView, Timelines, ban, elect};
+use afterwrite_core::{Ban, Elected, LogEnd, PrimaryView, Timelines, astray, ban, elect};
 use afterwrite_types::{Fence, History, Line, Moment, NodeId, Position, Role};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -148,6 +148,24 @@ impl Cluster {
             );
         }
         self.fenced(fence);
+        for other in self.nodes() {
+            self.find_astray(other, fence);
+        }
+    }
+
+    /// Finds, by what the primary has answered, that a replica follows another server.
+    fn find_astray(&self, node: &Node, fence: Fence) {
+        let found = {
+            let mut state = node.state.lock();
+            let seen = state.observed.filter(|_| state.role == Some(Role::Replica));
+            let found = seen.and_then(|seen| astray(seen.replayed, state.told, fence));
+            let found = found.filter(|_| state.astray.is_none());
+            state.astray = state.astray.or(found);
+            found
+        };
+        if found.is_some() {
+            self.judge(node);
+        }
     }
 
     /// Bans a node from reads if it is not, and never can be, on the primary's line; or lets
@@ -157,6 +175,11 @@ impl Cluster {
         let (before, after) = {
             let mut state = node.state.lock();
             let after = state.furthest.and_then(|furthest| ban(furthest, &history));
+            let here = |ban: &Ban| match ban {
+                Ban::Astray { end, .. } => end.line == history.line(),
+                Ban::Diverged { .. } | Ban::Foreign { .. } => false,
+            };
+            let after = after.or(state.astray.filter(here));
             (std::mem::replace(&mut state.ban, after), after)
         };
         if before.is_none() && after.is_some() {
@@ -172,6 +195,11 @@ impl Cluster {
             (None, Some(Ban::Foreign { seen })) => warn!(
                 node = %node.address(), line = %seen.line, primary = %history.line(),
                 "banned: the node is of another cluster or branch than the primary"
+            ),
+            (None, Some(Ban::Astray { seen, end })) => warn!(
+                node = %node.address(), %seen, primary = %end,
+                "banned: the node shows more than the primary has written, so it follows another \
+                 server; it takes no reads until it tells another timeline or is started anew"
             ),
             (Some(_), None) => info!(node = %node.address(), "the node is not banned any more"),
             (Some(_), Some(_)) | (None, None) => {}

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use afterwrite_types::{History, Line, NodeId, Placed, Position, SystemId, Timeline};
+use afterwrite_types::{
+    Fence, History, Line, Moment, NodeId, Placed, Position, SystemId, Timeline,
+};
 use smallvec::SmallVec;
 
 use crate::PrimaryView;
@@ -96,6 +98,14 @@ pub enum Ban {
         /// Where it was seen.
         seen: Position,
     },
+    /// It shows more than the primary has written, and yet says that it is on the primary's
+    /// timeline: it follows another server, and what it says of itself is old.
+    Astray {
+        /// How far it was seen.
+        seen: Position,
+        /// Where the primary's log ended later.
+        end: Position,
+    },
 }
 
 /// Whether a node that was seen as far as `furthest` is banned, by the primary's history.
@@ -108,6 +118,16 @@ pub fn ban(furthest: Position, history: &History) -> Option<Ban> {
         Placed::Void => Some(Ban::Foreign { seen: furthest }),
         Placed::OnLine(_) | Placed::Newer | Placed::Unknown => None,
     }
+}
+
+/// Finds that a replica follows another server than the primary. It showed `seen`, and `told` is
+/// the moment after it had said so; and the primary, asked later, had not come so far.
+///
+/// Primaries send on only what they have written for good, so no replica of theirs is ever ahead.
+pub fn astray(seen: Position, told: Moment, fence: Fence) -> Option<Ban> {
+    let end = fence.position;
+    let ahead = seen.line == end.line && seen.lsn > end.lsn && told < fence.asked;
+    ahead.then_some(Ban::Astray { seen, end })
 }
 
 /// How far a node was seen on the line that it was last seen on.
@@ -179,6 +199,18 @@ mod tests {
         check(&[one, foreign], &[], Some(one), Some(0));
         check(&[one, foreign], &[], Some(foreign), Some(1));
         check(&[foreign], &[line(7, 9)], Some(one), Some(1));
+    }
+
+    #[test]
+    fn no_replica_of_the_primary_is_ahead_of_it() {
+        let astray = |seen, told, asked| {
+            let fence = Fence { position: at(1, 100), asked: Moment(asked) };
+            astray(seen, Moment(told), fence).is_some()
+        };
+        assert!(astray(at(1, 101), 5, 6));
+        assert!(!astray(at(1, 101), 5, 5), "it may have told later than the primary");
+        assert!(!astray(at(1, 100), 5, 6));
+        assert!(!astray(at(2, 101), 5, 6), "of another line its number says nothing");
     }
 
     #[test]

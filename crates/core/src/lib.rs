@@ -19,7 +19,7 @@ mod window;
 
 pub use bounds::Bounds;
 pub use decide::{Ask, Decision, Stuck, decide};
-pub use elect::{Ban, Elected, Timelines, ban, elect, furthest};
+pub use elect::{Ban, Elected, Timelines, astray, ban, elect, furthest};
 pub use group::{
     Announced, Announcement, LOOK_VALID, Membership, Standing as GroupStanding, Step, StoreLife,
 };

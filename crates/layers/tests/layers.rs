@@ -5,7 +5,7 @@
 //! which share a layer, never meet. Side crates name what they may use.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -178,6 +178,61 @@ fn arrows_point_down() {
         }
     }
     assert!(faults.is_empty(), "see the tables in this file\n{}", faults.join("\n"));
+}
+
+/// Where a wall clock is read, to be shown to people: when something was opened, and for how
+/// long it has been there.
+const SHOWN: [&str; 5] = [
+    "backend/src/pool/card.rs",
+    "proxy/src/console/snapshot.rs",
+    "proxy/src/park.rs",
+    "proxy/src/roster/card.rs",
+    "proxy/src/shared.rs",
+];
+
+/// A file's code, without its tests.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut left = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if !path.ends_with("tests.rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// No two clocks agree, and one may run backwards. So below the I/O line none is read, and above
+/// it only the one that never goes back decides anything.
+#[test]
+fn clocks_are_for_patience_and_for_people() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut faults = Vec::new();
+    let mut shown = Vec::new();
+    for name in LAYERS.iter().copied().flatten() {
+        for file in sources(&crates.join(name).join("src")) {
+            let code = code(&file);
+            let file = file.strip_prefix(crates).unwrap().to_str().unwrap().to_owned();
+            let wall = code.contains("SystemTime::now(");
+            if !Place::of(name).waits() && (wall || code.contains("Instant::now(")) {
+                faults.push(format!("{file} reads a clock, below the I/O line"));
+            } else if wall && !SHOWN.contains(&file.as_str()) {
+                faults.push(format!("{file} reads a wall clock"));
+            } else if wall {
+                shown.push(file);
+            }
+        }
+    }
+    shown.sort();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_eq!(shown, SHOWN, "what is not read any more need not be listed");
 }
 
 #[test]

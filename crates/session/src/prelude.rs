@@ -80,9 +80,9 @@ impl Session {
         }
         let sets_role = || self.exchange.intent.replaces_role();
         let sql = if self.role_refused && sets_role() {
-            self.settings.script_without_role()
+            self.settings.script_without_role(link.role())
         } else {
-            self.settings.script(link.other_role || link.stained.is_some())
+            self.settings.script(link.role(), link.other_role || link.stained.is_some())
         };
         Some((sql, wanted))
     }
@@ -174,7 +174,7 @@ impl Session {
         match (&trial, complaint) {
             (_, None) => {}
             (None, Some(complaint)) if complaint.lasting => {
-                for (name, sql) in self.settings.parts(true) {
+                for (name, sql) in self.settings.parts(link.role(), true) {
                     client::query(upstream, sql);
                     link.expect(Await::Query, Owner::Prelude);
                     prelude.trials.push_back(name.into());

@@ -252,7 +252,9 @@ mod tests {
         assert_eq!(after.scope().source(), Some(Source::Creation));
         assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);
         assert_eq!(after.settings().fingerprint(), fingerprint);
-        assert!(after.settings().script(false).contains("work_mem"));
+        assert!(
+            after.settings().script(afterwrite_types::Role::Primary, false).contains("work_mem")
+        );
         assert!(after.strings_escape && after.encoding_ambiguous && after.role_refused);
         assert_eq!(after.last_decision, Some(Place::Primary(Reason::MayWrite)));
         assert_eq!(after.statements.find(b"").unwrap().sql(), b"SELECT 1");

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use afterwrite_types::Role;
+
 use crate::intent::Change;
 
 /// Tells apart sets of settings; equal sets have equal fingerprints.
@@ -85,21 +87,27 @@ impl Settings {
         self.startup.is_empty() && self.current.is_empty()
     }
 
-    /// SQL that brings a server connection with any settings to these. `RESET ALL`
-    /// leaves the role as it is; `other_role` says that it may be another's.
-    pub fn script(&self, other_role: bool) -> String {
-        let parts: Vec<_> = self.parts(other_role).into_iter().map(|(_, sql)| sql).collect();
+    /// SQL that brings a connection to a server of this role, with any settings, to these.
+    /// `RESET ALL` leaves the role as it is; `other_role` says that it may be another's.
+    pub fn script(&self, server: Role, other_role: bool) -> String {
+        let parts: Vec<_> =
+            self.parts(server, other_role).into_iter().map(|(_, sql)| sql).collect();
         parts.join("; ")
     }
 
     /// The same for who is about to change the role, which is left as it was at login.
-    pub(crate) fn script_without_role(&self) -> String {
-        let parts = self.parts(true).into_iter().filter(|(name, _)| !is_role(name));
+    pub(crate) fn script_without_role(&self, server: Role) -> String {
+        let parts = self.parts(server, true).into_iter().filter(|(name, _)| !is_role(name));
         parts.map(|(_, sql)| sql).collect::<Vec<_>>().join("; ")
     }
 
     /// The statements of the script, and which setting each brings: none, if it resets.
-    pub(crate) fn parts(&self, other_role: bool) -> Vec<(&str, &str)> {
+    ///
+    /// # Invariant: on a replica nothing writes, even once it is promoted
+    ///
+    /// Its connections have been read-only since their login, and that is not the client's to
+    /// change: a write there would be seen by nobody who keeps its floor.
+    pub(crate) fn parts(&self, server: Role, other_role: bool) -> Vec<(&str, &str)> {
         let mut parts = Vec::with_capacity(self.current.len() + 3);
         if other_role {
             parts.push(("", "SET SESSION AUTHORIZATION DEFAULT"));
@@ -107,7 +115,8 @@ impl Settings {
         }
         parts.push(("", "RESET ALL"));
         // The role last: it may not be allowed to set the rest.
-        let rest = self.current.iter().filter(|(name, _)| !is_role(name));
+        let kept = |name: &str| server == Role::Replica && name == READ_ONLY;
+        let rest = self.current.iter().filter(|(name, _)| !is_role(name) && !kept(name));
         parts.extend(rest.map(|(name, statement)| (name.as_str(), statement.as_str())));
         for name in [SESSION_AUTHORIZATION, ROLE] {
             parts.extend(self.current.get(name).map(|statement| (name, statement.as_str())));
@@ -170,6 +179,9 @@ impl Settings {
 /// `SET datestyle` changes only the part that it names, and keeps the other.
 pub(crate) const DATE_STYLE: &str = "datestyle";
 
+/// What makes transactions read-only unless they say otherwise.
+const READ_ONLY: &str = "default_transaction_read_only";
+
 const ROLE: &str = "role";
 const SESSION_AUTHORIZATION: &str = "session_authorization";
 
@@ -231,10 +243,10 @@ mod tests {
     fn reset_comes_back_to_what_the_client_asked_for_at_login() {
         let mut settings = login(&[("TimeZone", "UTC")]);
         settings.set("timezone", "SET TIME ZONE 'Asia/Tokyo';");
-        assert_eq!(settings.script(false), "RESET ALL; SET TIME ZONE 'Asia/Tokyo'");
+        assert_eq!(settings.script(Role::Primary, false), "RESET ALL; SET TIME ZONE 'Asia/Tokyo'");
         settings.reset("timezone");
         assert_eq!(
-            settings.script(false),
+            settings.script(Role::Primary, false),
             "RESET ALL; SELECT pg_catalog.set_config('timezone', 'UTC', false)"
         );
     }
@@ -247,7 +259,7 @@ mod tests {
         settings.set("session_authorization", "SET SESSION AUTHORIZATION bob");
         settings.set("role", "SET ROLE clerk");
         assert_eq!(
-            settings.script(true),
+            settings.script(Role::Primary, true),
             "SET SESSION AUTHORIZATION DEFAULT; RESET ROLE; RESET ALL; SET work_mem = '1MB'; \
              SET SESSION AUTHORIZATION bob; SET ROLE clerk"
         );
@@ -259,10 +271,25 @@ mod tests {
     }
 
     #[test]
+    fn on_replicas_transactions_stay_read_only() {
+        let mut settings = login(&[("default_transaction_read_only", "off"), ("a.b", "1")]);
+        let others = "RESET ALL; SELECT pg_catalog.set_config('a.b', '1', false)";
+        assert_eq!(settings.script(Role::Replica, false), others);
+        for sql in [
+            "SET default_transaction_read_only = off",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+        ] {
+            settings.set("default_transaction_read_only", sql);
+            assert_eq!(settings.script(Role::Replica, false), others);
+            assert_eq!(settings.script(Role::Primary, false), format!("{others}; {sql}"));
+        }
+    }
+
+    #[test]
     fn values_cannot_leave_their_quotes() {
         let script = login(&[("application_name", "a'; DROP TABLE t; --"), ("a.b\"c", "x\\'")]);
         assert_eq!(
-            script.script(false),
+            script.script(Role::Primary, false),
             "RESET ALL; SELECT pg_catalog.set_config('a.b\"c', E'x\\\\''', false); \
              SELECT pg_catalog.set_config('application_name', 'a''; DROP TABLE t; --', false)"
         );

@@ -214,6 +214,8 @@ fn replied(words: &str) -> Vec<u8> {
             "Z" => server::ready(&mut out, value.as_bytes()[0]),
             // The rest of the word is what the server reports of DateStyle.
             "S" => server::parameter_status(&mut out, "DateStyle", &value.replace('+', ", ")),
+            // Whether a replica is one still, which servers report since PostgreSQL 14.
+            "H" => server::parameter_status(&mut out, "in_hot_standby", value),
             "G" => out.extend_from_slice(b"G\0\0\0\x07\0\0\0"),
             "E" => server::error(&mut out, &Report::error(value.to_owned(), "no")),
             // What is left, and how many statements are prepared; the first time behind "1".
@@ -305,6 +307,29 @@ fn a_capture_that_fails_asks_for_a_fence() {
 }
 
 #[test]
+fn what_the_capture_needs_is_prepared_again_where_it_was_dropped() {
+    let update = query("UPDATE t SET v = 1");
+    let again = "1 CAPTURED:2000";
+    for (sql, replies) in [
+        ("DISCARD ALL", "C:DISCARD Z:I"),
+        ("DEALLOCATE ALL", "C:DEALLOCATE Z:I"),
+        // Code that nobody has read may have dropped it, too.
+        ("UPDATE t SET v = 0", "C:UPDATE Z:I E:26000 Z:I"),
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.run(&mut primary, PRIMARY, &query(sql), replies);
+        assert!(matches!(floor(&rig), Need::Fence(_)), "{sql}: {:?}", floor(&rig));
+        let mut other = Rig::new();
+        let (sent, seen) =
+            other.run(&mut primary, PRIMARY, &update, &format!("C:UPDATE Z:I {again}"));
+        assert_eq!(sent, "Q[UPDATE t SET v = 1] P(_afterwrite_position) CAPTURE", "{sql}");
+        assert_eq!((seen.as_str(), floor(&other)), ("CZI", at(0x2000)), "{sql}");
+        let (sent, _) = other.run(&mut primary, PRIMARY, &update, "C:UPDATE Z:I CAPTURED:3000");
+        assert_eq!(sent, "Q[UPDATE t SET v = 1] CAPTURE", "{sql}: and then it is there");
+    }
+}
+
+#[test]
 fn a_statement_that_failed_may_still_have_committed_something() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     let (sent, seen) =
@@ -326,6 +351,40 @@ fn inside_a_transaction_nothing_is_asked_and_its_end_is_captured() {
     let (sent, _) = rig.run(&mut primary, PRIMARY, &query("COMMIT"), "C:COMMIT Z:I CAPTURED:4000");
     assert_eq!(sent, "Q[COMMIT] CAPTURE");
     assert_eq!(floor(&rig), at(0x4000));
+}
+
+#[test]
+fn a_commit_that_begins_the_next_transaction_asks_for_a_fence() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    rig.run(&mut primary, PRIMARY, &query("UPDATE t SET v = 1"), "C:UPDATE Z:T");
+    let (sent, seen) = rig.run(&mut primary, PRIMARY, &query("COMMIT AND CHAIN"), "C:COMMIT Z:T");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[COMMIT AND CHAIN]", "CZT"));
+    assert!(matches!(floor(&rig), Need::Fence(_)), "{:?}", floor(&rig));
+}
+
+#[test]
+fn in_a_transaction_that_failed_nothing_is_asked() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    for sql in ["SELECT 1/0", "UPDATE t SET v = 1"] {
+        let (sent, seen) = rig.run(&mut primary, PRIMARY, &query(sql), "E:25P02 Z:E");
+        assert_eq!((sent.as_str(), seen.as_str()), (format!("Q[{sql}]").as_str(), "EZE"));
+    }
+    let (sent, seen) =
+        rig.run(&mut primary, PRIMARY, &query("COMMIT"), "C:ROLLBACK Z:I CAPTURED:2000");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[COMMIT] CAPTURE", "CZI"));
+}
+
+#[test]
+fn what_another_session_has_prepared_is_captured_where_it_is_committed() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    let sql = "COMMIT PREPARED 'one'";
+    let request = rig.request(&query(sql));
+    assert_eq!(request, Request { route: Route::Primary(Reason::MayWrite), may_write: true });
+    assert_eq!(rig.send(&mut primary, PRIMARY), format!("Q[{sql}] CAPTURE"));
+    rig.answer(&mut primary, "C:COMMIT Z:I CAPTURED:2000");
+    assert_eq!(floor(&rig), at(0x2000));
 }
 
 #[test]
@@ -367,7 +426,10 @@ fn a_read_that_turns_out_to_write_runs_again_as_a_write() {
 
 #[test]
 fn what_a_replica_refuses_runs_again_unseen() {
-    for code in ["25006", "40001", "57P01"] {
+    // It was a write; replay took away what it needed; an unlogged table, or what is not for
+    // standbys; the replica goes away, or is not here yet.
+    let codes = ["25006", "40001", "40P01", "0A000", "55000", "57P01", "57P02", "57P03"];
+    for code in codes {
         let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
         assert_eq!(rig.request(&extended("", "SELECT v FROM t")).route, Route::Read);
         assert_eq!(rig.send(&mut replica, REPLICA), "P() B() E S");
@@ -376,6 +438,16 @@ fn what_a_replica_refuses_runs_again_unseen() {
         // What was passed on so far was held back, and its owner throws it away.
         assert!(!seen.contains('E') && !seen.contains('Z'), "{seen}");
     }
+}
+
+#[test]
+fn a_replica_that_was_promoted_meanwhile_serves_nobody_else() {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    let sql = query("SELECT v FROM t");
+    rig.run(&mut replica, REPLICA, &sql, "H:on T D C:SELECT Z:I");
+    assert_eq!(replica.retired(), None);
+    rig.run(&mut replica, REPLICA, &sql, "T D C:SELECT H:off Z:I");
+    assert_eq!(replica.retired(), Some("promoted"));
 }
 
 #[test]
@@ -614,6 +686,20 @@ fn settings_follow_the_client() {
     assert_eq!((seen.as_str(), progress), ("", Progress::Prelude(Ok(()))));
     assert!(rig.session.prelude(&two).is_none());
     assert!(Rig::new().session.prelude(&two).is_some(), "the next client does not want them");
+}
+
+#[test]
+fn no_client_can_write_on_a_replica_that_is_promoted() {
+    for sql in [
+        "SET default_transaction_read_only = off",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    ] {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.run(&mut primary, PRIMARY, &query(sql), "C:SET Z:I CAPTURED:2000");
+        assert_eq!(brought(&mut rig, &mut link(Role::Replica)), "Q[RESET ALL]", "{sql}");
+        let expected = format!("Q[RESET ALL; {sql}]");
+        assert_eq!(brought(&mut rig, &mut link(Role::Primary)), expected);
+    }
 }
 
 #[test]

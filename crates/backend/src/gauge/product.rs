@@ -65,7 +65,10 @@ const FOREIGN: [(&str, &str); 7] = [
     ("RisingWave", "RisingWave"),
 ];
 
-const VERSION_SQL: &str = "SELECT version() /* afterwrite: product */";
+const VERSION_SQL: &str = "SELECT pg_catalog.version() /* afterwrite: product */";
+
+/// Where there is no such schema.
+const PLAIN_VERSION_SQL: &str = "SELECT version() /* afterwrite: product */";
 
 /// Settings and functions that only one of them has.
 const SIGNS_SQL: &str = "SELECT pg_catalog.concat_ws(' ', \
@@ -83,9 +86,11 @@ const SIGNS_SQL: &str = "SELECT pg_catalog.concat_ws(' ', \
 /// If it does not replicate as PostgreSQL does: what its replicas show cannot be told, and
 /// is not guessed.
 pub(crate) async fn identify(messages: &mut Messages) -> Result<Product, ConnectError> {
-    if let Some(version) = ask(messages, VERSION_SQL).await?
-        && let Some(name) = foreign(&version)
-    {
+    let version = match ask(messages, VERSION_SQL).await? {
+        Some(version) => Some(version),
+        None => ask(messages, PLAIN_VERSION_SQL).await?,
+    };
+    if let Some(name) = version.and_then(|version| foreign(&version)) {
         return Err(ConnectError::Foreign(name));
     }
     Ok(product(&ask(messages, SIGNS_SQL).await?.unwrap_or_default()))

@@ -7,6 +7,7 @@
 )]
 
 mod gauge;
+mod probe;
 mod replay;
 mod server;
 

@@ -26,6 +26,13 @@ pub(crate) enum Waits {
     Promoted,
 }
 
+/// When a server does not know where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Polled,
+    Always,
+}
+
 /// What it is and how it answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
@@ -41,6 +48,14 @@ pub(crate) struct Script {
     pub(crate) aurora_lag_ms: Option<&'static str>,
     /// It holds back the answers to beats.
     pub(crate) holds_beats: bool,
+    /// It holds back where it is, as it was when it was asked.
+    pub(crate) holds_positions: bool,
+    /// And then tells where it is by then.
+    pub(crate) tells_late: bool,
+    /// It does not know where it is, when it is polled, or ever.
+    pub(crate) is_lost: Option<Lost>,
+    /// It lets nobody in, with this error.
+    pub(crate) refuses: Option<&'static str>,
 }
 
 impl Default for Script {
@@ -54,6 +69,10 @@ impl Default for Script {
             banner: "PostgreSQL 19.1 on x86_64-pc-linux-gnu",
             aurora_lag_ms: None,
             holds_beats: false,
+            holds_positions: false,
+            tells_late: false,
+            is_lost: None,
+            refuses: None,
         }
     }
 }
@@ -143,8 +162,11 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
             tag::EXECUTE => {
                 shared.heard.lock().unwrap().push(format!("execute {prepared}"));
                 let recovers = [u8::from(shared.script().role == Role::Replica)];
-                let lsn = shared.replayed.borrow().to_be_bytes();
-                server::data_row(&mut out, &[Some(&recovers), Some(&lsn)]);
+                let lsn = shared.position(Some(Lost::Polled)).await.map(u64::to_be_bytes);
+                server::data_row(
+                    &mut out,
+                    &[Some(&recovers), lsn.as_ref().map(<[u8; 8]>::as_slice)],
+                );
                 server::command_complete(&mut out, "SELECT 1");
             }
             tag::SYNC => server::ready(&mut out, IDLE),
@@ -161,6 +183,10 @@ async fn greet(stream: &mut TcpStream, shared: &Shared) -> Option<()> {
     let length = stream.read_u32().await.ok()?;
     stream.read_exact(&mut vec![0; length as usize - 4]).await.ok()?;
     let mut out = Vec::new();
+    if let Some(code) = shared.script().refuses {
+        server::error(&mut out, &Report::fatal(code, "nobody may come in"));
+        return stream.write_all(&out).await.err().map(drop).and(None);
+    }
     server::authentication_ok(&mut out);
     server::parameter_status(&mut out, "server_version", shared.script().version);
     server::backend_key_data(&mut out, 7, b"keys");
@@ -196,13 +222,29 @@ impl Shared {
                 Role::Replica => ("t", script.timeline.to_string()),
                 Role::Primary => ("f", format!("{:08X}", script.timeline)),
             };
-            let lsn = Lsn(*self.replayed.borrow()).to_string();
+            let lsn = self.position(None).await.map(|it| Lsn(it).to_string()).unwrap_or_default();
             let row = [role, &lsn, "4711", &timeline, "8192", "16777216", script.started, "7"];
-            server::data_row(out, &row.map(|it| Some(it.as_bytes())));
+            let known = |it: &'_ str| (!it.is_empty()).then(|| it.as_bytes().to_vec());
+            let row = row.map(known);
+            server::data_row(out, &row.each_ref().map(Option::as_deref));
             server::command_complete(out, "SELECT 1");
         } else {
             error(out, "42601", sql);
         }
+    }
+
+    /// Where it was when it was asked, told when nothing holds it back.
+    async fn position(&self, asked: Option<Lost>) -> Option<u64> {
+        let mut position = *self.replayed.borrow();
+        while self.script().holds_positions {
+            sleep(Duration::from_millis(1)).await;
+        }
+        if self.script().tells_late {
+            position = *self.replayed.borrow();
+        }
+        let lost = self.script().is_lost;
+        let knows = lost.is_none() || lost != Some(Lost::Always) && lost != asked;
+        knows.then_some(position)
     }
 
     /// A beat is made when it is asked for, and answered when nothing holds it back.

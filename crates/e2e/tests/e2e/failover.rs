@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use afterwrite_cluster::{Plan as ClusterPlan, StopMode};
+use afterwrite_cluster::{Cluster, Plan as ClusterPlan, StopMode};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::support::{
-    Bed, Checks, Proxy, Raw, connect, eventually, number, sqlstate, text, within,
+    Bed, Checks, Proxy, Raw, Relay, connect, eventually, number, sqlstate, text, within,
 };
 
 /// The console says how the nodes are.
@@ -325,6 +325,131 @@ async fn an_old_primary_that_lives_on() {
     assert_eq!(number(&writer, &count(3)).await, 10);
 }
 
+/// For as long as nobody has noticed a promotion reads go on there. What hides a write must not
+/// write then: it would be noted nowhere. Whatever the client has set.
+#[tokio::test]
+async fn a_promotion_that_nobody_has_noticed() {
+    const HIDES: &str = "SELECT hides(n) FROM one";
+    let plan = ClusterPlan { replicas: 1, ..ClusterPlan::default() };
+    let unnoticed = ["--set", "probe.idle_interval=5s", "--set", "routing.level=eventual"];
+    // Somebody has said so, and is wrong.
+    let believed = ["--set", "routing.functions_read=public.hides"];
+    let bed = Bed::with(plan, &[unnoticed.as_slice(), &believed].concat()).await;
+    bed.prepare(
+        "CREATE TABLE log (n int); CREATE TABLE one (n int); INSERT INTO one VALUES (1); \
+         CREATE FUNCTION w(x int) RETURNS int LANGUAGE plpgsql VOLATILE AS \
+             $$ BEGIN INSERT INTO log VALUES (x); RETURN x; END $$; \
+         CREATE FUNCTION hides(x int) RETURNS int LANGUAGE plpgsql STABLE AS \
+             $$ BEGIN RETURN w(x); END $$",
+    )
+    .await;
+    let mut clients = Vec::new();
+    for set in [
+        "SET application_name = 'x'",
+        "SET default_transaction_read_only = off",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    ] {
+        let client = connect(&bed.proxy.url()).await;
+        client.batch_execute(set).await.unwrap();
+        eventually("the function is known, and refused on the replica", SOON, async || {
+            assert_eq!(number(&client, HIDES).await, 1);
+            let decision = text(&client, "SHOW afterwrite.last_decision").await;
+            decision.starts_with("primary: may_write; read: proven_read")
+        })
+        .await;
+        clients.push((set, client));
+    }
+    // A connection there for each of them.
+    for sql in ["BEGIN READ ONLY", "SELECT n FROM one", "COMMIT"] {
+        for (_, client) in &clients {
+            client.batch_execute(sql).await.unwrap();
+        }
+    }
+    // Who falls back to the primary has the replicas asked more often, for a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    bed.replica(0).promote().await.unwrap();
+    let there = connect(&bed.replica(0).url()).await;
+    let reads = clients.iter().map(|(set, client)| async move {
+        assert_eq!(number(client, HIDES).await, 1);
+        (set, text(client, "SHOW afterwrite.last_decision").await)
+    });
+    let before = number(&there, "SELECT count(*) FROM log").await;
+    for (set, decision) in futures_util::future::join_all(reads).await {
+        assert!(decision.starts_with("primary: "), "{set}: {decision}");
+    }
+    let written = number(&there, "SELECT count(*) FROM log").await - before;
+    let noticed = bed.proxy.log().iter().filter(|line| line.contains("primary found")).count() > 1;
+    assert!(written == 0 || noticed, "{written} written");
+}
+
+/// A replica of a replica: one hop more, and the same rules; also once the one above it is the
+/// primary, and it goes over to the new timeline without anybody's doing.
+#[tokio::test]
+async fn a_replica_of_a_replica() {
+    let bed = bed(true).await;
+    let mut checks = Checks::default();
+    let [upper, lower] = [bed.replica(0), bed.replica(1)];
+    lower.follow(upper).await.unwrap();
+    eventually("it follows", SOON, async || {
+        let sql = "SELECT FROM pg_stat_replication WHERE state = 'streaming'";
+        !upper.query(sql).await.unwrap().is_empty()
+    })
+    .await;
+    let client = connect(&bed.proxy.url()).await;
+    let sees_own = async |n: i64| {
+        client.batch_execute(&format!("INSERT INTO t VALUES ({n})")).await.unwrap();
+        number(&client, &format!("SELECT count(*) FROM t WHERE n = {n}")).await == 1
+    };
+    let mut fresh = 0;
+    for n in 1000..1100 {
+        fresh += i32::from(sees_own(n).await);
+    }
+    checks.that("own writes", fresh == 100, &fresh.to_string());
+    let serves = async || ports(&client, 5).await.contains(&lower.port().to_string());
+    eventually("it serves who has written", SOON, serves).await;
+
+    bed.cluster.wait_for_catch_up(SOON).await.unwrap();
+    bed.cluster.primary().kill().await.unwrap();
+    upper.promote().await.unwrap();
+    writes(&client, "a write on the new primary").await;
+    let mut fresh = 0;
+    for n in 2000..2100 {
+        fresh += i32::from(sees_own(n).await);
+    }
+    checks.that("own writes after the promotion", fresh == 100, &fresh.to_string());
+    eventually("it serves who has written since", SOON, serves).await;
+}
+
+/// A replica goes over to a primary that the proxy does not know, while the one that it knows
+/// lives on; and the login may not see timelines.
+#[tokio::test]
+async fn a_replica_that_follows_a_stranger() {
+    let bed = bed(false).await;
+    let [stranger, follower] = [bed.replica(0), bed.replica(1)];
+    let without = format!(",127.0.0.1:{}", stranger.port());
+    let proxy =
+        Proxy::start(&[&bed.cluster.url().replace(&without, ""), CONSOLE[0], CONSOLE[1]]).await;
+    bed.cluster.wait_for_catch_up(SOON).await.unwrap();
+    let client = connect(&proxy.url()).await;
+    eventually("it is read", SOON, async || {
+        ports(&client, 1).await.contains(&follower.port().to_string())
+    })
+    .await;
+    stranger.promote().await.unwrap();
+    follower.follow(stranger).await.unwrap();
+    let there = connect(&stranger.url()).await;
+    for _ in 0..50 {
+        there.batch_execute("INSERT INTO t SELECT 7 FROM generate_series(1, 100)").await.unwrap();
+    }
+    has_state(&proxy, follower.port(), "banned").await;
+    for n in 1000..1050 {
+        client.batch_execute(&format!("INSERT INTO t VALUES ({n})")).await.unwrap();
+        assert_eq!(number(&client, &format!("SELECT count(*) FROM t WHERE n = {n}")).await, 1);
+    }
+    follower.rewind_to(bed.cluster.primary()).await.unwrap();
+    has_state(&proxy, follower.port(), "up").await;
+}
+
 /// A login that may not see histories: nothing is told, nothing is stale, and all goes on.
 #[tokio::test]
 async fn a_failover_whose_history_is_not_known() {
@@ -381,6 +506,49 @@ async fn another_cluster_at_the_same_address() {
     let log = bed.proxy.log();
     let told = log.iter().filter(|line| line.contains("is of another cluster: positions"));
     checks.that("told once", told.count() == 1, "");
+}
+
+/// A replica's name leads to another cluster, while the connection that watches it still leads to
+/// the first: nobody is shown the other one's data, not even who asks for no freshness.
+#[tokio::test]
+async fn a_replica_s_name_that_leads_elsewhere() {
+    let plan = || ClusterPlan { replicas: 1, ..ClusterPlan::default() };
+    let bed = Bed::with(plan(), &[]).await;
+    let other = Cluster::start(plan(), &|_| ()).await.unwrap();
+    for (url, whose) in [(bed.direct(), "ours"), (other.primary().url(), "theirs")] {
+        let sql = format!("CREATE TABLE t (v text); INSERT INTO t VALUES ('{whose}')");
+        connect(&url).await.batch_execute(&sql).await.unwrap();
+    }
+    for cluster in [&bed.cluster, &other] {
+        cluster.wait_for_catch_up(SOON).await.unwrap();
+    }
+    let replica = bed.replica(0).port();
+    let name = Relay::to(replica).await;
+    let url = bed.cluster.url().replacen(&replica.to_string(), &name.port.to_string(), 1);
+    let proxy = Proxy::start(&[&url, "--set", "routing.level=eventual"]).await;
+    // Each holds a connection of its own.
+    let held = std::cell::RefCell::new(Vec::new());
+    let read = async || {
+        let client = connect(&proxy.url()).await;
+        client.batch_execute("BEGIN READ ONLY").await.unwrap();
+        let sql =
+            "SELECT v || CASE WHEN pg_is_in_recovery() THEN ' on a replica' ELSE '' END FROM t";
+        let seen = text(&client, sql).await;
+        held.borrow_mut().push(client);
+        seen
+    };
+    let on_replica = async || read().await == "ours on a replica";
+    eventually("a replica reads", SOON, on_replica).await;
+    name.turn_to(other.replicas()[0].port());
+    for _ in 0..5 {
+        let seen = read().await;
+        assert!(seen.starts_with("ours"), "{seen}");
+    }
+    let told = proxy.log().iter().filter(|line| line.contains("leads elsewhere")).count();
+    assert_eq!(told, 1);
+    // Back again, it is read as before.
+    name.turn_to(replica);
+    eventually("a replica reads again", SOON, on_replica).await;
 }
 
 /// What was acknowledged and not flushed is gone when the primary is back, on the same

@@ -7,7 +7,7 @@ use afterwrite_cluster::{Plan as ClusterPlan, StopMode};
 use afterwrite_verify::guarantee::{Findings, Plan, Target, Until, check};
 
 use crate::support::{
-    Bed, Checks, Raw, Reply, connect, eventually, number, sqlstate, text, within,
+    Bed, Checks, Proxy, Raw, Relay, Reply, connect, eventually, number, sqlstate, text, within,
 };
 
 /// What a client may be told while a server is away: the connection was lost (08),
@@ -345,4 +345,55 @@ async fn while_away(bed: &Bed) {
     let newcomer = connect(&bed.proxy.url()).await;
     assert_eq!(text(&newcomer, "SELECT pg_is_in_recovery()").await, "t");
     bed.cluster.primary().start().await.unwrap();
+}
+
+/// The way to the primary is cut while a write runs there, and the write goes on: it is
+/// committed when nobody waits for it any more. Until then no position covers it.
+#[tokio::test]
+async fn a_write_whose_way_is_cut_is_in_doubt_until_its_process_is_gone() {
+    const LAST: &str = "SHOW afterwrite.last_decision";
+    let bed = Bed::start(&[]).await;
+    bed.prepare("CREATE TABLE t (n int); INSERT INTO t VALUES (0)").await;
+    let primary = bed.cluster.primary().port();
+    let way = Relay::to(primary).await;
+    let url = bed.cluster.url().replacen(&primary.to_string(), &way.port.to_string(), 1);
+    let proxy = Proxy::start(&[&url]).await;
+    let [client, other] = [connect(&proxy.url()).await, connect(&proxy.url()).await];
+    for keyed in [&client, &other] {
+        keyed.batch_execute("SET afterwrite.session = 'user:1'").await.unwrap();
+    }
+    number(&client, "SELECT count(*) FROM t").await;
+    let write = client.simple_query("INSERT INTO t SELECT 1 FROM pg_sleep(3)");
+    let (written, ()) = tokio::join!(within("the write", write), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        way.cut();
+        way.lead_to(primary);
+    });
+    let error = written.unwrap_err();
+    assert!(sqlstate(&error).starts_with("08"), "{error:?}");
+    let direct = connect(&bed.direct()).await;
+    let runs = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT%pg_sleep(3)%'";
+    let mut looked = 0;
+    while number(&direct, runs).await > 0 {
+        for (reader, expected) in [(&client, "primary: in_doubt"), (&other, "primary: pending")] {
+            match within("a read", reader.simple_query("SELECT count(*) FROM t")).await {
+                Ok(_) => {
+                    let decision = text(reader, LAST).await;
+                    assert!(decision.starts_with(expected), "{decision} while the write runs");
+                    looked += 1;
+                }
+                // The primary is found again in a moment.
+                Err(error) => assert_eq!(sqlstate(&error), "57P03", "{error:?}"),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(looked > 10, "{looked}");
+    for reader in [&client, &other] {
+        eventually("replicas answer", Duration::from_secs(10), async || {
+            assert_eq!(number(reader, "SELECT count(*) FROM t").await, 2, "it was committed");
+            text(reader, LAST).await.starts_with("replica")
+        })
+        .await;
+    }
 }

@@ -6,6 +6,7 @@ mod catalog;
 mod causal;
 mod checker;
 mod gauges;
+mod hijacked;
 mod hints;
 mod leaks;
 mod levels;

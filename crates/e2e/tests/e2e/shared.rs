@@ -3,7 +3,6 @@
 
 mod failover;
 mod load;
-mod relay;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -11,9 +10,8 @@ use std::time::{Duration, Instant};
 use afterwrite_cluster::Plan;
 use tokio::time::sleep;
 
-use crate::support::{Bed, Checks, Proxy, connect, eventually, number, sqlstate, text};
+use crate::support::{Bed, Checks, Proxy, Relay, connect, eventually, number, sqlstate, text};
 use load::{Load, Outcome, SCHEMA};
-use relay::Relay;
 use server::StoreServer;
 
 /// Until everybody believes the store again.

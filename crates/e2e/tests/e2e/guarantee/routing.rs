@@ -17,6 +17,7 @@ async fn reads_go_to_replicas_when_they_can() {
     checks.run("after a write, when they have caught up", caught_up(&bed)).await;
     checks.run("waiting", waiting(&bed)).await;
     checks.run("no wait that cannot succeed", hopeless(&bed)).await;
+    checks.run("no wait for the log to be flushed", not_flushed(&bed)).await;
     checks.run("one replica is enough", one_is_enough(&bed)).await;
     checks.run("waiting holds no server connection", holds_nothing(&bed)).await;
     checks.run("what is measured", measured(&bed)).await;
@@ -157,6 +158,23 @@ async fn hopeless(bed: &Bed) {
     })
     .await;
     assert_eq!(number(&client, "SELECT v FROM t WHERE id = 3").await, 33);
+}
+
+/// An asynchronous commit is on its way for up to 600 ms: once that was seen nobody waits for it.
+async fn not_flushed(bed: &Bed) {
+    let client = connect(&bed.proxy.url()).await;
+    client.batch_execute("SET synchronous_commit = off").await.unwrap();
+    let mut times = Vec::new();
+    for n in 0..20 {
+        client.batch_execute(&format!("UPDATE t SET v = {n} WHERE id = 5")).await.unwrap();
+        let begin = Instant::now();
+        assert_eq!(number(&client, "SELECT v FROM t WHERE id = 5").await, n);
+        times.push(begin.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    times.sort();
+    println!("        p50 {:?}, slowest {:?}", times[10], times[19]);
+    assert!(times[10] < Duration::from_millis(20), "{times:?}");
 }
 
 async fn one_is_enough(bed: &Bed) {

@@ -6,10 +6,9 @@ use afterwrite_cluster::Plan;
 use tokio::time::sleep;
 
 use super::load::{By, Load, SCHEMA};
-use super::relay::Relay;
 use super::server::StoreServer;
 use super::{Pair, SETTLED, judge, keyed, shared, strs};
-use crate::support::{Bed, Checks, Proxy, eventually, number};
+use crate::support::{Bed, Checks, Proxy, Relay, eventually, number};
 
 /// How long a client may wait for anything while the primary changes.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -10,6 +10,7 @@ mod guarantee;
 mod metrics;
 mod proxy;
 mod raw;
+mod relay;
 mod run;
 mod sql;
 
@@ -22,6 +23,7 @@ pub(crate) use guarantee::guarantee;
 pub(crate) use metrics::Metrics;
 pub(crate) use proxy::Proxy;
 pub(crate) use raw::{Raw, Reply};
+pub(crate) use relay::Relay;
 pub(crate) use run::{Ran, psql, run, run_in};
 pub(crate) use sql::{connect, eventually, number, sqlstate, text, within};
 

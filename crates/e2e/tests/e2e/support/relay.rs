@@ -1,4 +1,4 @@
-//! A way to the store that can be cut, led elsewhere or slowed down.
+//! A way to a server that can be cut, led elsewhere or slowed down.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ struct Way {
     delay: Duration,
 }
 
-pub(super) struct Relay {
-    pub(super) port: u16,
+pub(crate) struct Relay {
+    pub(crate) port: u16,
     way: watch::Sender<Way>,
 }
 
 impl Relay {
-    pub(super) async fn to(port: u16) -> Self {
+    pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let own = listener.local_addr().unwrap().port();
         let (sender, way) =
@@ -35,15 +35,20 @@ impl Relay {
         Self { port: own, way: sender }
     }
 
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.way.send_modify(|way| (way.number, way.to) = (way.number + 1, None));
     }
 
-    pub(super) fn lead_to(&self, port: u16) {
+    pub(crate) fn lead_to(&self, port: u16) {
         self.way.send_modify(|way| (way.number, way.to) = (way.number + 1, Some(port)));
     }
 
-    pub(super) fn delay(&self, delay: Duration) {
+    /// As a name that leads elsewhere from now on: connections that are open stay where they are.
+    pub(crate) fn turn_to(&self, port: u16) {
+        self.way.send_modify(|way| way.to = Some(port));
+    }
+
+    pub(crate) fn delay(&self, delay: Duration) {
         self.way.send_modify(|way| way.delay = delay);
     }
 }
