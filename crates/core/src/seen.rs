@@ -17,7 +17,8 @@ pub struct Life {
     /// Which of the servers that may answer at its address.
     pub server: u64,
     /// A moment at which it was alive: a connection that was admitted before, and is still
-    /// open, leads to the same life.
+    /// open, leads to the same life. An answer comes from a life that was there when the question
+    /// was sent; when it is received, another may have begun.
     pub at: Moment,
 }
 
@@ -35,21 +36,21 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The session has read on a replica, and `life.at` is after that.
+    /// The session has read on a replica, and `now` is after that.
     ///
     /// What it had seen before it has seen there, too: it was asked for.
-    pub fn on_replica(&mut self, life: Life) {
-        self.floor.doubt(life.at);
+    pub fn on_replica(&mut self, life: Life, now: Moment) {
+        self.floor.doubt(now);
         (self.life, self.ahead) = (Some(life), Some(life.node));
     }
 
     /// The session has read on a replica of which nobody asked whether it shows what was seen
-    /// before; `life.at` is after that.
+    /// before; `now` is after that.
     ///
     /// So staying there would not do.
-    pub fn astray(&mut self, life: Life) {
-        self.floor.doubt(life.at);
-        (self.life, self.ahead) = (None, Some(life.node));
+    pub fn astray(&mut self, node: NodeId, now: Moment) {
+        self.floor.doubt(now);
+        (self.life, self.ahead) = (None, Some(node));
     }
 
     /// The session has read on the primary, or got half an answer from somewhere; `now` is after
@@ -129,10 +130,10 @@ mod tests {
 
     #[test]
     fn only_a_position_asked_for_after_the_read_is_above_what_it_saw() {
-        let life = Life { node: NodeId(1), server: 0, at: Moment(5) };
+        let life = Life { node: NodeId(1), server: 0, at: Moment(3) };
         let mut seen = Seen::default();
         assert_eq!((seen.floor().need(), seen.life(), seen.ahead()), (Need::Nothing, None, None));
-        seen.on_replica(life);
+        seen.on_replica(life, Moment(5));
         assert_eq!((seen.life(), seen.ahead()), (Some(life), Some(NodeId(1))));
         seen.resolve(fence(100, 5));
         assert_eq!(seen.floor().need(), Need::Fence(Moment(5)));
@@ -143,19 +144,18 @@ mod tests {
 
     #[test]
     fn where_it_was_not_asked_for_what_was_seen_before_it_does_not_stay() {
-        let life = Life { node: NodeId(1), server: 0, at: Moment(5) };
         let mut seen = Seen::default();
         seen.elsewhere(Moment(3));
-        seen.astray(life);
+        seen.astray(NodeId(1), Moment(5));
         assert_eq!((seen.life(), seen.ahead()), (None, Some(NodeId(1))));
         assert_eq!(seen.floor().need(), Need::Fence(Moment(5)));
     }
 
     #[test]
     fn a_read_on_the_primary_ends_the_stay_and_hides_nothing_of_it() {
-        let life = Life { node: NodeId(1), server: 0, at: Moment(5) };
+        let life = Life { node: NodeId(1), server: 0, at: Moment(3) };
         let mut seen = Seen::default();
-        seen.on_replica(life);
+        seen.on_replica(life, Moment(5));
         seen.elsewhere(Moment(9));
         assert_eq!((seen.life(), seen.ahead()), (None, Some(NodeId(1))));
         assert_eq!(seen.floor().need(), Need::Fence(Moment(9)));

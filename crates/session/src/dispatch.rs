@@ -43,6 +43,8 @@ impl Session {
         if first {
             self.exchange.place = Some(how.place);
             self.exchange.status = None;
+            // Not `now`: later than the admission of the very connection that it runs over.
+            self.exchange.sent = self.level().is_monotonic().then(|| how.sequence.next());
             if let Some(id) = self.exchange.anew {
                 link.doubt(id);
             }

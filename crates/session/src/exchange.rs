@@ -147,6 +147,9 @@ pub(crate) struct Use {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Exchange {
     pub(crate) ops: SmallVec<[Op; 4]>,
+    /// A moment between the admission of its server connection and the first message that was
+    /// sent over it, if its reads may not see less than earlier ones.
+    pub(crate) sent: Option<Moment>,
     pub(crate) intent: Intent,
     /// What hints in comments ask for; boxed, since most have none.
     pub(crate) hints: Option<Box<ExchangeHints>>,

@@ -50,18 +50,19 @@ impl Session {
         if !exchange.executes || !self.level_of(exchange).is_monotonic() {
             return;
         }
-        // Not `now`: later than the admission of the very connection that it read over.
-        let at = sequence.next();
+        let now = sequence.now();
         // In a transaction the level may be another one than where it began and was placed.
         let placed = if self.in_transaction() { self.open.asked_seen } else { exchange.asked_seen };
-        let life = Life { node: link.spec.node, server: link.spec.server, at };
+        let (node, server) = (link.spec.node, link.spec.server);
+        // When the answer is here, the server may have crashed, and be back as another life.
+        let life = exchange.sent.filter(|_| placed).map(|at| Life { node, server, at });
         let seen = self.scope.seen_mut();
-        match link.role() {
-            Role::Replica if placed => seen.on_replica(life),
-            Role::Replica => seen.astray(life),
+        match (link.role(), life) {
+            (Role::Replica, Some(life)) => seen.on_replica(life, now),
+            (Role::Replica, None) => seen.astray(node, now),
             // A position captured behind it is above all that it saw.
-            Role::Primary if exchange.captured => seen.leave(),
-            Role::Primary => seen.elsewhere(at),
+            (Role::Primary, _) if exchange.captured => seen.leave(),
+            (Role::Primary, _) => seen.elsewhere(now),
         }
     }
 

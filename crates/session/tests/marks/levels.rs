@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use afterwrite_core::{KeyFloor, Reason};
+use afterwrite_core::{KeyFloor, Reason, Seen};
 use afterwrite_session::{Place, Progress, Route};
 use afterwrite_types::{Fence, Floor, Level, Lsn, Moment, Need, NodeId, Position, Role};
 use afterwrite_wire::client;
@@ -132,6 +132,21 @@ fn what_may_show_others_writes_is_told_from_what_only_writes() {
     client::flush(&mut unended);
     rig.request(&unended);
     assert!(rig.session.may_ask(), "what comes behind it may");
+}
+
+/// An answer is received when its server may have crashed and be back: whoever was admitted to
+/// that life in the meantime does not lead to the one that was read in.
+#[test]
+fn the_life_that_was_read_in_is_that_which_was_asked() {
+    let mut rig = Rig::at(Level::Causal);
+    rig.asks(&query("SELECT 1"));
+    rig.link = link(Role::Replica);
+    rig.send(REPLICA);
+    let admitted = rig.sequence.next();
+    rig.answer(&done("SELECT 1", b'I'));
+    let life = rig.session.scope().seen().and_then(Seen::life).unwrap();
+    assert!(life.at <= admitted, "{life:?} is behind {admitted:?}");
+    assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(after) if after >= admitted));
 }
 
 /// It saw some of an answer before its server was lost: that is not to be taken back.

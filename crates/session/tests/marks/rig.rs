@@ -121,6 +121,11 @@ impl Rig {
     /// Sends on what was gathered, plays the answer, and gives back what the client sees.
     pub(crate) fn finish(&mut self, place: Place, replies: &[u8]) -> Vec<u8> {
         self.send(place);
+        self.answer(replies)
+    }
+
+    /// Plays the answer to what was sent.
+    pub(crate) fn answer(&mut self, replies: &[u8]) -> Vec<u8> {
         let (mut out, mut upstream) = (Vec::new(), Vec::new());
         let relayed = self
             .session
