@@ -364,6 +364,18 @@ impl Session {
             in_doubt: self.in_doubt,
             table_scope: around.library.table_scope(),
         };
+        let names_key = match command {
+            Command::Set { name, .. } | Command::Reset { name } => name == "session",
+            Command::Show { .. } | Command::Malformed => false,
+        };
+        if let Some(key) = self.scope.key().filter(|_| names_key)
+            && !self.keep_key(key)
+        {
+            return Answer::Failed(
+                Report::error("54000", "too many keys are named in one transaction")
+                    .hint("commit before the next ones"),
+            );
+        }
         command::carry_out(command, &mut self.scope, surroundings)
     }
 

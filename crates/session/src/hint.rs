@@ -300,6 +300,25 @@ impl Session {
         unmarked
     }
 
+    /// Keeps the session's key, which it is about to leave, for what was written under it in
+    /// the exchange or the open transaction: that counts only once it commits. Says whether
+    /// there was room for it.
+    pub(crate) fn keep_key(&mut self, key: Key) -> bool {
+        let in_transaction = self.in_transaction();
+        let hints = self.exchange.hints.get_or_insert_default();
+        if hints.keys.contains(&key) || self.open.keys.contains(&key) {
+            return true;
+        }
+        if hints.keys.len() + self.open.keys.len() >= KEYS_MAX {
+            return false;
+        }
+        hints.keys.push(key);
+        if in_transaction {
+            self.open.keys.push(key);
+        }
+        true
+    }
+
     /// Keeps what the statements of an open transaction named until it ends.
     pub(crate) fn keep_hinted_keys(&mut self, exchange: &Exchange) {
         for key in exchange.hints.iter().flat_map(|hints| &hints.keys) {
