@@ -364,17 +364,19 @@ impl Session {
             in_doubt: self.in_doubt,
             table_scope: around.library.table_scope(),
         };
-        let names_key = match command {
-            Command::Set { name, .. } | Command::Reset { name } => name == "session",
-            Command::Show { .. } | Command::Malformed => false,
+        let set = match command {
+            Command::Set { name, .. } | Command::Reset { name } => Some(name.as_str()),
+            Command::Show { .. } | Command::Malformed => None,
         };
-        if let Some(key) = self.scope.key().filter(|_| names_key)
-            && !self.keep_key(key)
-        {
-            return Answer::Failed(
-                Report::error("54000", "too many keys are named in one transaction")
-                    .hint("commit before the next ones"),
-            );
+        match set {
+            Some("session") if self.scope.key().is_some_and(|key| !self.keep_key(key)) => {
+                return Answer::Failed(
+                    Report::error("54000", "too many keys are named in one transaction")
+                        .hint("commit before the next ones"),
+                );
+            }
+            Some("level" | "max_staleness" | "wait_max" | "at_timeout") => self.keep_terms(),
+            _ => {}
         }
         command::carry_out(command, &mut self.scope, surroundings)
     }

@@ -319,6 +319,19 @@ impl Session {
         true
     }
 
+    /// Keeps what the session asks for, which it is about to change, for the statements of the
+    /// exchange that came before: they are answered with those behind it.
+    pub(crate) fn keep_terms(&mut self) {
+        if !self.exchange.unhinted {
+            return;
+        }
+        let (level, terms) = (self.scope.level(), self.scope.terms());
+        let default = terms.max_staleness.filter(|_| level == Level::Bounded);
+        let max_staleness = self.scope.own_terms().max_staleness.or(default);
+        let hints = self.exchange.hints.get_or_insert_default();
+        hints.terms = hints.terms.and(Terms { level: Some(level), max_staleness, ..terms });
+    }
+
     /// Keeps what the statements of an open transaction named until it ends.
     pub(crate) fn keep_hinted_keys(&mut self, exchange: &Exchange) {
         for key in exchange.hints.iter().flat_map(|hints| &hints.keys) {

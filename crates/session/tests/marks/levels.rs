@@ -334,3 +334,25 @@ fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen(
         assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
     }
 }
+
+/// A batch is answered at one place: what is set behind a read says nothing of that read.
+#[test]
+fn what_is_set_behind_a_read_does_not_weaken_it() {
+    let strong = "SET afterwrite.level = 'strong'";
+    for (texts, expected) in [
+        (&[strong, "SELECT 1", "RESET afterwrite.level"][..], "strong, fence"),
+        (&[strong, "SELECT 1", "SET afterwrite.level = 'eventual'"], "strong, fence"),
+        (&[strong, "RESET afterwrite.level", "SELECT 1"], "read_your_writes"),
+        (&["SET afterwrite.level = 'eventual'", "SELECT 1", strong, "SELECT 1"], "strong, fence"),
+        (&["SET afterwrite.level = 'eventual'", "SELECT 1"], "eventual"),
+    ] {
+        assert_eq!(Rig::new().asks(&batch(texts)), expected, "{texts:?}");
+    }
+    let mut rig = Rig::new();
+    let bound = "SET afterwrite.max_staleness = '1ms'";
+    rig.asks(&batch(&[bound, "SELECT 1", "RESET afterwrite.max_staleness"]));
+    assert_eq!(rig.session.max_staleness(), Some(Duration::from_millis(1)));
+    rig.session.refuse(&Report::error("53300", "no room"), &mut Vec::new());
+    rig.asks(&query("SELECT 1"));
+    assert_eq!(rig.session.max_staleness(), None, "it held for the batch");
+}
