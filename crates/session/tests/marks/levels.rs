@@ -8,7 +8,7 @@ use afterwrite_types::{Fence, Floor, Level, Lsn, Moment, Need, NodeId, Position,
 use afterwrite_wire::server::{self, Report};
 
 use crate::rig::{
-    LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync, told,
+    LIMITS, LINE, PRIMARY, Rig, batch, captured, done, guarded, link, parse, query, sync, told,
 };
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
@@ -355,4 +355,38 @@ fn what_is_set_behind_a_read_does_not_weaken_it() {
     rig.session.refuse(&Report::error("53300", "no room"), &mut Vec::new());
     rig.asks(&query("SELECT 1"));
     assert_eq!(rig.session.max_staleness(), None, "it held for the batch");
+}
+
+/// A pool resets what one has set before it gives the connection to another.
+#[test]
+fn a_reset_comes_back_to_what_was_set_at_login() {
+    let now = |rig: &Rig| (rig.session.scope().level(), rig.session.scope().key_text().to_owned());
+    let set = |rig: &mut Rig| {
+        for sql in ["SET afterwrite.level = 'eventual'", "SET afterwrite.session = 'b'"] {
+            rig.warned(&query(sql), &[]);
+        }
+        assert_eq!(now(rig), (Level::Eventual, "b".to_owned()));
+    };
+    for (level, key) in [(None, ""), (Some(Level::Strong), "a")] {
+        let mut rig = Rig::new();
+        rig.session.scope_mut().set_level(level);
+        rig.session.scope_mut().name_key(key);
+        rig.session.scope_mut().log_in();
+        let expected = (level.unwrap_or_default(), key.to_owned());
+        set(&mut rig);
+        for sql in ["RESET afterwrite.level", "SET afterwrite.session TO DEFAULT"] {
+            rig.warned(&query(sql), &[]);
+        }
+        assert_eq!(now(&rig), expected);
+        set(&mut rig);
+        rig.warned(&query("RESET ALL"), &captured("RESET"));
+        assert_eq!(now(&rig), expected);
+        // It is known to who has rested, too.
+        set(&mut rig);
+        rig.session.take_consumed();
+        rig.inbox.clear();
+        rig.session = rig.session.rest().unwrap().wake(LIMITS);
+        rig.warned(&query("DISCARD ALL"), &done("DISCARD ALL", b'I'));
+        assert_eq!(now(&rig), expected, "after a rest");
+    }
 }
