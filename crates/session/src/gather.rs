@@ -323,6 +323,7 @@ impl Session {
     /// Settings of ours among other statements in one string: they take effect
     /// at once, and the server takes its own copies for unknown settings.
     fn take_mixed(&mut self, analysis: &Analysis, span: Span, around: &Around<'_>) {
+        let before = self.scope.clone();
         for statement in &analysis.statements {
             let Effect::Afterwrite(command) = &statement.effect else { continue };
             let answer = match command {
@@ -338,6 +339,8 @@ impl Session {
             };
             match &answer {
                 Answer::Failed(report) => {
+                    // Nothing of a string is done whose parts cannot all be.
+                    self.scope = before;
                     self.fail_query(report);
                     return;
                 }

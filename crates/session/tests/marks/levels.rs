@@ -390,3 +390,18 @@ fn a_reset_comes_back_to_what_was_set_at_login() {
         assert_eq!(now(&rig), expected, "after a rest");
     }
 }
+
+#[test]
+fn a_string_that_is_refused_sets_nothing() {
+    for last in ["SHOW afterwrite.level", "SET afterwrite.level = 'none'"] {
+        let mut rig = Rig::new();
+        let sql =
+            format!("SET afterwrite.session = 'a'; SET afterwrite.level = 'eventual'; {last}");
+        rig.request(&query(&sql));
+        let mut out = Vec::new();
+        rig.session.reply_locally(&mut out);
+        assert!(told(&out).1.starts_with('E'), "{last}");
+        let scope = rig.session.scope();
+        assert_eq!((scope.level(), scope.key_text()), (Level::ReadYourWrites, ""), "{last}");
+    }
+}
