@@ -234,6 +234,7 @@ fn take_ours(
             return Err(Report::fatal(report.code, report.message));
         }
     }
+    session.scope_mut().log_in();
     Ok(())
 }
 

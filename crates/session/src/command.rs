@@ -101,7 +101,12 @@ fn set(
         );
     }
     match (name, value) {
-        ("session", value) => match value.unwrap_or_default() {
+        ("session", None) => {
+            let login = scope.login();
+            scope.name_key(&login.key);
+            Answer::Done("SET")
+        }
+        ("session", Some(value)) => match value {
             key if key.len() > KEY_MAX => Answer::Failed(Report::error(
                 "22023",
                 format!("afterwrite.session is limited to {KEY_MAX} bytes"),
@@ -129,7 +134,7 @@ fn set(
         },
         ("on_orphan", value) => match value.map(str::parse::<OnOrphan>).transpose() {
             Ok(wanted) => {
-                scope.orphans.set = wanted;
+                scope.orphans.set = wanted.or(scope.login().on_orphan);
                 Answer::Done("SET")
             }
             Err(unknown) => Answer::Failed(Report::error(

@@ -235,8 +235,14 @@ impl Session {
         match change {
             Change::Set(name) => self.settings.set(name, text),
             Change::Reset(name) => self.settings.reset(name),
-            Change::ResetAll => self.settings.reset_all(),
-            Change::DiscardAll => self.settings.discard_all(),
+            Change::ResetAll => {
+                self.settings.reset_all();
+                self.scope.reset_all();
+            }
+            Change::DiscardAll => {
+                self.settings.discard_all();
+                self.scope.reset_all();
+            }
         }
     }
 }

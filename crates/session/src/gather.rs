@@ -323,6 +323,7 @@ impl Session {
     /// Settings of ours among other statements in one string: they take effect
     /// at once, and the server takes its own copies for unknown settings.
     fn take_mixed(&mut self, analysis: &Analysis, span: Span, around: &Around<'_>) {
+        let before = self.scope.clone();
         for statement in &analysis.statements {
             let Effect::Afterwrite(command) = &statement.effect else { continue };
             let answer = match command {
@@ -338,6 +339,8 @@ impl Session {
             };
             match &answer {
                 Answer::Failed(report) => {
+                    // Nothing of a string is done whose parts cannot all be.
+                    self.scope = before;
                     self.fail_query(report);
                     return;
                 }
@@ -364,6 +367,20 @@ impl Session {
             in_doubt: self.in_doubt,
             table_scope: around.library.table_scope(),
         };
+        let set = match command {
+            Command::Set { name, .. } | Command::Reset { name } => Some(name.as_str()),
+            Command::Show { .. } | Command::Malformed => None,
+        };
+        match set {
+            Some("session") if self.scope.key().is_some_and(|key| !self.keep_key(key)) => {
+                return Answer::Failed(
+                    Report::error("54000", "too many keys are named in one transaction")
+                        .hint("commit before the next ones"),
+                );
+            }
+            Some("level" | "max_staleness" | "wait_max" | "at_timeout") => self.keep_terms(),
+            _ => {}
+        }
         command::carry_out(command, &mut self.scope, surroundings)
     }
 

@@ -96,12 +96,13 @@ impl TextHints {
         let parsed = hints.tokens.iter().map(|token| token.parse());
         let tokens: SmallVec<_> = parsed.flatten().collect();
         let bad_tokens = hints.tokens.len().saturating_sub(tokens.len());
+        let lost = hints.problems.iter().any(may_have_lost);
         Some(Box::new(Self {
             terms: hints.terms,
             keys: hints.keys.iter().map(|key| scope::key_named(key)).collect(),
             bad_tokens: u32::try_from(bad_tokens).unwrap_or(u32::MAX),
             tokens,
-            preference: hints.preference,
+            preference: hints.preference.max(lost.then_some(Preference::Primary)),
             source: hints.source,
             problems: hints.problems,
         }))
@@ -117,6 +118,25 @@ impl TextHints {
     }
 }
 
+const LEFT_OUT: &str = "The statement runs as if this hint were not there.";
+const ON_PRIMARY: &str = "To be sure that nothing is missing, a read is answered by the primary.";
+
+/// Whether a token or a key may have been left out, which the read must see.
+fn may_have_lost(problem: &Problem) -> bool {
+    match problem {
+        Problem::Unquoted(_)
+        | Problem::Encoding(_)
+        | Problem::KeyTooLong
+        | Problem::TooMany
+        | Problem::TooLong => true,
+        Problem::Unknown(_)
+        | Problem::Terms(..)
+        | Problem::Span(..)
+        | Problem::Route(_)
+        | Problem::Source(_) => false,
+    }
+}
+
 impl Session {
     /// Tells what is wrong with the hints of a text that the client has sent.
     pub(crate) fn judge_hints(&mut self, hints: Option<&TextHints>, text: &[u8]) {
@@ -129,14 +149,11 @@ impl Session {
             return;
         }
         for problem in &hints.problems {
-            let done = "The statement runs as if this hint were not there.";
+            let done = if may_have_lost(problem) { ON_PRIMARY } else { LEFT_OUT };
             self.warn_of_hint(&problem.to_string(), done);
         }
         if hints.bad_tokens > 0 {
-            self.warn_of_hint(
-                "token is none that SHOW afterwrite.token gave",
-                "To be sure that nothing is missing, a read is answered by the primary.",
-            );
+            self.warn_of_hint("token is none that SHOW afterwrite.token gave", ON_PRIMARY);
         }
     }
 
@@ -312,6 +329,38 @@ impl Session {
             }
         }
         unmarked
+    }
+
+    /// Keeps the session's key, which it is about to leave, for what was written under it in
+    /// the exchange or the open transaction: that counts only once it commits. Says whether
+    /// there was room for it.
+    pub(crate) fn keep_key(&mut self, key: Key) -> bool {
+        let in_transaction = self.in_transaction();
+        let hints = self.exchange.hints.get_or_insert_default();
+        if hints.keys.contains(&key) || self.open.keys.contains(&key) {
+            return true;
+        }
+        if hints.keys.len() + self.open.keys.len() >= KEYS_MAX {
+            return false;
+        }
+        hints.keys.push(key);
+        if in_transaction {
+            self.open.keys.push(key);
+        }
+        true
+    }
+
+    /// Keeps what the session asks for, which it is about to change, for the statements of the
+    /// exchange that came before: they are answered with those behind it.
+    pub(crate) fn keep_terms(&mut self) {
+        if !self.exchange.unhinted {
+            return;
+        }
+        let (level, terms) = (self.scope.level(), self.scope.terms());
+        let default = terms.max_staleness.filter(|_| level == Level::Bounded);
+        let max_staleness = self.scope.own_terms().max_staleness.or(default);
+        let hints = self.exchange.hints.get_or_insert_default();
+        hints.terms = hints.terms.and(Terms { level: Some(level), max_staleness, ..terms });
     }
 
     /// Keeps what the statements of an open transaction named until it ends.

@@ -105,6 +105,6 @@ impl Session {
         let reading = prepared.reading(library, self.search_path());
         self.exchange.intent.add(&reading.intent.described());
         // Where its tables are not yet, the server would say that they do not exist.
-        self.note_touched(&reading.reads, &reading.writes, false);
+        self.note_touched(&reading, false);
     }
 }

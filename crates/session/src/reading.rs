@@ -103,8 +103,7 @@ impl Session {
     /// Remembers what a statement was found to do, for `SHOW afterwrite.last_decision`.
     pub(crate) fn note_read(&mut self, reading: Arc<Reading>) {
         if !reading.intent.local && !self.exchange.skip {
-            let may_write = reading.intent.writes.is_some() || reading.intent.unread;
-            self.note_touched(&reading.reads, &reading.writes, may_write);
+            self.note_touched(&reading, true);
             // One that has nothing to tell is not worth its memory.
             self.last_reading = Some(reading).filter(|it| !it.footprint.is_empty());
         }

@@ -10,7 +10,7 @@ use crate::exchange::Place;
 use crate::mode::{Mode, SessionId};
 use crate::portal::Portals;
 use crate::reading::Reading;
-use crate::scope::{Parts, Scope};
+use crate::scope::{Login, Parts, Scope};
 use crate::session::{Limits, Phase, Session};
 use crate::settings::Settings;
 use crate::statement::{Prepared, Statements};
@@ -52,6 +52,7 @@ struct More {
     key: String,
     terms: Terms,
     source: Option<Source>,
+    login: Option<Arc<Login>>,
     seen: Option<Box<Seen>>,
     unplaced: Option<Unplaced>,
 }
@@ -63,6 +64,7 @@ impl More {
             && self.key.is_empty()
             && self.terms.is_empty()
             && self.source.is_none()
+            && self.login.is_none()
             && self.seen.is_none()
             && self.unplaced.is_none()
     }
@@ -141,9 +143,9 @@ impl Session {
         } = self;
         let on_orphan = scope.orphans.set;
         let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
-        let Parts { floor, seen, terms, source, defaults, key } = scope.into_parts();
+        let Parts { floor, seen, terms, source, defaults, login, key } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key, terms, source, seen, unplaced };
+        let more = More { settings, statements, key, terms, source, login, seen, unplaced };
         Ok(Resting {
             floor,
             unnamed,
@@ -169,10 +171,11 @@ impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
         let more = self.more.map(|it| *it).unwrap_or_default();
-        let More { settings, mut statements, key, terms, source, seen, unplaced } = more;
+        let More { settings, mut statements, key, terms, source, login, seen, unplaced } = more;
         statements.set_unnamed(self.unnamed);
         let defaults = Arc::clone(&self.defaults);
-        let parts = Parts { floor: self.floor, seen, terms, source, defaults: self.defaults, key };
+        let floor = self.floor;
+        let parts = Parts { floor, seen, terms, source, defaults: self.defaults, login, key };
         let mut scope = Scope::from_parts(parts);
         let (bad, report) = (self.bad_token, self.report_token);
         scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use afterwrite_core::{Key, Seen};
 use afterwrite_types::{
-    BadToken, Fence, Floor, History, Level, Line, Moment, Orphan, OrphanCause, Placed as OnHistory,
-    Position, Source, Terms,
+    BadToken, Fence, Floor, History, Level, Line, Moment, OnOrphan, Orphan, OrphanCause,
+    Placed as OnHistory, Position, Source, Terms,
 };
 
 use crate::brought::Brought;
@@ -26,9 +26,20 @@ pub struct Scope {
     /// set nothing.
     own: Option<Box<OwnTerms>>,
     defaults: Arc<Terms>,
+    /// What it has set at login; `RESET` comes back to that. `None` is nothing.
+    login: Option<Arc<Login>>,
     /// What became of the tokens that it brought.
     pub(crate) tokens: Brought,
     pub(crate) orphans: Orphans,
+}
+
+/// What a client has set at login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) terms: Terms,
+    pub(crate) source: Option<Source>,
+    pub(crate) key: String,
+    pub(crate) on_orphan: Option<OnOrphan>,
 }
 
 /// What a client has set of what its reads ask for.
@@ -48,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) terms: Terms,
     pub(crate) source: Option<Source>,
     pub(crate) defaults: Arc<Terms>,
+    pub(crate) login: Option<Arc<Login>>,
     pub(crate) key: String,
 }
 
@@ -61,6 +73,7 @@ impl Scope {
             key_text: String::new(),
             own: None,
             defaults: defaults.into(),
+            login: None,
             tokens: Brought::default(),
             orphans: Orphans::default(),
         }
@@ -74,15 +87,14 @@ impl Scope {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { floor, seen, key: _, key_text: key, own, defaults, tokens: _, orphans: _ } =
-            self;
+        let Self { floor, seen, key: _, key_text: key, own, defaults, login, .. } = self;
         let own = own.map(|own| *own).unwrap_or_default();
-        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, key }
+        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, login, key }
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { floor, seen, terms, source, defaults, key } = parts;
-        let mut scope = Self { floor, seen, ..Self::new(defaults) };
+        let Parts { floor, seen, terms, source, defaults, login, key } = parts;
+        let mut scope = Self { floor, seen, login, ..Self::new(defaults) };
         if !terms.is_empty() {
             *scope.terms_mut(false) = terms;
         }
@@ -283,6 +295,36 @@ impl Scope {
     pub fn name_key(&mut self, text: &str) {
         self.key = (!text.is_empty()).then(|| key_named(text));
         text.clone_into(&mut self.key_text);
+    }
+
+    /// The login is over: `RESET` comes back to what is set now.
+    pub fn log_in(&mut self) {
+        let own = self.own.as_deref().copied().unwrap_or_default();
+        let login = Login {
+            terms: own.session,
+            source: own.session_source,
+            key: self.key_text.clone(),
+            on_orphan: self.orphans.set,
+        };
+        self.login = (login != Login::default()).then(|| Arc::new(login));
+    }
+
+    /// What `RESET` comes back to.
+    pub(crate) fn login(&self) -> Arc<Login> {
+        self.login.clone().unwrap_or_default()
+    }
+
+    /// Takes up `RESET ALL`. The floor stays, and with it all that was brought; so does the
+    /// token's report, which makes no read weaker.
+    pub(crate) fn reset_all(&mut self) {
+        let login = self.login();
+        if let Some(own) = &mut self.own {
+            own.session = login.terms;
+            own.session_source = login.source;
+        }
+        self.name_key(&login.key);
+        self.tokens.forget_bad();
+        self.orphans.set = login.on_orphan;
     }
 
     /// Sets what holds where the client has set nothing.

@@ -5,10 +5,12 @@
 //! read asks for every write.
 
 use afterwrite_core::Key;
+use afterwrite_sql::{Analysis, Effect};
 use smallvec::SmallVec;
 
 use crate::exchange::Exchange;
 use crate::intent::Transaction;
+use crate::reading::Reading;
 use crate::scope;
 use crate::session::Session;
 
@@ -75,16 +77,20 @@ impl Session {
         self.tables = tables;
     }
 
-    /// Notes what a statement that is executed touches.
-    pub(crate) fn note_touched(&mut self, reads: &Touch, writes: &Touch, may_write: bool) {
+    /// Notes what a statement touches that is executed or, if it is not `run`, only prepared.
+    pub(crate) fn note_touched(&mut self, reading: &Reading, run: bool) {
         let Some(tables) = self.tables else { return };
+        let Reading { reads, writes, intent, .. } = reading;
+        let may_write = intent.writes.is_some() || intent.unread;
         let touched = self.exchange.touched.get_or_insert_default();
         if reads.unknown {
             add(&mut touched.reads, &[tables.all]);
-        } else if !reads.tables.is_empty() {
+        } else if !reads.tables.is_empty() || !may_write && is_query(&reading.analysis) {
+            // Without any table, too: it may name a type, a function, or read the catalog.
             add(&mut touched.reads, &reads.tables);
             add(&mut touched.reads, &[tables.unknown]);
         }
+        let may_write = run && may_write;
         if may_write && (writes.unknown || !writes.tables.is_empty()) {
             add(&mut touched.writes, &writes.tables);
             add(&mut touched.writes, &[tables.all]);
@@ -141,6 +147,12 @@ impl Session {
             self.open.tables = vec![tables.unknown, tables.all];
         }
     }
+}
+
+/// Whether there is a statement in it that gives rows.
+fn is_query(analysis: &Analysis) -> bool {
+    let mut effects = analysis.statements.iter().map(|statement| &statement.effect);
+    effects.any(|effect| matches!(effect, Effect::Plain | Effect::CopyOut))
 }
 
 fn key(name: &str) -> Key {

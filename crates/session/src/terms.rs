@@ -18,28 +18,32 @@ pub(crate) fn set(
     local: bool,
     scope: &mut Scope,
 ) -> Result<(), Report> {
+    let login = scope.login();
     if name == "source" {
-        let source = value.map(str::parse).transpose().map_err(|bad| {
-            let bad: UnknownSource = bad;
-            invalid(name, bad)
-        })?;
-        scope.set_source(source, local);
+        let Some(value) = value else {
+            scope.set_source(login.source, local);
+            return Ok(());
+        };
+        let source = value.parse().map_err(|bad: UnknownSource| invalid(name, bad))?;
+        scope.set_source(Some(source), local);
         return Ok(());
     }
     let terms = scope.terms_mut(local);
     match (name, value) {
-        ("level", None) => terms.level = None,
+        ("level", None) => terms.level = login.terms.level,
         ("level", Some(text)) => {
             // With a wait and what happens then, or without: those stay as they were set.
             let said: Terms = text.parse().map_err(|bad| invalid(name, bad))?;
             *terms = said.or(*terms);
         }
-        ("at_timeout", None) => terms.then = None,
+        ("at_timeout", None) => terms.then = login.terms.then,
         ("at_timeout", Some(text)) => {
             terms.then = Some(text.parse().map_err(|bad| invalid(name, bad))?);
         }
-        ("wait_max", value) => terms.within = time(name, value)?,
-        (_, value) => terms.max_staleness = time(name, value)?,
+        ("wait_max", value) => terms.within = time(name, value)?.or(login.terms.within),
+        (_, value) => {
+            terms.max_staleness = time(name, value)?.or(login.terms.max_staleness);
+        }
     }
     Ok(())
 }

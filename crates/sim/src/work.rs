@@ -85,13 +85,17 @@ async fn begin(app: &mut App, name: usize) -> Result<(), Closed> {
         app.wishes.hints_key = key.is_some();
     }
     if let Some(key) = key.filter(|_| !hints) {
-        app.run(vec![tell(&format!("SET afterwrite.session = 'user:{key}'"))]).await?;
+        name_key(app, key).await?;
     }
     app.key = key;
     if !hints {
         ask_for(app, terms).await?;
     }
     Ok(())
+}
+
+async fn name_key(app: &mut App, key: u64) -> Result<(), Closed> {
+    app.run(vec![tell(&format!("SET afterwrite.session = 'user:{key}'"))]).await.map(drop)
 }
 
 /// Sets what its reads ask for from now on; what is not named stays as it was.
@@ -248,6 +252,11 @@ async fn act(app: &mut App) -> Result<(), Closed> {
         94 => {
             if app.run(vec![tell("DISCARD ALL")]).await?.iter().all(|it| it.ok) {
                 app.prepared.clear();
+                // All that it has set is as it was at the start.
+                app.wishes.own = Terms::default();
+                if let Some(key) = app.key.filter(|_| !app.wishes.hints_key) {
+                    name_key(app, key).await?;
+                }
             }
         }
         97 => change_mind(app).await?,

@@ -168,3 +168,31 @@ async fn sessions_go_on_after_a_crash() {
     assert!(findings.connections >= 32 && findings.errors.total() > 0, "{findings}");
     cluster.stop().await.unwrap();
 }
+
+/// The tables of one are taken away by the other: that is no violation of anybody's.
+#[tokio::test]
+async fn two_runs_in_one_schema_accuse_nobody() {
+    let cluster = cluster(&[]).await;
+    let start = |seconds| check(single(&cluster), plan(seconds, Level::Strong), &|_| ());
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        start(2).await
+    };
+    let (first, second) = tokio::join!(start(6), later);
+    let refused = second.unwrap_err().to_string();
+    assert!(refused.contains("another run"), "{refused}");
+    let first = first.unwrap();
+    assert!(first.complete && first.broken() + first.observed() == 0, "{first}");
+    assert_eq!(objects(&cluster).await, "0", "what was made is removed");
+
+    // If it comes to that all the same, it is known.
+    let taken = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // Those who write may be in its way.
+        while cluster.primary().query("DROP SCHEMA afterwrite_verify CASCADE").await.is_err() {}
+    };
+    let (outcome, ()) = tokio::join!(start(3), taken);
+    let why = outcome.unwrap_err().to_string();
+    assert!(why.contains("taken away"), "{why}");
+    cluster.stop().await.unwrap();
+}

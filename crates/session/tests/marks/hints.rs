@@ -295,3 +295,25 @@ fn a_statement_too_long_to_be_held_is_read_as_far_as_it_is_there() {
     assert_eq!(rig.gather(&[execute(""), sync()].concat()), Gathered::Further);
     assert_eq!(rig.marked(), ["a"]);
 }
+
+#[test]
+fn what_may_have_been_a_token_is_not_read_past() {
+    let many = format!("SELECT 1 /* afterwrite: {} */", ["session=a"; 17].join(", "));
+    let long = format!("SELECT 1 /*afterwrite.token='{}'*/", "A".repeat(5000));
+    for (sql, on_primary) in [
+        ("SELECT 1 /*afterwrite.token='%zz'*/", true),
+        ("SELECT 1 /*afterwrite.token=v1.A*/", true),
+        (&many, true),
+        (&long, true),
+        ("SELECT 1 /*afterwrite.level='stong'*/", false),
+        ("SELECT 1 /*afterwrite.colour='red'*/", false),
+    ] {
+        let asked = Rig::new().asks(&query(sql));
+        assert_eq!(
+            asked.ends_with(", primary"),
+            on_primary,
+            "{asked}: {}",
+            &sql[..40.min(sql.len())]
+        );
+    }
+}

@@ -9,7 +9,8 @@ use afterwrite_wire::client;
 use afterwrite_wire::server::{self, Report};
 
 use crate::rig::{
-    LINE, PRIMARY, Rig, batch, captured, done, execute, guarded, link, parse, query, sync, told,
+    LIMITS, LINE, PRIMARY, Rig, batch, captured, done, execute, guarded, link, parse, query, sync,
+    told,
 };
 
 const REPLICA: Place = Place::Replica(Reason::CaughtUp);
@@ -385,5 +386,76 @@ fn a_transaction_that_asked_for_less_leads_to_no_place_that_shows_what_was_seen(
         assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(_)), "{begin}");
         let stays = rig.session.ask(false, Duration::ZERO, false).stuck.is_some();
         assert_eq!(stays, begin == "BEGIN READ ONLY", "{begin}");
+    }
+}
+
+/// A batch is answered at one place: what is set behind a read says nothing of that read.
+#[test]
+fn what_is_set_behind_a_read_does_not_weaken_it() {
+    let strong = "SET afterwrite.level = 'strong'";
+    for (texts, expected) in [
+        (&[strong, "SELECT 1", "RESET afterwrite.level"][..], "strong, fence"),
+        (&[strong, "SELECT 1", "SET afterwrite.level = 'eventual'"], "strong, fence"),
+        (&[strong, "RESET afterwrite.level", "SELECT 1"], "read_your_writes"),
+        (&["SET afterwrite.level = 'eventual'", "SELECT 1", strong, "SELECT 1"], "strong, fence"),
+        (&["SET afterwrite.level = 'eventual'", "SELECT 1"], "eventual"),
+    ] {
+        assert_eq!(Rig::new().asks(&batch(texts)), expected, "{texts:?}");
+    }
+    let mut rig = Rig::new();
+    let bound = "SET afterwrite.max_staleness = '1ms'";
+    rig.asks(&batch(&[bound, "SELECT 1", "RESET afterwrite.max_staleness"]));
+    assert_eq!(rig.session.max_staleness(), Some(Duration::from_millis(1)));
+    rig.session.refuse(&Report::error("53300", "no room"), &mut Vec::new());
+    rig.asks(&query("SELECT 1"));
+    assert_eq!(rig.session.max_staleness(), None, "it held for the batch");
+}
+
+/// A pool resets what one has set before it gives the connection to another.
+#[test]
+fn a_reset_comes_back_to_what_was_set_at_login() {
+    let now = |rig: &Rig| (rig.session.scope().level(), rig.session.scope().key_text().to_owned());
+    let set = |rig: &mut Rig| {
+        for sql in ["SET afterwrite.level = 'eventual'", "SET afterwrite.session = 'b'"] {
+            rig.warned(&query(sql), &[]);
+        }
+        assert_eq!(now(rig), (Level::Eventual, "b".to_owned()));
+    };
+    for (level, key) in [(None, ""), (Some(Level::Strong), "a")] {
+        let mut rig = Rig::new();
+        rig.session.scope_mut().set_level(level);
+        rig.session.scope_mut().name_key(key);
+        rig.session.scope_mut().log_in();
+        let expected = (level.unwrap_or_default(), key.to_owned());
+        set(&mut rig);
+        for sql in ["RESET afterwrite.level", "SET afterwrite.session TO DEFAULT"] {
+            rig.warned(&query(sql), &[]);
+        }
+        assert_eq!(now(&rig), expected);
+        set(&mut rig);
+        rig.warned(&query("RESET ALL"), &captured("RESET"));
+        assert_eq!(now(&rig), expected);
+        // It is known to who has rested, too.
+        set(&mut rig);
+        rig.session.take_consumed();
+        rig.inbox.clear();
+        rig.session = rig.session.rest().unwrap().wake(LIMITS);
+        rig.warned(&query("DISCARD ALL"), &done("DISCARD ALL", b'I'));
+        assert_eq!(now(&rig), expected, "after a rest");
+    }
+}
+
+#[test]
+fn a_string_that_is_refused_sets_nothing() {
+    for last in ["SHOW afterwrite.level", "SET afterwrite.level = 'none'"] {
+        let mut rig = Rig::new();
+        let sql =
+            format!("SET afterwrite.session = 'a'; SET afterwrite.level = 'eventual'; {last}");
+        rig.request(&query(&sql));
+        let mut out = Vec::new();
+        rig.session.reply_locally(&mut out);
+        assert!(told(&out).1.starts_with('E'), "{last}");
+        let scope = rig.session.scope();
+        assert_eq!((scope.level(), scope.key_text()), (Level::ReadYourWrites, ""), "{last}");
     }
 }

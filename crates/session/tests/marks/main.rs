@@ -7,6 +7,7 @@
 )]
 
 mod hints;
+mod keys;
 mod levels;
 mod reported;
 mod rig;

@@ -160,7 +160,16 @@ impl Checker {
         let limit = self.plan.duration + self.plan.answer_max * STEPS_MAX;
         drive(sessions, limit, || progress(recorder.progress())).await?;
         let complete = Instant::now() >= end;
-        recorder.finish(complete)
+        let findings = recorder.finish(complete)?;
+        // Reads that show no row are nobody's fault then.
+        if !self.tables.are_there(&self.writes).await {
+            return Err(VerifyError::Plan(format!(
+                "its tables were taken away meanwhile, perhaps by another run; if so, name \
+                 another schema than {}",
+                self.plan.schema
+            )));
+        }
+        Ok(findings)
     }
 
     /// Removes the tables. Having nothing to remove is no error.

@@ -15,6 +15,9 @@ const DDL_MAX: Duration = Duration::from_secs(30);
 /// How long a replica may take to show what was made.
 const REPLICA_MAX: Duration = Duration::from_mins(1);
 
+/// A run that is under way writes in this time.
+const IN_USE: Duration = Duration::from_secs(1);
+
 const POLL: Duration = Duration::from_millis(50);
 
 /// Reads through one URL in a row that must show the tables: there may be several
@@ -101,7 +104,16 @@ impl Tables {
     pub(super) async fn create(&self, primary: &Config) -> Result<(), VerifyError> {
         const DOING: &str = "creating the tables";
         let link = Link::open(primary, DDL_MAX).await.map_err(|fault| fault.fatal(DOING))?;
-        let outcome = self.create_on(&link.client).await;
+        let outcome = match self.is_in_use(&link.client).await {
+            Ok(true) => {
+                return Err(VerifyError::Plan(format!(
+                    "another run is writing in schema {} now; name another schema",
+                    self.schema
+                )));
+            }
+            Ok(false) => self.create_on(&link.client).await,
+            Err(fault) => Err(fault),
+        };
         link.close().await;
         match outcome {
             Ok(None) => Ok(()),
@@ -110,6 +122,51 @@ impl Tables {
                 self.schema
             ))),
             Err(fault) => Err(fault.fatal(DOING)),
+        }
+    }
+
+    /// Whether somebody writes to what an earlier run has left, so that it is none.
+    async fn is_in_use(&self, client: &Client) -> Result<bool, Fault> {
+        if !matches!(self.place(client).await?, Place::Ours) {
+            return Ok(false);
+        }
+        let sql = format!("SELECT coalesce(sum(v), 0) FROM {}.verify_kv", self.schema);
+        // Where reads are split too, that in a transaction is of the primary.
+        let written = async || {
+            run(client, "BEGIN").await?;
+            let sum = run(client, &sql).await;
+            run(client, "ROLLBACK").await?;
+            match sum {
+                Err(fault) if is_missing(&fault) => Ok(None),
+                sum => sum,
+            }
+        };
+        let before = written().await?;
+        tokio::time::sleep(IN_USE).await;
+        Ok(before != written().await?)
+    }
+
+    /// Whether the tables are there and of this run. If nobody can be asked, they are.
+    pub(super) async fn are_there(&self, primary: &Config) -> bool {
+        let Ok(link) = Link::open(primary, DDL_MAX).await else { return true };
+        let found = async {
+            run(&link.client, "BEGIN").await?;
+            let found = self.are_of_this_run(&link.client).await?;
+            run(&link.client, "ROLLBACK").await?;
+            Ok::<bool, Fault>(found)
+        };
+        let found = found.await;
+        link.close().await;
+        found.unwrap_or(true)
+    }
+
+    async fn are_of_this_run(&self, client: &Client) -> Result<bool, Fault> {
+        let Self { schema, first_key, .. } = self;
+        let sql = format!("SELECT 1 FROM {schema}.verify_kv WHERE k = {first_key} AND side = 0");
+        match run(client, &sql).await {
+            Ok(row) => Ok(row.is_some()),
+            Err(fault) if is_missing(&fault) => Ok(false),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -241,8 +298,13 @@ impl Tables {
     async fn remove_on(&self, client: &Client) -> Result<(), Fault> {
         let schema = &self.schema;
         run(client, "BEGIN").await?;
+        // Another run's stay.
+        run(client, "SAVEPOINT before").await?;
+        let ours = self.are_of_this_run(client).await?;
+        run(client, "ROLLBACK TO before").await?;
         match self.place(client).await? {
             Place::Missing => {}
+            _ if !ours => {}
             Place::Ours => drop(run(client, &format!("DROP SCHEMA {schema} CASCADE")).await?),
             Place::Theirs => {
                 let [kv, bump, arrival, arrive] = OBJECTS;
