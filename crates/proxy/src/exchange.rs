@@ -89,6 +89,9 @@ impl Client {
     ) -> Result<Place, Report> {
         self.settle_doubts();
         if let Some(place) = self.held_place() {
+            if matches!(place, Place::Replica(_)) && self.session.was_raised() {
+                Box::pin(self.place_anew()).await?;
+            }
             return Ok(place);
         }
         self.place_floors()?;
@@ -495,7 +498,7 @@ fn query_timed_out() -> Report {
         .hint("clients.query_timeout sets how long one may take")
 }
 
-fn cancelled() -> Report {
+pub(crate) fn cancelled() -> Report {
     Report::error("57014", "canceling statement due to user request")
         .detail("The statement was not sent to any server.")
 }

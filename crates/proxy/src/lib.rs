@@ -24,6 +24,7 @@ mod park;
 mod predecessor;
 mod publish;
 mod pump;
+mod raise;
 mod roster;
 mod route;
 mod schema;

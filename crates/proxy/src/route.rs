@@ -28,7 +28,7 @@ pub(crate) struct Routed {
 #[derive(Debug)]
 pub(crate) struct ReadBegun {
     /// What others wrote through other proxies is not in it yet.
-    lacks_others: bool,
+    pub(crate) lacks_others: bool,
 }
 
 impl Client {
@@ -295,7 +295,7 @@ impl Client {
         Some(floor)
     }
 
-    fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
+    pub(crate) fn key_floor(&self) -> Option<afterwrite_core::KeyFloor> {
         let keys = self.session.keys();
         if keys.is_empty() {
             return None;
@@ -349,7 +349,7 @@ impl Client {
 }
 
 /// Whether a connection proves `need`, also by what the probe has seen meanwhile.
-fn proves(link: &mut Claimed, need: Position) -> bool {
+pub(crate) fn proves(link: &mut Claimed, need: Position) -> bool {
     let observed = link.node().observed(link.server);
     if let (Some(observed), Some(proof)) = (observed, link.link.proof_mut()) {
         proof.learn(observed);

@@ -241,8 +241,8 @@ pub(crate) struct Exchange {
     pub(crate) answered: bool,
     /// The client has seen some of the answer.
     pub(crate) shown: bool,
-    /// Its place was asked for all that the session's reads have seen.
-    pub(crate) asked_seen: bool,
+    /// The level that its place was chosen at.
+    pub(crate) asked: Level,
     /// The answer is thrown away: it runs again elsewhere.
     pub(crate) discards: Option<Discard>,
     /// Tries so far.

@@ -28,8 +28,10 @@ impl Session {
         if let Transaction::Begins { read_only, .. } = exchange.intent.transaction {
             self.open.read_only = read_only;
         }
-        if !self.in_transaction() {
-            self.open.asked_seen = exchange.asked_seen;
+        if self.in_transaction() {
+            self.open.has_run |= exchange.executes;
+        } else {
+            self.open.asked = exchange.asked;
         }
         let unclear = exchange.intent.transaction == Transaction::Mixed || exchange.intent.unread;
         if exchange.intent.sets_transaction || unclear {
@@ -52,7 +54,8 @@ impl Session {
         }
         let now = sequence.now();
         // In a transaction the level may be another one than where it began and was placed.
-        let placed = if self.in_transaction() { self.open.asked_seen } else { exchange.asked_seen };
+        let asked = if self.in_transaction() { self.open.asked } else { exchange.asked };
+        let placed = asked.is_monotonic();
         let (node, server) = (link.spec.node, link.spec.server);
         // When the answer is here, the server may have crashed, and be back as another life.
         let life = exchange.sent.filter(|_| placed).map(|at| Life { node, server, at });

@@ -28,6 +28,8 @@ pub struct Scope {
     defaults: Arc<Terms>,
     /// What it has set at login; `RESET` comes back to that. `None` is nothing.
     login: Option<Arc<Login>>,
+    /// It was changed in a transaction whose place was chosen before.
+    pub(crate) raised: bool,
     /// What became of the tokens that it brought.
     pub(crate) tokens: Brought,
     pub(crate) orphans: Orphans,
@@ -72,6 +74,7 @@ impl Scope {
             key: None,
             key_text: String::new(),
             own: None,
+            raised: false,
             defaults: defaults.into(),
             login: None,
             tokens: Brought::default(),
@@ -356,6 +359,7 @@ impl Scope {
 
     /// The transaction is over.
     pub(crate) fn end_transaction(&mut self) {
+        self.raised = false;
         if let Some(own) = &mut self.own {
             own.transaction = Terms::default();
             own.transaction_source = None;

@@ -65,8 +65,10 @@ pub(crate) struct Open {
     pub(crate) status: u8,
     /// It began `READ ONLY`, and nothing has changed that since.
     pub(crate) read_only: bool,
-    /// Where it runs was asked for all that the session's reads have seen.
-    pub(crate) asked_seen: bool,
+    /// The level that its place was chosen at.
+    pub(crate) asked: Level,
+    /// A statement has run in it: its snapshot may be taken.
+    pub(crate) has_run: bool,
     /// Settings changed in it, which count once it commits.
     pub(crate) changes: Vec<(Change, String)>,
     /// Names may be looked for elsewhere since.
@@ -328,7 +330,7 @@ impl Session {
         }
         self.exchange.stuck = None;
         self.exchange.floor = floor;
-        self.exchange.asked_seen = level.is_monotonic();
+        self.exchange.asked = level;
         if level.is_monotonic() {
             let seen = self.scope.seen_mut();
             seen.begin_read(now);
@@ -362,6 +364,27 @@ impl Session {
     /// exchange that was gathered must not see less.
     pub fn may_be_ahead(&self) -> Option<NodeId> {
         self.scope.seen()?.ahead().filter(|_| self.level().is_monotonic())
+    }
+
+    /// Whether its client has asked for more, or less, since its transaction began, and runs
+    /// something now.
+    pub fn was_raised(&self) -> bool {
+        let ends = matches!(self.exchange.intent.transaction, Transaction::Ends { .. });
+        self.scope.raised && self.in_transaction() && self.exchange.executes && !ends
+    }
+
+    /// The level that it has asked for since its transaction began, if what that shows is fixed.
+    pub fn raised_too_late(&self) -> Option<Level> {
+        let level = self.scope.level();
+        (self.open.has_run && level > self.open.asked).then_some(level)
+    }
+
+    /// The place of its transaction shows what was asked for since it began.
+    pub fn was_placed_anew(&mut self) {
+        self.scope.raised = false;
+        if !self.open.has_run {
+            self.open.asked = self.exchange.asked;
+        }
     }
 
     /// Whether what was gathered may show its client what others have written, or begins

@@ -150,6 +150,51 @@ fn the_life_that_was_read_in_is_that_which_was_asked() {
     assert!(matches!(rig.floor_anywhere("SELECT 1"), Need::Fence(after) if after >= admitted));
 }
 
+/// What a transaction on a replica must see is fixed by its first statement, not by `BEGIN`.
+#[test]
+fn what_is_set_behind_begin_counts_for_the_first_statement() {
+    let mut rig = Rig::new();
+    rig.asks(&query("BEGIN READ ONLY"));
+    rig.link = link(Role::Replica);
+    rig.finish(REPLICA, &done("BEGIN", b'T'));
+    rig.request(&query("SELECT 1"));
+    assert!(!rig.session.was_raised(), "nothing was set");
+    rig.finish(REPLICA, &done("SELECT 1", b'T'));
+
+    let mut rig = Rig::new();
+    rig.asks(&query("BEGIN READ ONLY"));
+    rig.link = link(Role::Replica);
+    rig.finish(REPLICA, &done("BEGIN", b'T'));
+    rig.request(&query("SET LOCAL afterwrite.level = 'strong'"));
+    rig.session.reply_locally(&mut Vec::new());
+    rig.request(&query("SELECT 1"));
+    assert!(rig.session.was_raised());
+    assert_eq!(rig.session.raised_too_late(), None);
+    rig.session.begin_read(None, Some(LINE), rig.sequence.now());
+    rig.session.was_placed_anew();
+    assert!(!rig.session.was_raised(), "it is asked once");
+    rig.finish(REPLICA, &done("SELECT 1", b'T'));
+    rig.request(&query("SET LOCAL afterwrite.level = 'causal'"));
+    rig.session.reply_locally(&mut Vec::new());
+    rig.request(&query("SELECT 1"));
+    assert_eq!(rig.session.raised_too_late(), None, "that is less");
+    rig.finish(REPLICA, &done("SELECT 1", b'T'));
+    rig.request(&query("COMMIT"));
+    assert!(!rig.session.was_raised(), "it may end in any case");
+
+    let mut rig = Rig::new();
+    rig.asks(&query("BEGIN READ ONLY"));
+    rig.link = link(Role::Replica);
+    rig.finish(REPLICA, &done("BEGIN", b'T'));
+    rig.request(&query("SELECT 1"));
+    rig.finish(REPLICA, &done("SELECT 1", b'T'));
+    rig.request(&query("SET LOCAL afterwrite.level = 'strong'"));
+    rig.session.reply_locally(&mut Vec::new());
+    rig.request(&query("SELECT 1"));
+    assert!(rig.session.was_raised());
+    assert_eq!(rig.session.raised_too_late(), Some(Level::Strong));
+}
+
 /// It saw some of an answer before its server was lost: that is not to be taken back.
 #[test]
 fn half_an_answer_was_seen_too() {

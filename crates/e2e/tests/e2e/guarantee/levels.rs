@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use afterwrite_cluster::Plan;
 
-use crate::support::{Bed, Checks, Proxy, connect, number, text};
+use crate::support::{Bed, Checks, Proxy, connect, number, sqlstate, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 
@@ -101,4 +101,66 @@ async fn strong_on_replicas(bed: &Bed, strong: &Proxy) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(on_replica >= 10, "{on_replica} of 20");
+}
+
+/// A transaction has begun on a replica, and then its client asks for more.
+#[tokio::test]
+async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(300); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "routing.wait_max=3s"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, 0 FROM generate_series(0, 9) n").await;
+    let mut checks = Checks::default();
+    checks.run("without it, or the test sees nothing", raised(&bed, 1, "SELECT 1", 0)).await;
+    let strong = "SET LOCAL afterwrite.level = 'strong'";
+    checks.run("strong", raised(&bed, 2, strong, 1)).await;
+    let bound = "SET LOCAL afterwrite.max_staleness = '1ms'";
+    checks.run("a bound", raised(&bed, 3, bound, 1)).await;
+    checks.run("a key", raised(&bed, 4, "SET afterwrite.session = 'k4'", 1)).await;
+    checks
+        .run(
+            "not in time",
+            not_raised(&bed, "72AW1", &["SET LOCAL afterwrite.wait_max = '20ms'", strong]),
+        )
+        .await;
+    checks.run("too late", not_raised(&bed, "25001", &["SELECT 1", strong])).await;
+}
+
+const BEGINS: [&str; 2] = ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
+
+async fn raised(bed: &Bed, id: i32, raise: &str, expected: i64) {
+    let writer = connect(&bed.proxy.url()).await;
+    writer.batch_execute(&format!("SET afterwrite.session = 'k{id}'")).await.unwrap();
+    let read = format!("SELECT v FROM t WHERE id = {id}");
+    for begin in BEGINS {
+        bed.cluster.wait_for_catch_up(Duration::from_secs(20)).await.unwrap();
+        let client = connect(&bed.proxy.url()).await;
+        let old = number(&client, &read).await;
+        client.batch_execute(begin).await.unwrap();
+        writer.batch_execute(&format!("UPDATE t SET v = v + 1 WHERE id = {id}")).await.unwrap();
+        client.batch_execute(raise).await.unwrap();
+        // Longer than a bound.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(number(&client, &read).await - old, expected, "{begin}; {raise}");
+        assert_eq!(text(&client, ON_REPLICA).await, "t");
+        client.batch_execute("COMMIT").await.unwrap();
+    }
+}
+
+async fn not_raised(bed: &Bed, code: &str, raise: &[&str]) {
+    let direct = connect(&bed.direct()).await;
+    for begin in BEGINS {
+        bed.cluster.wait_for_catch_up(Duration::from_secs(20)).await.unwrap();
+        let client = connect(&bed.proxy.url()).await;
+        client.batch_execute(begin).await.unwrap();
+        direct.batch_execute("UPDATE t SET v = v + 1 WHERE id = 9").await.unwrap();
+        for sql in raise {
+            client.batch_execute(sql).await.unwrap();
+        }
+        for _ in 0..2 {
+            let error = client.query_one("SELECT v FROM t WHERE id = $1", &[&9]).await;
+            assert_eq!(sqlstate(&error.unwrap_err()), code, "{begin}; {raise:?}");
+        }
+        client.batch_execute("ROLLBACK").await.unwrap();
+        number(&client, "SELECT v FROM t WHERE id = 9").await;
+    }
 }
