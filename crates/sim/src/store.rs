@@ -97,8 +97,12 @@ impl World {
             }
             1 => self.stores.begin_life(server),
             2 => self.stores.servers[server].back_at = away,
-            // The copy takes up what there is now; what comes later it may never get.
-            3 => self.stores.servers[server].floors = copied,
+            // The copy takes up what there is now; what comes later it may never get. With the
+            // data it gets another life, and another again once it is promoted.
+            3 => {
+                self.stores.servers[server].floors = copied;
+                self.stores.begin_life(server);
+            }
             _ => {
                 // All, or only some, are sent to the other one from now on.
                 if !self.stores.reached.values().any(|reached| *reached == server) {
