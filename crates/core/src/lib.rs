@@ -14,6 +14,7 @@ mod log_end;
 mod proof;
 mod reason;
 mod seen;
+mod shown;
 mod view;
 mod window;
 
@@ -29,5 +30,6 @@ pub use log_end::LogEnd;
 pub use proof::{Observed, Proof};
 pub use reason::Reason;
 pub use seen::{Life, Seen};
+pub use shown::{Hidden, Snapshot, transactions};
 pub use view::{Balance, Policy, PrimaryView, ReplicaView, View};
 pub use window::{ToldLags, WindowSettings};

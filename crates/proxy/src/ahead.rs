@@ -1,19 +1,17 @@
 //! Before a client that has read on a replica reads on the primary: does the primary show as
 //! much?
 //!
-//! A replica may show a commit before the primary does: there the transaction is over only
-//! once a synchronous standby has confirmed it, or just a moment after its record was sent on.
-//! Positions do not tell. Transaction numbers do: what the primary does not show, and the
-//! replica holds to be committed, is what the one shows and the other does not yet. If the
-//! replica cannot say any more, any other can that has replayed a position of the primary asked
-//! for since: log is shipped after it was written there, so it knows of all those commits. If
-//! none can, whatever had begun on the primary is waited for.
+//! The numbers of transactions tell ([`Hidden`]): the replica that was read from says which have
+//! committed that the primary does not show. If it cannot say any more, any other can that has
+//! replayed a position of the primary asked for since: log is shipped after it was written
+//! there, so it knows of all those commits. If none can, whatever had begun on the primary is
+//! waited for.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
-use afterwrite_core::{Life, Seen};
+use afterwrite_core::{Hidden, Life, Seen, Snapshot, transactions};
 use afterwrite_types::{Moment, NodeId, Position, Standing};
 use tokio::time::timeout;
 use tracing::debug;
@@ -34,50 +32,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// Transactions that are asked about at most.
 const ASKED_MAX: usize = 10_000;
-
-/// What a server shows: every transaction below `next` but those that are running.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Snapshot {
-    next: u64,
-    running: Vec<u64>,
-}
-
-impl Snapshot {
-    /// From `xmin:xmax:xip,xip`.
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(3, ':').skip(1);
-        let next = parts.next()?.parse().ok()?;
-        Some(Self { next, running: numbers(parts.next()?) })
-    }
-
-    fn shows(&self, number: u64) -> bool {
-        number < self.next && self.running.binary_search(&number).is_err()
-    }
-}
-
-/// What the primary does not show of what replicas have shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Hidden {
-    /// These transactions at most.
-    These(Vec<u64>),
-    /// Nobody could name them: all below this number.
-    Below(u64),
-}
-
-impl Hidden {
-    /// Whether the primary shows all of it now.
-    fn is_shown_by(&mut self, snapshot: &Snapshot) -> bool {
-        match self {
-            Self::These(numbers) => {
-                numbers.retain(|number| !snapshot.shows(*number));
-                numbers.is_empty()
-            }
-            Self::Below(end) => {
-                snapshot.next >= *end && snapshot.running.first().is_none_or(|first| first >= end)
-            }
-        }
-    }
-}
 
 /// What came of waiting for the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +198,7 @@ impl Client {
         let limit = self.tenant.cluster().settings().probe_timeout;
         let list = link.ask(&committed_beyond(primary), limit).await.ok()?;
         link.release();
-        Some(numbers(&list.unwrap_or_default()))
+        Some(transactions(&list.unwrap_or_default()))
     }
 }
 
@@ -270,39 +224,4 @@ fn committed_beyond(primary: &Snapshot) -> String {
         running.join(","),
         primary.next,
     )
-}
-
-fn numbers(list: &str) -> Vec<u64> {
-    let mut numbers: Vec<u64> = list.split(',').filter_map(|it| it.parse().ok()).collect();
-    numbers.sort_unstable();
-    numbers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_snapshot_shows() {
-        let snapshot = Snapshot::parse("100:105:100,103").unwrap();
-        let shown: Vec<_> = (98..107).filter(|number| snapshot.shows(*number)).collect();
-        assert_eq!(shown, [98, 99, 101, 102, 104]);
-        assert_eq!(Snapshot::parse("7:7:").map(|it| it.shows(6)), Some(true));
-        for text in ["", "1", "1:2", "1:x:", "a"] {
-            assert_eq!(Snapshot::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_nobody_names_is_all_that_had_begun() {
-        let shown = |mut hidden: Hidden, text| hidden.is_shown_by(&Snapshot::parse(text).unwrap());
-        // Transaction 100 runs, and is not named: none behind it is over.
-        assert!(!shown(Hidden::Below(101), "100:100:"));
-        assert!(!shown(Hidden::Below(101), "100:102:100"));
-        assert!(shown(Hidden::Below(101), "101:101:"));
-        assert!(shown(Hidden::Below(101), "101:105:101,103"));
-        assert!(!shown(Hidden::These(vec![100]), "100:100:"));
-        assert!(shown(Hidden::These(vec![100]), "101:101:"));
-        assert!(shown(Hidden::These(Vec::new()), "100:105:100"));
-    }
 }

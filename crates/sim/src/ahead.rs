@@ -3,51 +3,16 @@
 
 use std::rc::Rc;
 
-use afterwrite_core::{Life, Seen};
+use afterwrite_core::{Hidden, Life, Seen, Snapshot, transactions};
 use afterwrite_types::{Moment, NodeId, Position, Standing};
 
 use crate::client::Client;
 use crate::cluster::PROBE_TIMEOUT;
 use crate::connection::Connection;
 use crate::course::micros;
-use crate::numbers;
 
 /// Between questions to the primary.
 const PAUSE: u64 = 500;
-
-/// What the primary shows: every transaction below `next` but those that are running.
-struct Snapshot {
-    next: u64,
-    running: Vec<u64>,
-}
-
-impl Snapshot {
-    fn shows(&self, number: u64) -> bool {
-        number < self.next && !self.running.contains(&number)
-    }
-}
-
-/// What the primary does not show of what replicas have shown.
-enum Hidden {
-    /// These transactions at most.
-    These(Vec<u64>),
-    /// Nobody could name them: all below this number.
-    Below(u64),
-}
-
-impl Hidden {
-    fn is_shown_by(&mut self, snapshot: &Snapshot) -> bool {
-        match self {
-            Self::These(numbers) => {
-                numbers.retain(|number| !snapshot.shows(*number));
-                numbers.is_empty()
-            }
-            Self::Below(end) => {
-                snapshot.next >= *end && snapshot.running.iter().all(|number| number >= end)
-            }
-        }
-    }
-}
 
 /// What came of waiting for the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +66,7 @@ impl Client {
 
     /// What the primary shows.
     async fn snapshot(&mut self) -> Option<Snapshot> {
-        let (next, running) = numbers::parse(&self.ask_primary("SNAPSHOT").await?);
-        Some(Snapshot { next, running })
+        Snapshot::parse(&self.ask_primary("SNAPSHOT").await?)
     }
 
     async fn ask_primary(&mut self, question: &str) -> Option<String> {
@@ -160,11 +124,11 @@ impl Client {
     ) -> Option<Vec<u64>> {
         let mut link = self.claim_replica(node, need, life).await?;
         let running: Vec<_> = primary.running.iter().map(u64::to_string).collect();
-        let question = format!("COMMITTED {}:{}", primary.next, running.join(","));
+        let question = format!("COMMITTED 0:{}:{}", primary.next, running.join(","));
         let answer = self.proxy.sim.timeout(PROBE_TIMEOUT, ask(&mut link, &question)).await;
         let sound = matches!(answer, Some(Ok(_)));
         self.proxy.release(link, sound);
-        answer?.ok().map(|it| numbers::list(&it))
+        answer?.ok().map(|it| transactions(&it))
     }
 }
 
