@@ -476,7 +476,7 @@ mod tests {
     fn what_a_client_weighs_that_is_awake() {
         let parts = [
             ("Client", size_of::<Client>(), 2560),
-            ("Session", size_of::<Session>(), 1712),
+            ("Session", size_of::<Session>(), 1664),
             ("Card", size_of::<Card>(), 160),
             ("Stream", size_of::<Stream>(), 64),
             ("Inbox", size_of::<Inbox>(), 128),

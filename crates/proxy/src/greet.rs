@@ -226,7 +226,7 @@ fn take_ours(
     for (name, value) in ours {
         let name = name.to_ascii_lowercase();
         let name = name.strip_prefix("afterwrite.").unwrap_or(&name).to_owned();
-        let command = Command::Set { name, value: Some(value.clone()), local: false };
+        let command = Command::Set { name, values: vec![value.clone()], local: false };
         let now = shared.sequence.now();
         let known = tenant.cluster().known_position();
         if let Answer::Failed(report) = answer(&command, session.scope_mut(), now, known, "", false)

@@ -63,9 +63,26 @@ pub fn answer(
     )
 }
 
+/// Keys that a session may have at once.
+const NAMED_MAX: usize = 16;
+
 pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundings<'_>) -> Answer {
     match command {
-        Command::Set { name, value, local } => set(name, value.as_deref(), *local, scope, around),
+        Command::Set { name, values, local } => match (name.as_str(), values.as_slice()) {
+            ("session", keys) if !local => name_keys(keys, scope, around),
+            // Between commas, as in one text.
+            ("token", tokens) => set(name, Some(&tokens.join(",")), *local, scope, around),
+            (name, []) => set(name, None, *local, scope, around),
+            (name, [value]) => set(name, Some(value), *local, scope, around),
+            (name, _) => Answer::Failed(Report::error(
+                "22023",
+                format!("afterwrite.{name} takes only one value"),
+            )),
+        },
+        Command::Reset { name } if name == "session" => match name_keys(&[], scope, around) {
+            Answer::Done(_) => Answer::Done("RESET"),
+            other => other,
+        },
         Command::Reset { name } => match set(name, None, false, scope, around) {
             Answer::Done(_) => Answer::Done("RESET"),
             Answer::Warned(_, report) => Answer::Warned("RESET", report),
@@ -77,6 +94,30 @@ pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundin
                 .hint("write SET afterwrite.name = 'value', RESET afterwrite.name or SHOW afterwrite.name"),
         ),
     }
+}
+
+/// Names the keys that the client shares with others; none is what it named at login.
+fn name_keys(keys: &[String], scope: &mut Scope, around: Surroundings<'_>) -> Answer {
+    if keys.iter().any(|key| key.len() > KEY_MAX) {
+        return Answer::Failed(Report::error(
+            "22023",
+            format!("a key of afterwrite.session is limited to {KEY_MAX} bytes"),
+        ));
+    }
+    if keys.len() > NAMED_MAX {
+        return Answer::Failed(Report::error(
+            "22023",
+            format!("afterwrite.session is limited to {NAMED_MAX} keys"),
+        ));
+    }
+    scope.raised |= around.in_transaction;
+    if keys.is_empty() {
+        let login = scope.login();
+        scope.name_keys(&login.keys);
+    } else {
+        scope.name_keys(keys);
+    }
+    Answer::Done("SET")
 }
 
 fn set(
@@ -102,21 +143,6 @@ fn set(
         );
     }
     match (name, value) {
-        ("session", None) => {
-            let login = scope.login();
-            scope.name_key(&login.key);
-            Answer::Done("SET")
-        }
-        ("session", Some(value)) => match value {
-            key if key.len() > KEY_MAX => Answer::Failed(Report::error(
-                "22023",
-                format!("afterwrite.session is limited to {KEY_MAX} bytes"),
-            )),
-            key => {
-                scope.name_key(key);
-                Answer::Done("SET")
-            }
-        },
         ("token", None) => bring("", scope, around),
         ("token", Some(text)) => bring(text, scope, around),
         ("report_token", None) => {
@@ -177,7 +203,7 @@ fn boolean(text: &str) -> Option<bool> {
 
 fn show(name: &str, scope: &Scope, around: Surroundings<'_>) -> Answer {
     let value = match name {
-        "session" => scope.key_text().to_owned(),
+        "session" => scope.key_names().join(", "),
         name if terms::is_one(name) => terms::show(name, scope),
         "last_decision" => around.last_decision.to_owned(),
         // A fence cannot say either what may yet be committed.

@@ -372,7 +372,7 @@ impl Session {
             Command::Show { .. } | Command::Malformed => None,
         };
         match set {
-            Some("session") if self.scope.key().is_some_and(|key| !self.keep_key(key)) => {
+            Some("session") if !self.keep_keys() => {
                 return Answer::Failed(
                     Report::error("54000", "too many keys are named in one transaction")
                         .hint("commit before the next ones"),

@@ -291,9 +291,7 @@ impl Session {
     pub fn keys(&self) -> SmallVec<[Key; 2]> {
         // Most have none: nothing is collected then.
         let mut keys = SmallVec::new();
-        if let Some(key) = self.scope.key() {
-            keys.push(key);
-        }
+        keys.extend_from_slice(self.scope.keys());
         if let Some(hints) = &self.exchange.hints {
             keys.extend_from_slice(&hints.keys);
         }
@@ -331,10 +329,15 @@ impl Session {
         unmarked
     }
 
-    /// Keeps the session's key, which it is about to leave, for what was written under it in
+    /// Keeps the session's keys, which it is about to leave, for what was written under them in
     /// the exchange or the open transaction: that counts only once it commits. Says whether
-    /// there was room for it.
-    pub(crate) fn keep_key(&mut self, key: Key) -> bool {
+    /// there was room for them.
+    pub(crate) fn keep_keys(&mut self) -> bool {
+        let keys = SmallVec::<[Key; 1]>::from_slice(self.scope.keys());
+        keys.into_iter().all(|key| self.keep_key(key))
+    }
+
+    fn keep_key(&mut self, key: Key) -> bool {
         let in_transaction = self.in_transaction();
         let hints = self.exchange.hints.get_or_insert_default();
         if hints.keys.contains(&key) || self.open.keys.contains(&key) {

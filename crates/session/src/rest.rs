@@ -49,7 +49,7 @@ pub struct Resting {
 struct More {
     settings: Settings,
     statements: Statements,
-    key: String,
+    keys: Vec<String>,
     terms: Terms,
     source: Option<Source>,
     login: Option<Arc<Login>>,
@@ -61,7 +61,7 @@ impl More {
     fn is_empty(&self) -> bool {
         self.settings.is_empty()
             && self.statements.is_empty()
-            && self.key.is_empty()
+            && self.keys.is_empty()
             && self.terms.is_empty()
             && self.source.is_none()
             && self.login.is_none()
@@ -143,9 +143,9 @@ impl Session {
         } = self;
         let on_orphan = scope.orphans.set;
         let RestingTokens { unplaced, bad: bad_token, report: report_token } = scope.tokens.rest();
-        let Parts { floor, seen, terms, source, defaults, login, key } = scope.into_parts();
+        let Parts { floor, seen, terms, source, defaults, login, keys } = scope.into_parts();
         let unnamed = statements.take_unnamed();
-        let more = More { settings, statements, key, terms, source, login, seen, unplaced };
+        let more = More { settings, statements, keys, terms, source, login, seen, unplaced };
         Ok(Resting {
             floor,
             unnamed,
@@ -171,11 +171,11 @@ impl Resting {
     /// The session as it was, but for what it may use from now on.
     pub fn wake(self, limits: Limits) -> Session {
         let more = self.more.map(|it| *it).unwrap_or_default();
-        let More { settings, mut statements, key, terms, source, login, seen, unplaced } = more;
+        let More { settings, mut statements, keys, terms, source, login, seen, unplaced } = more;
         statements.set_unnamed(self.unnamed);
         let defaults = Arc::clone(&self.defaults);
         let floor = self.floor;
-        let parts = Parts { floor, seen, terms, source, defaults: self.defaults, login, key };
+        let parts = Parts { floor, seen, terms, source, defaults: self.defaults, login, keys };
         let mut scope = Scope::from_parts(parts);
         let (bad, report) = (self.bad_token, self.report_token);
         scope.tokens = Brought::wake(RestingTokens { unplaced, bad, report });
@@ -223,7 +223,7 @@ mod tests {
         let line = Line { system: SystemId(7), timeline: Timeline(1) };
         let position = Position { line, lsn: Lsn(900) };
         before.scope_mut().capture(Fence { position, asked: Moment(5) });
-        before.scope_mut().name_key("user:42");
+        before.scope_mut().name_keys(&["user:42".into(), "org:7".into()]);
         before.scope_mut().set_level(Some(Level::Strong));
         before.scope_mut().set_source(Some(Source::Creation), false);
         before.scope_mut().orphans.set = Some(OnOrphan::Error);
@@ -241,7 +241,7 @@ mod tests {
         let two = Arc::new(Prepared::new(crate::StatementId(2), b"SELECT 2\0\0\0"));
         before.statements.insert(b"", one, 0, 10);
         before.statements.insert(b"two", two, 3, 10);
-        let key = before.scope().key();
+        let keys = before.scope().keys().to_vec();
         let fingerprint = before.settings().fingerprint();
         let after = before.rest().unwrap().wake(LIMITS);
         let mut after = after;
@@ -250,7 +250,8 @@ mod tests {
         after.scope_mut().resolve(Fence { position, asked: Moment(7) });
         assert_eq!(after.take_token_counts().future, 1, "it still stands to be settled");
         assert_eq!(after.scope().floor().need(), Need::Position(position));
-        assert_eq!((after.scope().key(), after.scope().key_text()), (key, "user:42"));
+        assert_eq!(after.scope().keys(), keys);
+        assert_eq!(after.scope().key_names(), ["user:42", "org:7"]);
         assert_eq!(after.scope().level(), Level::Strong);
         assert_eq!(after.scope().source(), Some(Source::Creation));
         assert_eq!(after.scope().orphans.wanted(), OnOrphan::Error);

@@ -20,8 +20,8 @@ pub struct Scope {
     floor: Floor,
     /// What its reads have seen, where none may see less than an earlier one.
     seen: Option<Box<Seen>>,
-    key: Option<Key>,
-    key_text: String,
+    /// The keys that it named; boxed, since most have none.
+    named: Option<Box<Named>>,
     /// What it has set, and by `SET LOCAL` until the transaction ends; boxed, since most have
     /// set nothing.
     own: Option<Box<OwnTerms>>,
@@ -35,12 +35,19 @@ pub struct Scope {
     pub(crate) orphans: Orphans,
 }
 
+/// Keys, and the same as the client wrote them.
+#[derive(Clone, Debug)]
+struct Named {
+    keys: Vec<Key>,
+    names: Vec<String>,
+}
+
 /// What a client has set at login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Login {
     pub(crate) terms: Terms,
     pub(crate) source: Option<Source>,
-    pub(crate) key: String,
+    pub(crate) keys: Vec<String>,
     pub(crate) on_orphan: Option<OnOrphan>,
 }
 
@@ -62,7 +69,7 @@ pub(crate) struct Parts {
     pub(crate) source: Option<Source>,
     pub(crate) defaults: Arc<Terms>,
     pub(crate) login: Option<Arc<Login>>,
-    pub(crate) key: String,
+    pub(crate) keys: Vec<String>,
 }
 
 impl Scope {
@@ -71,8 +78,7 @@ impl Scope {
         Self {
             floor: Floor::default(),
             seen: None,
-            key: None,
-            key_text: String::new(),
+            named: None,
             own: None,
             raised: false,
             defaults: defaults.into(),
@@ -90,13 +96,14 @@ impl Scope {
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        let Self { floor, seen, key: _, key_text: key, own, defaults, login, .. } = self;
+        let Self { floor, seen, named, own, defaults, login, .. } = self;
+        let keys = named.map(|named| named.names).unwrap_or_default();
         let own = own.map(|own| *own).unwrap_or_default();
-        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, login, key }
+        Parts { floor, seen, terms: own.session, source: own.session_source, defaults, login, keys }
     }
 
     pub(crate) fn from_parts(parts: Parts) -> Self {
-        let Parts { floor, seen, terms, source, defaults, login, key } = parts;
+        let Parts { floor, seen, terms, source, defaults, login, keys } = parts;
         let mut scope = Self { floor, seen, login, ..Self::new(defaults) };
         if !terms.is_empty() {
             *scope.terms_mut(false) = terms;
@@ -104,7 +111,7 @@ impl Scope {
         if source.is_some() {
             scope.set_source(source, false);
         }
-        scope.name_key(&key);
+        scope.name_keys(&keys);
         scope
     }
 
@@ -113,14 +120,14 @@ impl Scope {
         self.floor
     }
 
-    /// The key it named.
-    pub fn key(&self) -> Option<Key> {
-        self.key
+    /// The keys it named.
+    pub fn keys(&self) -> &[Key] {
+        self.named.as_ref().map_or(&[], |named| &named.keys)
     }
 
-    /// The key as the client wrote it.
-    pub fn key_text(&self) -> &str {
-        &self.key_text
+    /// The keys as the client wrote them.
+    pub fn key_names(&self) -> &[String] {
+        self.named.as_ref().map_or(&[], |named| &named.names)
     }
 
     /// What its reads ask for now.
@@ -294,10 +301,11 @@ impl Scope {
         }
     }
 
-    /// Names the key that this client shares with others; empty text names none.
-    pub fn name_key(&mut self, text: &str) {
-        self.key = (!text.is_empty()).then(|| key_named(text));
-        text.clone_into(&mut self.key_text);
+    /// Names the keys that this client shares with others; empty text names none.
+    pub fn name_keys(&mut self, names: &[String]) {
+        let names: Vec<_> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let keys = names.iter().map(|name| key_named(name)).collect();
+        self.named = (!names.is_empty()).then(|| Box::new(Named { keys, names }));
     }
 
     /// The login is over: `RESET` comes back to what is set now.
@@ -306,7 +314,7 @@ impl Scope {
         let login = Login {
             terms: own.session,
             source: own.session_source,
-            key: self.key_text.clone(),
+            keys: self.key_names().to_vec(),
             on_orphan: self.orphans.set,
         };
         self.login = (login != Login::default()).then(|| Arc::new(login));
@@ -325,7 +333,7 @@ impl Scope {
             own.session = login.terms;
             own.session_source = login.source;
         }
-        self.name_key(&login.key);
+        self.name_keys(&login.keys);
         self.tokens.forget_bad();
         self.orphans.set = login.on_orphan;
     }

@@ -408,12 +408,12 @@ impl Pin {
 /// A command for the proxy itself. Names are in lower case and without `afterwrite.`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// `SET [SESSION | LOCAL] afterwrite.name {= | TO} value`.
+    /// `SET [SESSION | LOCAL] afterwrite.name {= | TO} value, …`.
     Set {
         /// The proxy's setting.
         name: String,
-        /// The value without its quotes; `None` is `DEFAULT`.
-        value: Option<String>,
+        /// The values without their quotes; none is `DEFAULT`.
+        values: Vec<String>,
         /// `LOCAL`: for this transaction only.
         local: bool,
     },
@@ -427,7 +427,7 @@ pub enum Command {
         /// The proxy's setting.
         name: String,
     },
-    /// It names a setting of ours in a form we do not take (a list, an escape string, nothing at
+    /// It names a setting of ours in a form we do not take (an escape string, nothing at
     /// all): to be answered with a syntax error, and never sent on.
     Malformed,
 }

@@ -94,10 +94,10 @@ fn assign(reader: &mut Reader<'_>, name: Name, local: bool) -> Statement {
         return if ours.is_some() { proxy(Command::Malformed) } else { unknown() };
     }
     if let Some(ours) = ours {
-        let value =
-            if reader.accept(Keyword::Default) { Some(None) } else { value(reader).map(Some) };
-        return proxy(match value.filter(|_| reader.finish()) {
-            Some(value) => Command::Set { name: ours, value, local },
+        let default = reader.accept(Keyword::Default);
+        let values = if default { reader.finish().then(Vec::new) } else { values(reader) };
+        return proxy(match values {
+            Some(values) => Command::Set { name: ours, values, local },
             None => Command::Malformed,
         });
     }
@@ -194,6 +194,18 @@ fn part(token: Token<'_>) -> Option<&[u8]> {
 }
 
 /// The next value of a setting of ours as text; `None` is a form that we do not take.
+/// One value, or several between commas, up to the end.
+fn values(reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let mut values = vec![value(reader)?];
+    loop {
+        match reader.next() {
+            None => return Some(values),
+            Some(token) if token.kind == Kind::Comma => values.push(value(reader)?),
+            Some(_) => return None,
+        }
+    }
+}
+
 fn value(reader: &mut Reader<'_>) -> Option<String> {
     let first = reader.next()?;
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);

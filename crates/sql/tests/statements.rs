@@ -627,11 +627,11 @@ fn settings() {
 fn the_proxys_own_settings() {
     let set = |name: &str, value: &str, local: bool| {
         format!(
-            "writes proxy_setting Afterwrite(Set {{ name: {name:?}, value: {value}, local: {local} }})"
+            "writes proxy_setting Afterwrite(Set {{ name: {name:?}, values: {value}, local: {local} }})"
         )
     };
     check(
-        &set("session", "Some(\"user:42\")", false),
+        &set("session", "[\"user:42\"]", false),
         &[
             "SET afterwrite.session = 'user:42'",
             "SET SESSION Afterwrite.SESSION TO 'user:42';",
@@ -639,12 +639,16 @@ fn the_proxys_own_settings() {
             "SET afterwrite.session = $t$user:42$t$ -- x",
         ],
     );
-    check(&set("session", "Some(\"it's\")", false), &["SET afterwrite.session = 'it''s'"]);
-    check(&set("level", "Some(\"strong\")", true), &["SET LOCAL afterwrite.level = STRONG"]);
-    check(&set("level", "Some(\"Strong\")", false), &["SET afterwrite.level = \"Strong\""]);
-    check(&set("level", "None", false), &["SET afterwrite.level TO DEFAULT"]);
-    check(&set("wait_max", "Some(\"-50\")", false), &["SET afterwrite.wait_max = -50"]);
-    check(&set("a.b", "Some(\"on\")", false), &["SET afterwrite.a.b = on"]);
+    check(&set("session", "[\"it's\"]", false), &["SET afterwrite.session = 'it''s'"]);
+    check(&set("level", "[\"strong\"]", true), &["SET LOCAL afterwrite.level = STRONG"]);
+    check(&set("level", "[\"Strong\"]", false), &["SET afterwrite.level = \"Strong\""]);
+    check(&set("level", "[]", false), &["SET afterwrite.level TO DEFAULT"]);
+    check(&set("wait_max", "[\"-50\"]", false), &["SET afterwrite.wait_max = -50"]);
+    check(
+        &set("session", "[\"a\", \"B, c\"]", false),
+        &["SET afterwrite.session = A, 'B, c'", "SET afterwrite.session TO 'a' , 'B, c'"],
+    );
+    check(&set("a.b", "[\"on\"]", false), &["SET afterwrite.a.b = on"]);
     check(
         "writes proxy_setting Afterwrite(Reset { name: \"level\" })",
         &["RESET AFTERWRITE.level"],
@@ -655,7 +659,9 @@ fn the_proxys_own_settings() {
         &[
             "SET afterwrite.session",
             "SET afterwrite.session =",
-            "SET afterwrite.session = a, b",
+            "SET afterwrite.session = a,",
+            "SET afterwrite.session = a b",
+            "SET afterwrite.session = a, DEFAULT b",
             "SET afterwrite.session = E'a'",
             "SET afterwrite.session = 'a'\n'b'",
             "SET afterwrite.session = -x",

@@ -41,7 +41,7 @@ fn a_hint_holds_for_its_statement_and_no_longer() {
 #[test]
 fn what_the_session_asks_for_counts_too() {
     let mut rig = Rig::new();
-    rig.session.scope_mut().name_key("x");
+    rig.session.scope_mut().name_keys(&["x".to_owned()]);
     assert_eq!(rig.asks(&query("SELECT 1 -- afterwrite: session=a")), "read_your_writes, x, a");
     let mut rig = Rig::at(Level::Strong);
     assert_eq!(rig.asks(&query("SELECT 1 -- afterwrite: session=a")), "strong, fence, a");
@@ -155,7 +155,7 @@ fn a_read_that_asks_for_less_is_counted() {
 #[test]
 fn a_write_is_noted_under_the_keys_that_it_names() {
     let mut rig = Rig::new();
-    rig.session.scope_mut().name_key("x");
+    rig.session.scope_mut().name_keys(&["x".to_owned()]);
     let insert = "INSERT INTO t VALUES (1) -- afterwrite: session=a, session=x";
     assert!(rig.request(&query(insert)).may_write);
     assert_eq!(rig.marked(), ["x", "a"]);
@@ -188,7 +188,7 @@ fn what_a_transaction_names_is_noted_again_at_its_end() {
 #[test]
 fn keys_that_come_behind_a_flush_are_noted_too() {
     let mut rig = Rig::new();
-    rig.session.scope_mut().name_key("x");
+    rig.session.scope_mut().name_keys(&["x".to_owned()]);
     let mut first = parse("", "INSERT INTO t VALUES (1) -- afterwrite: session=a");
     client::flush(&mut first);
     let both = [first, execute(""), sync()].concat();
@@ -315,5 +315,24 @@ fn what_may_have_been_a_token_is_not_read_past() {
             "{asked}: {}",
             &sql[..40.min(sql.len())]
         );
+    }
+}
+
+/// A read sees the highest of their floors, a write counts under each.
+#[test]
+fn a_session_may_have_several_keys() {
+    let mut rig = Rig::new();
+    for (sql, keys) in [
+        ("SET afterwrite.session = 'x', 'y'", 2),
+        ("SET afterwrite.session = 'x, y'", 1),
+        ("SET afterwrite.session = 'y', ''", 1),
+        ("RESET afterwrite.session", 0),
+    ] {
+        rig.request(&query(sql));
+        rig.session.reply_locally(&mut Vec::new());
+        rig.request(&query("UPDATE t SET v = 1"));
+        let marked = rig.session.take_unmarked().len();
+        assert_eq!((rig.session.keys().len(), marked), (keys, keys), "{sql}");
+        rig.finish(PRIMARY, &captured("UPDATE 1"));
     }
 }

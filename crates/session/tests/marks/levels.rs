@@ -459,7 +459,7 @@ fn what_is_set_behind_a_read_does_not_weaken_it() {
 /// A pool resets what one has set before it gives the connection to another.
 #[test]
 fn a_reset_comes_back_to_what_was_set_at_login() {
-    let now = |rig: &Rig| (rig.session.scope().level(), rig.session.scope().key_text().to_owned());
+    let now = |rig: &Rig| (rig.session.scope().level(), rig.session.scope().key_names().join(", "));
     let set = |rig: &mut Rig| {
         for sql in ["SET afterwrite.level = 'eventual'", "SET afterwrite.session = 'b'"] {
             rig.warned(&query(sql), &[]);
@@ -469,7 +469,7 @@ fn a_reset_comes_back_to_what_was_set_at_login() {
     for (level, key) in [(None, ""), (Some(Level::Strong), "a")] {
         let mut rig = Rig::new();
         rig.session.scope_mut().set_level(level);
-        rig.session.scope_mut().name_key(key);
+        rig.session.scope_mut().name_keys(&[key.to_owned()]);
         rig.session.scope_mut().log_in();
         let expected = (level.unwrap_or_default(), key.to_owned());
         set(&mut rig);
@@ -501,6 +501,6 @@ fn a_string_that_is_refused_sets_nothing() {
         rig.session.reply_locally(&mut out);
         assert!(told(&out).1.starts_with('E'), "{last}");
         let scope = rig.session.scope();
-        assert_eq!((scope.level(), scope.key_text()), (Level::ReadYourWrites, ""), "{last}");
+        assert_eq!((scope.level(), scope.key_names().len()), (Level::ReadYourWrites, 0), "{last}");
     }
 }

@@ -171,8 +171,8 @@ pub(crate) fn link(role: Role) -> Link {
 pub(crate) fn name_of(key: Key) -> String {
     let is_it = |name: &&String| {
         let mut scope = afterwrite_session::Scope::new(Level::default());
-        scope.name_key(name);
-        scope.key() == Some(key)
+        scope.name_keys(std::slice::from_ref(*name));
+        scope.keys() == [key]
     };
     let tables = TableKeys::of("db");
     for (known, name) in [(tables.all, "all"), (tables.unknown, "unknown")] {

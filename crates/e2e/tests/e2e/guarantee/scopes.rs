@@ -14,6 +14,7 @@ async fn own_writes_across_connections() {
     let forgetful = bed.another(&["--set", "routing.keys_max=2"]).await;
     let mut checks = Checks::default();
     checks.run("a key", key(&bed.proxy)).await;
+    checks.run("several keys at once", several_keys(&bed.proxy)).await;
     checks.run("a key set after the write", key_later(&bed.proxy)).await;
     checks.run("another key sees no more than it must", other_key(&bed.proxy)).await;
     checks.run("a key at startup", key_at_startup(&bed.proxy)).await;
@@ -49,6 +50,22 @@ async fn key(proxy: &Proxy) {
     assert_eq!(text(&reader, "SHOW afterwrite.session").await, "user:1");
     drop(writer);
     assert_eq!(read(&with_key(proxy, "user:1").await, 1).await, 1, "after the writer is gone");
+}
+
+/// A read sees what was written under any of them, a write counts under all.
+async fn several_keys(proxy: &Proxy) {
+    let both = connect(&proxy.url()).await;
+    both.batch_execute("SET afterwrite.session = 'user:60', 'org:61'").await.unwrap();
+    assert_eq!(text(&both, "SHOW afterwrite.session").await, "user:60, org:61");
+    for (id, key) in [(60, "user:60"), (61, "org:61")] {
+        let single = with_key(proxy, key).await;
+        write(&single, id).await;
+        assert_eq!(read(&both, id).await, 1, "written under {key}");
+        write(&both, id + 2).await;
+        assert_eq!(read(&with_key(proxy, key).await, id + 2).await, 1, "read under {key}");
+    }
+    both.batch_execute("RESET afterwrite.session").await.unwrap();
+    assert_eq!(text(&both, "SHOW afterwrite.session").await, "");
 }
 
 /// What a connection wrote before it took the key is its own too.
