@@ -127,7 +127,7 @@ fn set(
     scope: &mut Scope,
     around: Surroundings<'_>,
 ) -> Answer {
-    scope.raised |= around.in_transaction;
+    scope.raised |= around.in_transaction && matches!(name, "level" | "max_staleness" | "token");
     if terms::is_one(name) {
         // As with every SET LOCAL, outside a transaction it has no effect.
         let (mut nowhere, has_effect) = (scope.clone(), !local || around.in_transaction);

@@ -165,6 +165,10 @@ fn what_is_set_behind_begin_counts_for_the_first_statement() {
     rig.asks(&query("BEGIN READ ONLY"));
     rig.link = link(Role::Replica);
     rig.finish(REPLICA, &done("BEGIN", b'T'));
+    rig.request(&query("SET afterwrite.report_token = on"));
+    rig.session.reply_locally(&mut Vec::new());
+    rig.request(&query("SELECT 1"));
+    assert!(!rig.session.was_raised(), "no read sees more or less of that");
     rig.request(&query("SET LOCAL afterwrite.level = 'strong'"));
     rig.session.reply_locally(&mut Vec::new());
     rig.request(&query("SELECT 1"));
