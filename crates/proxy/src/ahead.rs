@@ -7,7 +7,6 @@
 //! there, so it knows of all those commits. If none can, whatever had begun on the primary is
 //! waited for.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_backend::Claimed;
@@ -58,12 +57,7 @@ impl Client {
             self.session.caught_up();
             return Shows::All;
         }
-        let card = Arc::clone(&self.registered.card);
-        card.begin_waiting();
-        card.lives(Stage::Waiting);
-        if card.clear() {
-            card.quiet().await;
-        }
+        let card = self.begin_wait_with_link(Stage::Waiting).await;
         let shows = self.wait_for_primary(node, &card).await;
         if let Some(link) = &self.link {
             self.aim(link);

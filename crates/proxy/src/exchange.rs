@@ -17,7 +17,7 @@ use crate::client::{Client, End, transaction_timed_out};
 use crate::doubt;
 use crate::observe;
 use crate::pump::Pumped;
-use crate::roster::Life;
+use crate::roster::{Card, Life};
 use crate::route::{ReadBegun, Routed};
 use crate::terms::NotRouted;
 
@@ -244,6 +244,19 @@ impl Client {
         }
         let why = self.session.why();
         observe::decision(self.settings.log_decisions, name, Some(node), reason, why);
+    }
+
+    /// The client begins to wait, and holds a server connection over which nothing of its own
+    /// runs: a cancel request ends the wait, and does not hit the connection until it is aimed
+    /// at again.
+    pub(crate) async fn begin_wait_with_link(&self, stage: Life) -> Arc<Card> {
+        let card = Arc::clone(&self.registered.card);
+        card.begin_waiting();
+        card.lives(stage);
+        if card.clear() {
+            card.quiet().await;
+        }
+        card
     }
 
     /// Cancel requests of the client hit this connection from now on.

@@ -5,7 +5,6 @@
 //! shows what is asked for. Nothing of ours may run over its connection, which would take the
 //! snapshot; what the probe sees of the replica has to do.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterwrite_types::{Level, Need, Span};
@@ -16,7 +15,7 @@ use crate::client::Client;
 use crate::exchange::cancelled;
 use crate::roster::Life;
 use crate::route::proves;
-use crate::terms::TOO_FAR_BEHIND;
+use crate::terms::{TOO_FAR_BEHIND, whole_ms};
 
 /// Between looks at a replica that is not there yet.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -27,12 +26,7 @@ impl Client {
         if let Some(level) = self.session.raised_too_late() {
             return Err(too_late(level));
         }
-        let card = Arc::clone(&self.registered.card);
-        card.begin_waiting();
-        card.lives(Life::AwaitingReplay);
-        if card.clear() {
-            card.quiet().await;
-        }
+        let card = self.begin_wait_with_link(Life::AwaitingReplay).await;
         let placed = tokio::select! {
             biased;
             placed = self.await_raised() => placed,
@@ -84,9 +78,7 @@ impl Client {
 
     fn not_shown(&self, level: Level) -> Report {
         self.shared.metrics.too_far_behind.inc();
-        let limit = Span(Duration::from_millis(
-            u64::try_from(self.wait_max().as_millis()).unwrap_or(u64::MAX),
-        ));
+        let limit = Span(whole_ms(self.wait_max()));
         Report::error(
             TOO_FAR_BEHIND,
             format!("could not read at level {level} in a transaction that has begun on a replica"),

@@ -174,6 +174,6 @@ impl Client {
 }
 
 /// Whole milliseconds: nobody wants to read more.
-fn whole_ms(time: Duration) -> Duration {
+pub(crate) fn whole_ms(time: Duration) -> Duration {
     Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
