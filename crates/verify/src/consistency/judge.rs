@@ -34,8 +34,17 @@ struct Key {
     acknowledged: i64,
     /// Writes of unknown outcome since a version was last told.
     unknown: i64,
-    /// Whether versions of it were lost: then what others had read may be gone, too.
-    lost: bool,
+    /// If versions of it were lost: then what others had read may be gone, too.
+    loss: Option<Loss>,
+}
+
+/// The writer of a key has found that its newest versions are gone.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    /// When that was known.
+    at: u64,
+    /// The newest version that is left; of several losses the least.
+    survived: i64,
 }
 
 /// A read below its floor, while it is not known whether the write was lost.
@@ -150,7 +159,8 @@ impl Judge {
         // Writes of unknown outcome may have been made behind what survived.
         let survived = (made - 1 - key.unknown).max(0);
         if is_lost {
-            key.lost = true;
+            let least = key.loss.map_or(survived, |loss| loss.survived.min(survived));
+            key.loss = Some(Loss { at: write.end, survived: least });
             key.acknowledged = survived;
             key.versions.cut(survived);
             for session in &mut self.sessions {
@@ -253,10 +263,13 @@ impl Judge {
         let age = newer.map_or(0, |newer| read.begin.saturating_sub(newer.end));
         self.findings.read(read, age);
         let newest = read.version.max(read.second.and_then(|second| second.version));
-        let Some(version) = newest else { return };
-        // What was read before a loss may never be seen again.
-        let after =
-            read.after.filter(|after| self.keys.get(after.key).is_some_and(|key| !key.lost));
+        let Some(mut version) = newest else { return };
+        let loss_of = |key: usize| self.keys.get(key).and_then(|key| key.loss);
+        // What was read before a loss may never be seen again, also if its answer came later.
+        if let Some(loss) = loss_of(read.key).filter(|loss| read.begin <= loss.at) {
+            version = version.min(loss.survived);
+        }
+        let after = read.after.filter(|after| loss_of(after.key).is_none());
         let Some(floors) = self.observed(read.session, read.lane) else { return };
         floors.read.raise(read.key, Mark { version, at: read.end });
         if let Some(after) = after {

@@ -274,6 +274,18 @@ fn lost_writes() {
     // After a loss what is left binds, and what is written again.
     check(true, &[wrote, again, "read 0.0 key=0 version=4 at=7-8"], [0, 2, 0]);
     check(true, &[wrote, again, "read 0.0 key=0 version=3 at=7-8"], [1, 2, 0]);
+    // What was on its way when the loss was found may have seen what is gone; what is asked
+    // for later saw what is there.
+    let late = |begin| {
+        [
+            wrote.to_owned(),
+            again.to_owned(),
+            format!("read 1.0 key=0 version=5 at={begin}-8"),
+            "read 1.0 key=0 version=4 at=9-10".to_owned(),
+        ]
+    };
+    check(true, &late(5).each_ref().map(String::as_str), [0, 2, 0]);
+    check(true, &late(7).each_ref().map(String::as_str), [1, 2, 0]);
     // A write of unknown outcome may stand between what is left and the next one.
     let unknown = "write 0.0 key=0 version=unknown at=3-4";
     check(true, &[wrote, older, unknown, "write 0.0 key=0 version=5 at=5-6"], [0, 2, 1]);
