@@ -428,10 +428,10 @@ impl Cluster {
 }
 
 /// Keeps nodes being probed often, until dropped.
-struct Demanded(SmallVec<[Arc<Node>; 4]>);
+pub(crate) struct Demanded(SmallVec<[Arc<Node>; 4]>);
 
 impl Demanded {
-    fn begin(nodes: SmallVec<[Arc<Node>; 4]>) -> Self {
+    pub(crate) fn begin(nodes: SmallVec<[Arc<Node>; 4]>) -> Self {
         let now = Instant::now();
         for node in &nodes {
             node.demand.begin(now);

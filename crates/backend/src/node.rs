@@ -9,6 +9,7 @@ use afterwrite_types::{Line, Lsn, Moment, NodeId, Position, Role, WalGeometry};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::time::{sleep, timeout};
 use tracing::{error, warn};
 
 use crate::connect::ServerId;
@@ -40,6 +41,8 @@ pub struct NodeState {
     pub falters: bool,
     /// How far it has replayed (a replica) or written (a primary).
     pub observed: Option<Observed>,
+    /// When it was last asked for anything, and has answered or failed.
+    pub(crate) asked: Moment,
     /// After it had said so.
     pub(crate) told: Moment,
     /// It follows another server than the primary, although it says otherwise.
@@ -231,6 +234,8 @@ impl Node {
 #[derive(Debug, Default)]
 pub(crate) struct Demand {
     wake: Notify,
+    /// Wakes who waits before trying a server again.
+    hurry: Notify,
     /// For who waits on the server, where that can be done.
     awaited: Notify,
     /// What is waited for there at this moment: there is no need to poll for it.
@@ -252,6 +257,17 @@ impl Demand {
         *self.last.lock() = Some(now);
         self.awaited.notify_one();
         self.wake.notify_one();
+    }
+
+    /// Somebody waits for it to be tried again, if it is down.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Waits before it is tried again: so long, or if somebody is in a hurry the least time.
+    pub(crate) async fn before_retry(&self, (least, at_most): (Duration, Duration)) {
+        sleep(least).await;
+        let _ = timeout(at_most.saturating_sub(least), self.hurry.notified()).await;
     }
 
     /// Waits until somebody begins to wait, if nobody has meanwhile.
@@ -308,7 +324,7 @@ impl Demand {
         } else {
             idle
         };
-        let _ = tokio::time::timeout(pause, self.wake.notified()).await;
+        let _ = timeout(pause, self.wake.notified()).await;
     }
 }
 

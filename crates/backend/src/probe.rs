@@ -8,7 +8,7 @@ use afterwrite_types::{Fence, InsertPointer, Line, Lsn, Moment, Position, Role};
 use afterwrite_wire::client;
 use afterwrite_wire::server::DataRow;
 use afterwrite_wire::tags::server as tag;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::beat;
@@ -45,13 +45,14 @@ pub(crate) async fn run(cluster: Arc<Cluster>, node: Arc<Node>) {
     let mut down_since = None;
     loop {
         let mut started = Instant::now();
+        let began = cluster.sequence.next();
         let Err(error) = watch(&cluster, &node, &mut down_since, &mut started).await;
         let since = *down_since.get_or_insert(started);
-        lose(&cluster, &node, &error, since);
+        lose(&cluster, &node, &error, Asked { moment: began, at: since });
         if down_since == Some(started) {
             retry = RETRY.0;
         }
-        sleep(retry).await;
+        node.demand.before_retry((RETRY.0, retry)).await;
         retry = (retry * 2).min(RETRY.1);
     }
 }
@@ -248,6 +249,7 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
         let news = !state.up || state.role != Some(said.role) || state.line != Some(said.line);
         let same = state.line == Some(said.line) && state.server == said.server;
         state.astray = state.astray.filter(|_| same && said.role == Role::Replica);
+        state.asked = state.asked.max(asked.moment);
         state.told = told;
         state.role = Some(said.role);
         state.line = Some(said.line);
@@ -273,6 +275,7 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
         cluster.elect();
     }
     cluster.judge(node);
+    cluster.settled.notify_waiters();
     match said.role {
         Role::Replica => {
             cluster.waiters.replayed(position);
@@ -290,8 +293,9 @@ pub(crate) fn publish(cluster: &Arc<Cluster>, node: &Arc<Node>, said: &Introduct
 /// Notes that a node does not answer any more.
 ///
 /// A primary that is merely silent keeps its place for a while: what runs on it
-/// goes on, and nobody else could take it.
-fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: Instant) {
+/// goes on, and nobody else could take it. `failed` is when it was tried in vain, and since
+/// when.
+fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, failed: Asked) {
     let silent = matches!(error, ConnectError::TimedOut(_));
     let text = error.to_string();
     let (was_there, falters, news, first) = {
@@ -299,9 +303,10 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
         let first = !state.tried;
         let was_there = state.up || state.falters;
         let is_primary = was_there && state.role == Some(Role::Primary);
-        state.falters = is_primary && silent && since.elapsed() < PRIMARY_GIVEN_UP_AFTER;
+        state.falters = is_primary && silent && failed.at.elapsed() < PRIMARY_GIVEN_UP_AFTER;
         state.up = false;
         state.observed = None;
+        state.asked = state.asked.max(failed.moment);
         state.tried = true;
         let news = state.error.as_ref() != Some(&text);
         state.error = Some(text.clone());
@@ -318,4 +323,5 @@ fn lose(cluster: &Arc<Cluster>, node: &Arc<Node>, error: &ConnectError, since: I
         // Whoever waits for all to be asked waits for one less.
         cluster.elect();
     }
+    cluster.settled.notify_waiters();
 }

@@ -8,9 +8,10 @@ use afterwrite_core::{Ban, Elected, LogEnd, PrimaryView, Timelines, astray, ban,
 use afterwrite_types::{Fence, History, Line, Moment, NodeId, Position, Role};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
-use tracing::{error, info, warn};
+use tokio::time::timeout;
+use tracing::{debug, error, info, warn};
 
-use crate::cluster::{Cluster, Primary};
+use crate::cluster::{Cluster, Demanded, Primary};
 use crate::node::Node;
 use crate::pool::Claimed;
 
@@ -72,6 +73,29 @@ impl Cluster {
         let known = self.primary().map(|primary| primary.line);
         if known.is_some_and(|known| line.is_newer_than(known)) {
             self.note_fallback(Instant::now());
+        }
+    }
+
+    /// Asks every node but the primary who it is, and waits until each has answered or failed:
+    /// one of them may be the primary by now. At most so long. Many askers share one question.
+    /// Cancel-safe.
+    pub async fn ask_who_is_primary(&self, at_most: Duration) {
+        let since = self.sequence.next();
+        let primary = self.primary().map(|primary| primary.node);
+        let others = || self.nodes().iter().filter(|node| Some(node.id) != primary);
+        let _demand = Demanded::begin(others().map(Arc::clone).collect());
+        others().for_each(|node| node.demand.hurry());
+        let asked = async {
+            loop {
+                let settled = self.settled.notified();
+                if others().all(|node| node.state.lock().asked > since) {
+                    return;
+                }
+                settled.await;
+            }
+        };
+        if timeout(at_most, asked).await.is_err() {
+            debug!("not every node could be asked who the primary is");
         }
     }
 

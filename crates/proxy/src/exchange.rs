@@ -88,6 +88,9 @@ impl Client {
         now: Instant,
     ) -> Result<Place, Report> {
         self.settle_doubts();
+        if self.may_have_another_primary() {
+            Box::pin(self.find_another_primary()).await?;
+        }
         if let Some(place) = self.held_place() {
             if matches!(place, Place::Replica(_)) && self.session.was_raised() {
                 Box::pin(self.place_anew()).await?;

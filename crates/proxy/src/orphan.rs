@@ -5,6 +5,8 @@ use afterwrite_wire::server::Report;
 use tracing::{debug, warn};
 
 use crate::client::Client;
+use crate::exchange::cancelled;
+use crate::roster::Life;
 
 /// Orphans of one primary that are logged one by one; the rest is only counted.
 const LOGGED_MAX: u64 = 20;
@@ -32,6 +34,36 @@ impl Client {
             }
         }
         self.report_orphans().map_or(Ok(()), Err)
+    }
+
+    /// Whether the client has seen a line of history that is newer than the primary's, and the
+    /// nodes were not asked since: then another may be the primary by now.
+    pub(crate) fn may_have_another_primary(&mut self) -> bool {
+        let known = self.tenant.cluster().primary();
+        known.is_some_and(|known| self.session.asks_who_is_primary(known.line))
+    }
+
+    /// Has all nodes asked who the primary is. Those that do not answer in time hold nobody up:
+    /// anyone can write a token that no server has given.
+    ///
+    /// # Errors
+    ///
+    /// If the client cancels meanwhile, or is sent away.
+    pub(crate) async fn find_another_primary(&mut self) -> Result<(), Report> {
+        let card = self.begin_wait_with_link(Life::Waiting).await;
+        let limit = self.tenant.cluster().settings().probe_timeout;
+        let asked = tokio::select! {
+            biased;
+            () = self.tenant.cluster().ask_who_is_primary(limit) => Ok(()),
+            () = card.interrupted() => Err(cancelled()),
+        };
+        if let Some(link) = &self.link {
+            self.aim(link);
+        }
+        if let Some(primary) = self.tenant.cluster().primary() {
+            self.session.note_primary(primary.line);
+        }
+        asked
     }
 
     /// Has the primary asked before the read that was begun is routed, if it may have lost

@@ -37,6 +37,10 @@ impl Session {
                 tokens.counts_mut().old_timeline += 1;
                 None
             }
+            Ok((position, Placed::Ahead)) if hints.ahead == Some(position) => {
+                hints.floor.doubt(now);
+                None
+            }
             Ok((position, Placed::Ahead)) => {
                 hints.floor.doubt(now);
                 let token = Unplaced::new(position, now);
@@ -103,6 +107,7 @@ mod tests {
         session.heed_token(&token, Some(at(1, 500)), Some(&history), Moment(3));
         assert!(bad(&session));
         assert_eq!(session.ahead_of(history.line()), Some(at(9, 0).line), "perhaps it is right");
+        assert!(session.asks_who_is_primary(history.line()));
         session.exchange = Exchange::default();
         assert!(!bad(&session) && session.may_rest());
         assert_eq!(session.ahead_of(history.line()), None);

@@ -24,6 +24,8 @@ pub(crate) struct Orphans {
     /// A token of a timeline that is newer than the primary's: perhaps it is an old primary.
     /// Never part of the floor, which keys share: anyone can write such a token.
     pub(crate) ahead: Option<Position>,
+    /// The last one of which every node was asked.
+    asked: Option<Position>,
 }
 
 impl Orphans {
@@ -64,10 +66,30 @@ impl Session {
     /// The line of what it has seen that is newer than the primary's: the primary answers its
     /// reads until that has come to it.
     pub fn ahead_of(&self, line: Line) -> Option<Line> {
+        self.seen_beyond(line).map(|seen| seen.line)
+    }
+
+    /// Whether it has seen a newer line of which the nodes were not asked yet: then one of them
+    /// may be the primary by now. True once for each position that it has seen there.
+    pub fn asks_who_is_primary(&mut self, line: Line) -> bool {
+        let seen = self.seen_beyond(line);
+        seen.is_some() && std::mem::replace(&mut self.scope.orphans.asked, seen) != seen
+    }
+
+    /// Every node was asked, and the primary is on this line: a token of a newer one is counted.
+    pub fn note_primary(&mut self, line: Line) {
         let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
-        let tokens = self.scope.orphans.ahead.into_iter().chain(hinted);
-        let seen = self.scope.floor().position().into_iter().chain(tokens);
-        seen.map(|it| it.line).find(|seen| seen.is_newer_than(line))
+        let mut tokens = hinted.into_iter().chain(self.scope.orphans.ahead);
+        if tokens.any(|token| token.line.is_newer_than(line)) {
+            self.scope.tokens.counts_mut().future += 1;
+        }
+    }
+
+    fn seen_beyond(&self, line: Line) -> Option<Position> {
+        let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
+        let tokens = hinted.into_iter().chain(self.scope.orphans.ahead);
+        let mut seen = tokens.chain(self.scope.floor().position());
+        seen.find(|seen| seen.line.is_newer_than(line))
     }
 
     /// Notes that a floor which counts for this client, a key's, is an orphan.
@@ -222,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_token_of_a_newer_timeline_waits_for_the_primary_to_come_to_it() {
-        let asks = |session: &Session| session.ask(false, Duration::ZERO, false).bad_token;
+        let bad = |session: &Session| session.ask(false, Duration::ZERO, false).bad_token;
         for (timeline, file, lost) in
             [(3, "1\t0/64\tw\n2\t0/99\tw\n", 0), (4, "1\t0/64\tw\n2\t0/99\tw\n3\t0/AA\tw\n", 1)]
         {
@@ -232,11 +254,16 @@ mod tests {
             session.scope.bring_text(&token, known, Some(&history()), Moment(7)).unwrap();
             session.resolve(Fence { position: at(2, 950), asked: Moment(9) });
             session.place(&history(), Moment(7));
-            assert!(asks(&session) && !session.may_rest());
+            assert!(bad(&session) && !session.may_rest());
             assert_eq!(session.ahead_of(at(2, 0).line), Some(at(3, 0).line));
+            let asks = [2, 3, 2].map(|line| session.asks_who_is_primary(at(line, 0).line));
+            assert_eq!(asks, [true, false, false], "once");
+            session.note_primary(at(2, 0).line);
+            session.note_primary(at(3, 0).line);
+            assert_eq!(session.take_token_counts().future, 1);
             let later = History::parse(at(timeline, 0).line, file.as_bytes()).unwrap();
             session.place(&later, Moment(8));
-            assert!(!asks(&session));
+            assert!(!bad(&session));
             assert_eq!(session.scope().floor().need(), Need::Fence(Moment(8)));
             let found = session.take_orphans();
             assert_eq!(found.iter().filter(|it| it.position == at(3, 200)).count(), lost);

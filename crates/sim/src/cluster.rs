@@ -38,6 +38,8 @@ pub(crate) struct Node {
     pub(crate) line: Option<Line>,
     pub(crate) up: bool,
     pub(crate) observed: Option<Observed>,
+    /// When it was last asked, and has answered or failed.
+    pub(crate) asked: Moment,
     /// How far it was seen on the line that it was last seen on.
     pub(crate) furthest: Option<Position>,
     pub(crate) lag: Lag,
@@ -173,6 +175,14 @@ impl Proxy {
             reached.then_some(())
         };
         self.sim.timeout(at_most, self.sim.until(reached)).await;
+    }
+
+    /// Waits until every node that can be reached has been asked from now on, or so long.
+    pub(crate) async fn ask_all(&self, at_most: u64) {
+        let since = self.sequence.next();
+        let _demand = Demanded::begin(self, (0..self.nodes.borrow().len()).collect());
+        let asked = || self.nodes.borrow().iter().all(|node| node.asked > since).then_some(());
+        self.sim.timeout(at_most, self.sim.until(asked)).await;
     }
 
     /// The primary's position, asked for later than `after`.

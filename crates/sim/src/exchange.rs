@@ -9,6 +9,7 @@ use afterwrite_wire::server::Report;
 
 use crate::ahead::Shows;
 use crate::client::{Client, End, watch};
+use crate::cluster::PROBE_TIMEOUT;
 use crate::connection::Connection;
 use crate::pump::Pumped;
 use crate::route::{HIDDEN, NotRouted, not_sent};
@@ -62,6 +63,10 @@ impl Client {
     /// it asked for that.
     async fn obtain(&mut self, route: Route, forced: Option<Reason>) -> Result<Place, Report> {
         self.settle_doubts();
+        let line = self.proxy.primary.get().map(|primary| primary.line);
+        if line.is_some_and(|line| self.session.asks_who_is_primary(line)) {
+            self.proxy.ask_all(PROBE_TIMEOUT).await;
+        }
         if let Some(link) = &self.link {
             let reason =
                 if self.session.in_transaction() { Reason::Transaction } else { Reason::Pinned };

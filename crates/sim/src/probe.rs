@@ -17,8 +17,9 @@ const WAITING_INTERVAL: u64 = 400;
 /// Probes a node again and again.
 pub(crate) async fn run(proxy: Rc<Proxy>, node: usize) {
     loop {
+        let began = proxy.sequence.next();
         let error = watch(&proxy, node).await;
-        lose(&proxy, node, &error);
+        lose(&proxy, node, &error, began);
         proxy.sim.sleep(RETRY).await;
     }
 }
@@ -75,6 +76,7 @@ fn publish(proxy: &Proxy, node: usize, said: Introduction, (asked, asked_at): (M
         state.role = Some(said.role);
         state.line = Some(said.line);
         state.observed = Some(Observed { replayed: position, asked });
+        state.asked = asked;
         state.furthest = Some(furthest(state.furthest, position));
         state.lag.measure(behind, now);
         state.up = true;
@@ -97,11 +99,12 @@ fn publish(proxy: &Proxy, node: usize, said: Introduction, (asked, asked_at): (M
 }
 
 /// Notes that a node is gone.
-fn lose(proxy: &Proxy, node: usize, error: &str) {
+fn lose(proxy: &Proxy, node: usize, error: &str, began: Moment) {
     let was_up = {
         let mut nodes = proxy.nodes.borrow_mut();
         let state = &mut nodes[node];
         state.observed = None;
+        state.asked = state.asked.max(began);
         std::mem::take(&mut state.up)
     };
     proxy.sim.world().note(format_args!("probe: node {node} is lost: {error}"));

@@ -166,3 +166,27 @@ async fn what_one_server_has_replayed_is_not_another_s_at_its_address() {
     assert!(node.observed(one).is_none(), "connections to the first one prove it themselves");
     assert!(node.observed(node.state().server).is_some());
 }
+
+/// Whoever asks who the primary is goes on when every other server has told or has failed, or
+/// when it has waited long enough for one that does not answer.
+#[tokio::test]
+async fn who_is_the_primary_is_asked_at_once() {
+    let down = Script { refuses: Some("57P03"), ..Script::default() };
+    let old = Scripted::start(primary()).await;
+    let new = Scripted::start(Script::default()).await;
+    let down = Scripted::start(down).await;
+    let watched = begin(&[&old, &new, &down], GaugeSettings::default());
+    let timeline = || watched.cluster.primary().map(|it| it.line.timeline.0);
+    let up = || watched.cluster.status().iter().filter(|it| it.up).count() == 2;
+    watched.until("two are up", || up() && timeline() == Some(1)).await;
+
+    new.rewrite(|script| script.holds_positions = true);
+    watched.cluster.ask_who_is_primary(Duration::from_millis(50)).await;
+    assert_eq!(timeline(), Some(1), "nobody has told of another");
+    // It is asked for its line once it tells another role.
+    new.rewrite(|script| {
+        (script.role, script.timeline, script.holds_positions) = (Role::Primary, 2, false);
+    });
+    watched.cluster.ask_who_is_primary(Duration::from_mins(10)).await;
+    assert_eq!(timeline(), Some(2), "it was waited for");
+}

@@ -325,6 +325,59 @@ async fn an_old_primary_that_lives_on() {
     assert_eq!(number(&writer, &count(3)).await, 10);
 }
 
+/// A token tells a proxy of a promotion that it has not noticed: whoever brings it is not
+/// answered by the old primary, which lives on, before the others were asked. One that is not
+/// answered in time holds nobody up.
+#[tokio::test]
+async fn a_token_that_is_ahead_of_the_primary() {
+    const NEW: &str = "SELECT count(*) FROM t WHERE n = 7";
+    let bed = bed(true).await;
+    let mut checks = Checks::default();
+    let [old, new] = [bed.cluster.primary(), bed.replica(0)];
+    let mut readers = Vec::new();
+    for way in ["set", "hinted", "held", "not answered"] {
+        // Asked rarely, and late to answer.
+        let name = Relay::to(new.port()).await;
+        let (port, named) = (new.port().to_string(), name.port.to_string());
+        let url = bed.cluster.url().replacen(&port, &named, 1);
+        let timeout =
+            if way == "not answered" { "probe.timeout=200ms" } else { "probe.timeout=5s" };
+        let rarely = "probe.idle_interval=60s";
+        let proxy = Proxy::start(&[&url, "--set", rarely, "--set", timeout]).await;
+        let client = connect(&proxy.url()).await;
+        if way == "held" {
+            client.batch_execute("CREATE TEMP TABLE holds (n int)").await.unwrap();
+        }
+        assert_eq!(number(&client, NEW).await, 0);
+        readers.push((way, name, proxy, client));
+    }
+    // Who falls back to the primary has the replicas asked more often, for a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    new.promote().await.unwrap();
+    has_state(&bed.proxy, old.port(), "outdated").await;
+    let writer = connect(&bed.proxy.url()).await;
+    writer.batch_execute("INSERT INTO t VALUES (7)").await.unwrap();
+    let token = text(&writer, "SHOW afterwrite.token").await;
+    for (way, name, _, reader) in &readers {
+        name.delay(Duration::from_millis(if *way == "not answered" { 10_000 } else { 50 }));
+        let sql = if *way == "hinted" {
+            format!("{NEW} /*afterwrite.token='{token}'*/")
+        } else {
+            let set = format!("SET afterwrite.token = '{token}'");
+            reader.batch_execute(&set).await.unwrap();
+            NEW.to_owned()
+        };
+        let seen = within(way, reader.query_one(&sql, &[])).await.map(|row| row.get::<_, i64>(0));
+        let right = match *way {
+            // Its session was that of the old primary, and is over.
+            "held" => seen.is_err(),
+            "not answered" => seen.as_ref().is_ok_and(|seen| *seen == 0),
+            _ => seen.as_ref().is_ok_and(|seen| *seen == 1),
+        };
+        checks.that(way, right, &format!("{seen:?}"));
+    }
+}
+
 /// For as long as nobody has noticed a promotion reads go on there. What hides a write must not
 /// write then: it would be noted nowhere. Whatever the client has set.
 #[tokio::test]

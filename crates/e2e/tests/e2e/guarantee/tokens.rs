@@ -80,7 +80,8 @@ async fn hostile(bed: &Bed, proxy: &Proxy, signs: bool) {
     let writer = connect(&elsewhere.url()).await;
     writer.batch_execute("CREATE TABLE x (n int)").await.unwrap();
     let foreign = text(&writer, "SHOW afterwrite.token").await;
-    // The letters at 19 are the LSN's highest bits.
+    // The letters at 14 are the timeline's highest bits, those at 19 the LSN's.
+    let newer = changed(&unsigned, 15, "zz");
     let far = changed(&unsigned, 20, "zz");
     let kinds = [
         ("malformed", "garbage".to_owned()),
@@ -89,6 +90,7 @@ async fn hostile(bed: &Bed, proxy: &Proxy, signs: bool) {
         ("malformed", "A".repeat(5_000)),
         ("foreign", foreign),
         (if signs { "forged" } else { "future" }, far),
+        (if signs { "forged" } else { "future" }, newer),
     ];
     let mut id = if signs { 20 } else { 50 };
     for (kind, token) in kinds {
