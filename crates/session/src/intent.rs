@@ -194,6 +194,11 @@ impl Intent {
         self.reads_only() || opens && self.statements == 1 && !self.unread
     }
 
+    /// Whether it is `SAVEPOINT`, `RELEASE` or `ROLLBACK TO` alone, which take no snapshot.
+    pub(crate) fn is_only_savepoint(&self) -> bool {
+        self.savepoint && self.statements == 1 && !self.unread
+    }
+
     /// What preparing or describing it may do, without executing it: nothing,
     /// but it should be done where it will be executed.
     #[must_use]
