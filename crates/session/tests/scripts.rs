@@ -1563,6 +1563,22 @@ fn who_comes_back_to_a_savepoint_asks_anew() {
 }
 
 #[test]
+fn a_token_that_cannot_be_told_fails_the_transaction() {
+    let show = "SHOW afterwrite.token";
+    for (bytes, expected) in
+        [(query(show), REFUSED), (extended("", show), "P(_afterwrite_refused) S")]
+    {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.session.scope_mut().doubt(Moment(3));
+        rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+        assert!(matches!(rig.gather(&bytes), Gathered::NeedsFence(_)));
+        let failed = rig.session.gather(&rig.inbox, &rig.library, Moment(4), true).unwrap();
+        assert!(matches!(failed, Gathered::Request(Request { route: Route::Held, .. })));
+        assert_eq!(rig.send(&mut primary, PRIMARY), expected);
+    }
+}
+
+#[test]
 fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
     rig.session.set_mode(Mode::Session);
