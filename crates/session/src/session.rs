@@ -371,10 +371,8 @@ impl Session {
     ///
     /// In a transaction that has failed nothing does.
     pub fn was_raised(&self) -> bool {
-        let intent = &self.exchange.intent;
-        let ends = matches!(intent.transaction, Transaction::Ends { .. });
-        let shows = self.exchange.executes && !ends && !intent.is_only_savepoint();
-        self.scope.raised && self.open.status == server::IN_TRANSACTION && shows
+        let open = self.open.status == server::IN_TRANSACTION;
+        self.scope.raised && open && self.exchange.may_take_snapshot()
     }
 
     /// The level that it has asked for since its transaction began, if what that shows is fixed.

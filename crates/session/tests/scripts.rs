@@ -1562,6 +1562,30 @@ fn who_comes_back_to_a_savepoint_asks_anew() {
     assert!(raised(&mut rig, "SELECT 1").0);
 }
 
+/// Under repeatable read a server takes the snapshot with the first statement that is prepared.
+#[test]
+fn what_is_prepared_in_a_transaction_is_its_first_statement() {
+    let prepare = |sql| {
+        let mut out = Vec::new();
+        client::parse(&mut out, "", sql, &[]);
+        client::sync(&mut out);
+        out
+    };
+    let raise = query("SET LOCAL afterwrite.level = 'strong'");
+    for (sql, first) in [("SELECT 1", true), ("COMMIT", false), ("ROLLBACK TO a", false)] {
+        let (mut rig, mut replica) = begun_on_replica();
+        rig.request(&raise);
+        rig.session.reply_locally(&mut Vec::new());
+        rig.request(&prepare(sql));
+        assert_eq!(rig.session.was_raised(), first, "{sql}");
+
+        let (mut late, _) = begun_on_replica();
+        late.run(&mut replica, REPLICA, &prepare(sql), "1 Z:T");
+        late.request(&raise);
+        assert_eq!(late.session.raised_too_late().is_some(), first, "{sql}");
+    }
+}
+
 #[test]
 fn a_token_that_cannot_be_told_fails_the_transaction() {
     let show = "SHOW afterwrite.token";

@@ -115,6 +115,7 @@ async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
     checks.run("without it, or the test sees nothing", raised(&bed, 1, "SELECT 1", 0)).await;
     let strong = "SET LOCAL afterwrite.level = 'strong'";
     checks.run("strong", raised(&bed, 2, strong, 1)).await;
+    checks.run("strong, prepared first", raised_and_prepared(&bed, strong)).await;
     let bound = "SET LOCAL afterwrite.max_staleness = '1ms'";
     checks.run("a bound", raised(&bed, 3, bound, 1)).await;
     checks.run("a key", raised(&bed, 4, "SET afterwrite.session = 'k4'", 1)).await;
@@ -128,6 +129,29 @@ async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
 }
 
 const BEGINS: [&str; 2] = ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
+
+/// What a driver prepares fixes the snapshot, before it is executed.
+async fn raised_and_prepared(bed: &Bed, raise: &str) {
+    let direct = connect(&bed.direct()).await;
+    for begin in BEGINS {
+        let before = number(&direct, "SELECT v FROM t WHERE id = 9").await;
+        let client = behind(bed, query, &[begin, raise]).await;
+        prepares(client, before + 1).await;
+    }
+}
+
+async fn prepares(mut client: Raw, expected: i64) {
+    let (mut prepared, mut executed) = (Vec::new(), Vec::new());
+    client::parse(&mut prepared, "", "SELECT v FROM t WHERE id = 9", &[]);
+    client::sync(&mut prepared);
+    client::bind(&mut executed, "", "", &[], &[], &[]);
+    client::execute(&mut executed, "", 0);
+    client::sync(&mut executed);
+    client.send(&prepared).await;
+    assert_eq!(told(&mut client).await, "T");
+    client.send(&executed).await;
+    assert_eq!(told(&mut client).await, format!("{expected} SELECT 1 T"));
+}
 
 async fn raised(bed: &Bed, id: i32, raise: &str, expected: i64) {
     let writer = connect(&bed.proxy.url()).await;
