@@ -211,6 +211,7 @@ async fn a_transaction_that_cannot_show_what_is_asked_for_has_failed() {
         }
     }
     checks.run("sent ahead", fails_ahead(&bed, &hurried)).await;
+    checks.run("cancelled", fails_when_cancelled(&bed, strong)).await;
 }
 
 fn query(sql: &str) -> Vec<u8> {
@@ -302,4 +303,21 @@ async fn fails_ahead(bed: &Bed, raise: &[&str]) {
     for expected in ["SET T", "SET T", "72AW1 E", "25P02 E", "ROLLBACK I", "1 SELECT 1 I"] {
         assert_eq!(told(&mut client).await, expected);
     }
+}
+
+async fn fails_when_cancelled(bed: &Bed, raise: &str) {
+    let mut client = behind(bed, query, &["BEGIN READ ONLY", raise]).await;
+    client.query("SELECT v FROM t").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut cancel, mut out) = (Raw::open(bed.proxy.port()).await, Vec::new());
+    client::cancel(&mut out, client.pid, &client.key);
+    cancel.send(&out).await;
+    assert_eq!(told(&mut client).await, "57014 E");
+    assert_eq!(replies(&mut client, "SELECT 1").await, "25P02 E");
+    assert_eq!(replies(&mut client, "COMMIT").await, "ROLLBACK I");
+}
+
+async fn replies(client: &mut Raw, sql: &str) -> String {
+    client.query(sql).await;
+    told(client).await
 }
