@@ -58,12 +58,13 @@ impl Client {
             }
             let place = match self.obtain(request.route, forced, now).await {
                 Ok(place) => place,
-                Err(report) => {
-                    self.shared.metrics.claims_failed.inc();
-                    debug!(code = %report.code, message = %report.message, "nothing was sent");
-                    self.session.refuse(&report, self.outbox.end());
-                    return Ok(());
-                }
+                Err(report) => match self.refuse(&report) {
+                    Some(place) => {
+                        request = self.session.request();
+                        place
+                    }
+                    None => return Ok(()),
+                },
             };
             self.registered.card.lives(Life::Active);
             match self.run(request, place).await? {
@@ -77,6 +78,18 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Refuses the exchange. In a transaction the server fails in its place: gives back where.
+    fn refuse(&mut self, report: &Report) -> Option<Place> {
+        self.shared.metrics.claims_failed.inc();
+        debug!(code = %report.code, message = %report.message, "nothing was sent");
+        let held = self.held_place().filter(|_| self.session.in_transaction());
+        match held {
+            Some(_) => self.session.fail_transaction(report),
+            None => self.session.refuse(report, self.outbox.end()),
+        }
+        held
     }
 
     /// A server connection, and why that one. It shows no less than the client has seen, if

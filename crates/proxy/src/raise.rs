@@ -87,7 +87,10 @@ impl Client {
             "The replica does not show in {limit} what was asked for after the transaction had \
              begun. The statement was not sent."
         ))
-        .hint("repeat it, or ask before BEGIN, so that the transaction begins where it is shown")
+        .hint(
+            "roll back and repeat it, or ask before BEGIN, so that the transaction begins where \
+             it is shown",
+        )
     }
 }
 

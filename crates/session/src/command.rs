@@ -240,6 +240,16 @@ fn unknown(name: &str) -> Answer {
     )
 }
 
+/// What is told where a fence was needed and could not be had.
+pub(crate) fn no_fence() -> Report {
+    Report::error("57P03", "the position of what was written is not known")
+        .detail(
+            "The primary did not tell it in time, or it is not known yet whether the last write of \
+             this session happened.",
+        )
+        .hint("ask again: the session goes on as it was")
+}
+
 /// Writes the columns a command will answer with.
 pub(crate) fn describe(command: &Command, out: &mut Vec<u8>) {
     match command {
@@ -265,15 +275,7 @@ pub(crate) fn write(answer: &Answer, columns: bool, out: &mut Vec<u8>) {
             server::data_row(out, &[Some(value.as_bytes())]);
             server::command_complete(out, "SHOW");
         }
-        Answer::NeedsFence => server::error(
-            out,
-            &Report::error("57P03", "the position of what was written is not known")
-                .detail(
-                    "The primary did not tell it in time, or it is not known yet whether the last \
-                     write of this session happened.",
-                )
-                .hint("ask again: the session goes on as it was"),
-        ),
+        Answer::NeedsFence => server::error(out, &no_fence()),
         Answer::Failed(report) => server::error(out, report),
     }
 }

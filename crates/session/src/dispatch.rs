@@ -66,6 +66,7 @@ impl Session {
             client::sync(out);
             link.expect(Await::Sync, Owner::Evict);
         }
+        self.open.has_run |= self.in_transaction() && self.exchange.may_take_snapshot();
         let ops = std::mem::take(&mut self.exchange.ops);
         for op in &ops {
             if let Some(error) = self.exchange.refused(op).map(Box::from) {

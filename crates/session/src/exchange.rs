@@ -282,6 +282,34 @@ impl Exchange {
         self.refused.iter().find(|(id, _)| *id == prepared.id).map(|(_, error)| &**error)
     }
 
+    /// Whether what its transaction shows may be fixed by it: under repeatable read that is so
+    /// once a statement is prepared.
+    pub(crate) fn may_take_snapshot(&self) -> bool {
+        let prepares = |op: &Op| match op {
+            Op::Parse { prepared, .. }
+            | Op::Bind { prepared: Some(prepared), .. }
+            | Op::DescribeStatement { prepared: Some(prepared), .. } => {
+                prepared.intent.may_take_snapshot()
+            }
+            Op::ParseUnread(_)
+            | Op::Bind { prepared: None, .. }
+            | Op::DescribeStatement { prepared: None, .. } => true,
+            Op::Query(_)
+            | Op::FunctionCall(_)
+            | Op::Fail { .. }
+            | Op::DescribePortal { .. }
+            | Op::ClosePortal(_)
+            | Op::CloseStatement(_)
+            | Op::Execute(_)
+            | Op::Flush(_)
+            | Op::Sync(_)
+            | Op::Copy(_)
+            | Op::CopyEndAhead(_)
+            | Op::Say(_) => false,
+        };
+        self.executes && self.intent.may_take_snapshot() || self.ops.iter().any(prepares)
+    }
+
     /// Whether it may still run again on another server, unseen.
     pub(crate) fn may_move(&self) -> bool {
         let harmless = !self.executes && !self.intent.unread || self.intent.is_harmless();

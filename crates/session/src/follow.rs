@@ -29,7 +29,7 @@ impl Session {
             self.open.read_only = read_only;
         }
         if self.in_transaction() {
-            self.open.has_run |= exchange.executes;
+            self.open.has_run |= exchange.may_take_snapshot();
         } else {
             self.open.asked = exchange.asked;
         }

@@ -220,7 +220,7 @@ impl Session {
             let single = analysis.single().map(|statement| &statement.effect);
             if let Some(Effect::Afterwrite(command)) = single {
                 let answer = self.carry_out(command, around);
-                if answer == Answer::NeedsFence && !around.fence_failed {
+                if answer == Answer::NeedsFence {
                     return Ok(Gathered::NeedsFence(around.now));
                 }
                 if let Answer::Failed(report) = &answer {
@@ -381,7 +381,10 @@ impl Session {
             Some("level" | "max_staleness" | "wait_max" | "at_timeout") => self.keep_terms(),
             _ => {}
         }
-        command::carry_out(command, &mut self.scope, surroundings)
+        match command::carry_out(command, &mut self.scope, surroundings) {
+            Answer::NeedsFence if around.fence_failed => Answer::Failed(command::no_fence()),
+            answer => answer,
+        }
     }
 
     fn take_parse(
@@ -558,9 +561,7 @@ impl Session {
             return None;
         };
         match self.carry_out(command, around) {
-            Answer::NeedsFence if !around.fence_failed => {
-                return Some(Gathered::NeedsFence(around.now));
-            }
+            Answer::NeedsFence => return Some(Gathered::NeedsFence(around.now)),
             Answer::Failed(report) => self.fail(&report),
             answer => {
                 let mut bytes = Vec::new();

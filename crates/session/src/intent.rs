@@ -194,6 +194,13 @@ impl Intent {
         self.reads_only() || opens && self.statements == 1 && !self.unread
     }
 
+    /// Whether what its transaction shows may be fixed by it: not by its end, nor by
+    /// `SAVEPOINT`, `RELEASE` or `ROLLBACK TO` alone.
+    pub(crate) fn may_take_snapshot(&self) -> bool {
+        let only_savepoint = self.savepoint && self.statements == 1 && !self.unread;
+        !only_savepoint && !matches!(self.transaction, Transaction::Ends { .. })
+    }
+
     /// What preparing or describing it may do, without executing it: nothing,
     /// but it should be done where it will be executed.
     #[must_use]

@@ -8,7 +8,7 @@
 use afterwrite_sql::{Analysis, Effect};
 use afterwrite_wire::server::{self, Report};
 
-use crate::exchange::Op;
+use crate::exchange::{Exchange, Op};
 use crate::link::Say;
 use crate::session::Session;
 
@@ -37,6 +37,36 @@ impl Session {
         } else {
             self.push(Op::Say(Say::Bytes(error)));
         }
+    }
+
+    /// Refuses what was gathered in a transaction, and nothing of which was sent: dispatched,
+    /// it makes the server fail in its place.
+    ///
+    /// So the failed state is the server's own: it refuses what follows, rolls back at
+    /// `COMMIT`, and comes back to a savepoint.
+    pub fn fail_transaction(&mut self, report: &Report) {
+        let mut error = Vec::new();
+        server::error(&mut error, report);
+        let refused = std::mem::take(&mut self.exchange);
+        let mut ops = refused.ops;
+        let sync = ops.iter().position(|op| matches!(op, Op::Sync(_)));
+        let simple = sync.is_none() && refused.complete && !refused.unsynced;
+        // The batches behind its Sync have answers of their own.
+        ops.drain(..sync.unwrap_or(ops.len()));
+        ops.insert(0, Op::Fail { error: error.into(), simple });
+        self.exchange = Exchange {
+            ops,
+            scanned: refused.scanned,
+            complete: refused.complete,
+            // What it still lacks is skipped, up to its Sync.
+            skip: !refused.complete,
+            needs_server: true,
+            parsed: refused.parsed,
+            readies: refused.readies,
+            hints: refused.hints,
+            ..Exchange::default()
+        };
+        self.upstream.discard = self.upstream.left > 0;
     }
 
     /// Whether a statement's name is one of ours on server connections and not one that

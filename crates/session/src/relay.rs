@@ -526,7 +526,7 @@ impl Session {
         self.holds = status != IDLE || self.pinned.is_some() || self.mode == Mode::Session;
         self.exchange.scanned = exchange.scanned;
         self.phase = Phase::Gathering;
-        if self.upstream.left > 0 {
+        if self.upstream.left > 0 && !self.upstream.discard {
             self.upstream.discard = true;
             link.retire("answered what it had not read");
         }

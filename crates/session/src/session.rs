@@ -367,10 +367,12 @@ impl Session {
     }
 
     /// Whether its client has asked for more, or less, since its transaction began, and runs
-    /// something now.
+    /// something now that may show it.
+    ///
+    /// In a transaction that has failed nothing does.
     pub fn was_raised(&self) -> bool {
-        let ends = matches!(self.exchange.intent.transaction, Transaction::Ends { .. });
-        self.scope.raised && self.in_transaction() && self.exchange.executes && !ends
+        let open = self.open.status == server::IN_TRANSACTION;
+        self.scope.raised && open && self.exchange.may_take_snapshot()
     }
 
     /// The level that it has asked for since its transaction began, if what that shows is fixed.
@@ -583,7 +585,8 @@ impl Session {
     }
 
     /// Ends the exchange without a server: nobody could be asked, or the client
-    /// asked for something that cannot be had. Nothing was sent.
+    /// asked for something that cannot be had. Nothing was sent. In a transaction its
+    /// server must fail, too: [`Self::fail_transaction`].
     pub fn refuse(&mut self, report: &Report, out: &mut Vec<u8>) {
         self.abandon(report, out);
     }

@@ -1457,6 +1457,151 @@ fn what_the_proxy_refuses_undoes_what_stands_before_it_in_a_batch() {
     assert_eq!(seen, "12CEZI");
 }
 
+const REFUSED: &str = "Q[afterwrite has refused a statement of this transaction]";
+
+/// In a transaction that has begun on a replica.
+fn begun_on_replica() -> (Rig, Link) {
+    let (mut rig, mut replica) = (Rig::new(), link(Role::Replica));
+    rig.run(&mut replica, REPLICA, &query("BEGIN READ ONLY"), "C:BEGIN Z:T");
+    (rig, replica)
+}
+
+/// What the client has gathered is refused; gives back what the server is sent.
+fn refuse(rig: &mut Rig, link: &mut Link, bytes: &[u8]) -> String {
+    assert_eq!(rig.request(bytes).route, Route::Held);
+    rig.session.fail_transaction(&Report::error("72AW1", "too far behind"));
+    assert_eq!(rig.session.request(), Request { route: Route::Held, may_write: false });
+    rig.send(link, REPLICA)
+}
+
+#[test]
+fn what_is_refused_before_it_is_sent_fails_the_transaction_too() {
+    let (mut rig, mut replica) = begun_on_replica();
+    assert_eq!(refuse(&mut rig, &mut replica, &query("SELECT 1")), REFUSED);
+    let mut told = replied("E:42601 Z:E");
+    let relayed =
+        rig.session.relay(&mut replica, &told, &rig.sequence, &mut rig.outbox, &mut rig.asked);
+    assert!(matches!(relayed.unwrap().progress, Progress::Done(outcome) if outcome.keep));
+    told = std::mem::take(&mut rig.outbox);
+    assert!(told.windows(5).any(|it| it == b"72AW1"), "in the proxy's words");
+    assert_eq!(seen(&told), "EZE");
+    let (sent, seen) = rig.run(&mut replica, REPLICA, &query("SELECT 2"), "E:25P02 Z:E");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[SELECT 2]", "EZE"), "the server knows");
+    let (sent, seen) = rig.run(&mut replica, REPLICA, &query("COMMIT"), "C:ROLLBACK Z:I");
+    assert_eq!((sent.as_str(), seen.as_str()), ("Q[COMMIT]", "CZI"));
+    assert!(!rig.session.holds_link() && replica.retired().is_none());
+}
+
+#[test]
+fn what_is_refused_before_it_is_sent_is_skipped_to_its_sync() {
+    let first = extended("named", "SELECT 1");
+    let (mut rig, mut replica) = begun_on_replica();
+    assert_eq!(refuse(&mut rig, &mut replica, &first), "P(_afterwrite_refused) S");
+    assert_eq!(rig.answer(&mut replica, "E:42601 Z:E").0, "EZE");
+    rig.run(&mut replica, REPLICA, &query("ROLLBACK"), "C:ROLLBACK Z:I");
+    assert_eq!(rig.request(&first).route, Route::Read, "it was not prepared");
+
+    let (mut rig, mut replica) = begun_on_replica();
+    let ahead = [extended("", "SELECT 1"), extended("", "SELECT 2"), query("COMMIT")].concat();
+    let sent = refuse(&mut rig, &mut replica, &ahead);
+    assert_eq!(sent, "P(_afterwrite_refused) S P() B() E S");
+    assert_eq!(rig.answer(&mut replica, "E:42601 Z:E E:25P02 Z:E").0, "EZEEZE");
+    assert_eq!(rig.run(&mut replica, REPLICA, &[], "C:ROLLBACK Z:I").0, "Q[COMMIT]");
+
+    // Its Sync is still to come.
+    let (mut rig, mut replica) = begun_on_replica();
+    let mut flushed = extended("", "SELECT 1");
+    flushed.truncate(flushed.len() - 5);
+    client::flush(&mut flushed);
+    assert_eq!(refuse(&mut rig, &mut replica, &flushed), "P(_afterwrite_refused)");
+    assert_eq!(rig.answer(&mut replica, "E:42601"), ("E".to_owned(), Progress::Client));
+    assert_eq!(rig.gather(&extended("", "COMMIT")), Gathered::Further);
+    assert_eq!(rig.send(&mut replica, REPLICA), "S");
+    assert_eq!(rig.answer(&mut replica, "Z:E").0, "ZE");
+    assert_eq!(rig.run(&mut replica, REPLICA, &query("COMMIT"), "C:ROLLBACK Z:I").0, "Q[COMMIT]");
+}
+
+/// Its rest is not for the server, which has not seen its beginning.
+#[test]
+fn of_a_long_statement_that_is_refused_nothing_is_sent() {
+    let (mut rig, mut replica) = begun_on_replica();
+    let long = query(&format!("SELECT '{}'", "x".repeat(3 * LIMITS.held_max)));
+    let (start, rest) = long.split_at(2 * LIMITS.held_max);
+    assert_eq!(refuse(&mut rig, &mut replica, start), REFUSED);
+    assert_eq!(rig.session.upstream_left(), Some((rest.len(), true)));
+    assert_eq!(rig.answer(&mut replica, "E:42601 Z:E").0, "EZE");
+    assert!(replica.retired().is_none());
+    rig.session.upstream_done(rest.len());
+    assert_eq!(rig.run(&mut replica, REPLICA, &query("ROLLBACK"), "C:ROLLBACK Z:I").1, "CZI");
+}
+
+/// A transaction that has failed shows nothing, and what brings it back must not be refused.
+#[test]
+fn who_comes_back_to_a_savepoint_asks_anew() {
+    let (mut rig, mut replica) = begun_on_replica();
+    rig.run(&mut replica, REPLICA, &query("SAVEPOINT a"), "C:SAVEPOINT Z:T");
+    rig.request(&query("SET LOCAL afterwrite.level = 'strong'"));
+    rig.session.reply_locally(&mut Vec::new());
+    let raised = |rig: &mut Rig, sql: &str| {
+        rig.request(&query(sql));
+        (rig.session.was_raised(), rig.session.raised_too_late())
+    };
+    assert_eq!(raised(&mut rig, "SELECT 1"), (true, None), "a savepoint fixes nothing");
+    rig.session.fail_transaction(&Report::error("72AW1", "too far behind"));
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "E:42601 Z:E");
+    assert!(!raised(&mut rig, "SELECT 1").0, "the server refuses it");
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "E:25P02 Z:E");
+    assert!(!raised(&mut rig, "ROLLBACK TO a").0);
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "C:ROLLBACK Z:T");
+    assert!(!raised(&mut rig, "RELEASE a").0);
+    rig.send(&mut replica, REPLICA);
+    rig.answer(&mut replica, "C:RELEASE Z:T");
+    assert!(raised(&mut rig, "SELECT 1").0);
+}
+
+/// Under repeatable read a server takes the snapshot with the first statement that is prepared.
+#[test]
+fn what_is_prepared_in_a_transaction_is_its_first_statement() {
+    let prepare = |sql| {
+        let mut out = Vec::new();
+        client::parse(&mut out, "", sql, &[]);
+        client::sync(&mut out);
+        out
+    };
+    let raise = query("SET LOCAL afterwrite.level = 'strong'");
+    for (sql, first) in [("SELECT 1", true), ("COMMIT", false), ("ROLLBACK TO a", false)] {
+        let (mut rig, mut replica) = begun_on_replica();
+        rig.request(&raise);
+        rig.session.reply_locally(&mut Vec::new());
+        rig.request(&prepare(sql));
+        assert_eq!(rig.session.was_raised(), first, "{sql}");
+
+        let (mut late, _) = begun_on_replica();
+        late.run(&mut replica, REPLICA, &prepare(sql), "1 Z:T");
+        late.request(&raise);
+        assert_eq!(late.session.raised_too_late().is_some(), first, "{sql}");
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_told_fails_the_transaction() {
+    let show = "SHOW afterwrite.token";
+    for (bytes, expected) in
+        [(query(show), REFUSED), (extended("", show), "P(_afterwrite_refused) S")]
+    {
+        let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+        rig.session.scope_mut().doubt(Moment(3));
+        rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+        assert!(matches!(rig.gather(&bytes), Gathered::NeedsFence(_)));
+        let failed = rig.session.gather(&rig.inbox, &rig.library, Moment(4), true).unwrap();
+        assert!(matches!(failed, Gathered::Request(Request { route: Route::Held, .. })));
+        assert_eq!(rig.send(&mut primary, PRIMARY), expected);
+    }
+}
+
 #[test]
 fn in_session_mode_a_client_keeps_its_connection_and_leaves_it_clean() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));

@@ -413,9 +413,15 @@ impl<'a> World<'a> {
                 self.session.reply_locally(&mut self.outbox);
                 return Ok(());
             }
-            if self.manners == Manners::Bad && self.choices.below(16) == 1 && self.held.is_none() {
-                self.session.refuse(&Report::error("53300", "no room"), &mut self.outbox);
-                return Ok(());
+            if self.manners == Manners::Bad && self.choices.below(16) == 1 {
+                let report = Report::error("53300", "no room");
+                if self.held.is_none() {
+                    self.session.refuse(&report, &mut self.outbox);
+                    return Ok(());
+                }
+                if self.session.in_transaction() {
+                    self.session.fail_transaction(&report);
+                }
             }
             let place = self.place(request.route, forced);
             match self.exchange(place)? {

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use afterwrite_cluster::Plan;
+use afterwrite_wire::client;
+use afterwrite_wire::server::command_tag;
 
-use crate::support::{Bed, Checks, Proxy, connect, number, sqlstate, text};
+use crate::support::{Bed, Checks, Proxy, Raw, connect, number, sqlstate, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 
@@ -113,6 +115,7 @@ async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
     checks.run("without it, or the test sees nothing", raised(&bed, 1, "SELECT 1", 0)).await;
     let strong = "SET LOCAL afterwrite.level = 'strong'";
     checks.run("strong", raised(&bed, 2, strong, 1)).await;
+    checks.run("strong, prepared first", raised_and_prepared(&bed, strong)).await;
     let bound = "SET LOCAL afterwrite.max_staleness = '1ms'";
     checks.run("a bound", raised(&bed, 3, bound, 1)).await;
     checks.run("a key", raised(&bed, 4, "SET afterwrite.session = 'k4'", 1)).await;
@@ -126,6 +129,29 @@ async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
 }
 
 const BEGINS: [&str; 2] = ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
+
+/// What a driver prepares fixes the snapshot, before it is executed.
+async fn raised_and_prepared(bed: &Bed, raise: &str) {
+    let direct = connect(&bed.direct()).await;
+    for begin in BEGINS {
+        let before = number(&direct, "SELECT v FROM t WHERE id = 9").await;
+        let client = behind(bed, query, &[begin, raise]).await;
+        prepares(client, before + 1).await;
+    }
+}
+
+async fn prepares(mut client: Raw, expected: i64) {
+    let (mut prepared, mut executed) = (Vec::new(), Vec::new());
+    client::parse(&mut prepared, "", "SELECT v FROM t WHERE id = 9", &[]);
+    client::sync(&mut prepared);
+    client::bind(&mut executed, "", "", &[], &[], &[]);
+    client::execute(&mut executed, "", 0);
+    client::sync(&mut executed);
+    client.send(&prepared).await;
+    assert_eq!(told(&mut client).await, "T");
+    client.send(&executed).await;
+    assert_eq!(told(&mut client).await, format!("{expected} SELECT 1 T"));
+}
 
 async fn raised(bed: &Bed, id: i32, raise: &str, expected: i64) {
     let writer = connect(&bed.proxy.url()).await;
@@ -156,11 +182,142 @@ async fn not_raised(bed: &Bed, code: &str, raise: &[&str]) {
         for sql in raise {
             client.batch_execute(sql).await.unwrap();
         }
-        for _ in 0..2 {
+        for code in [code, "25P02"] {
             let error = client.query_one("SELECT v FROM t WHERE id = $1", &[&9]).await;
             assert_eq!(sqlstate(&error.unwrap_err()), code, "{begin}; {raise:?}");
         }
         client.batch_execute("ROLLBACK").await.unwrap();
         number(&client, "SELECT v FROM t WHERE id = 9").await;
     }
+}
+
+/// As after an error of the server's own: only its end, or a savepoint, gets it out of that.
+#[tokio::test]
+async fn a_transaction_that_cannot_show_what_is_asked_for_has_failed() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(300); 2], ..Plan::default() };
+    let bed = Bed::with(plan, &["--set", "routing.wait_max=3s"]).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (9, 0)").await;
+    let strong = "SET LOCAL afterwrite.level = 'strong'";
+    let hurried = ["SET LOCAL afterwrite.wait_max = '20ms'", strong];
+    let mut checks = Checks::default();
+    for (form, words) in [("simple", query as fn(&str) -> Vec<u8>), ("extended", batch)] {
+        for begin in BEGINS {
+            let named = |what| format!("{what}, {form}, {begin}");
+            checks
+                .run(&named("late"), fails(&bed, words, begin, "25001", &["SELECT 1", strong]))
+                .await;
+            checks.run(&named("early"), fails(&bed, words, begin, "72AW1", &hurried)).await;
+            checks.run(&named("a savepoint"), comes_back(&bed, words, begin)).await;
+        }
+    }
+    checks.run("sent ahead", fails_ahead(&bed, &hurried)).await;
+    checks.run("cancelled", fails_when_cancelled(&bed, strong)).await;
+}
+
+fn query(sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::query(&mut out, sql);
+    out
+}
+
+fn batch(sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::parse(&mut out, "", sql, &[]);
+    client::bind(&mut out, "", "", &[], &[], &[]);
+    client::execute(&mut out, "", 0);
+    client::sync(&mut out);
+    out
+}
+
+/// What a client is told: errors' codes, what was completed, rows, and the status of "ready".
+async fn told(client: &mut Raw) -> String {
+    let mut words = Vec::new();
+    for reply in client.until(b'Z').await {
+        match reply.tag {
+            b'E' => words.push(reply.code()),
+            b'C' => words.push(command_tag(&reply.body).unwrap().to_owned()),
+            b'D' => words.push(reply.body[6..].escape_ascii().to_string()),
+            b'Z' => words.push(char::from(reply.body[0]).to_string()),
+            _ => {}
+        }
+    }
+    words.join(" ")
+}
+
+/// In a transaction on a replica that does not show yet what was written last.
+async fn behind(bed: &Bed, words: fn(&str) -> Vec<u8>, first: &[&str]) -> Raw {
+    bed.cluster.wait_for_catch_up(Duration::from_secs(20)).await.unwrap();
+    let mut client = Raw::login(bed.proxy.port(), &[]).await;
+    for sql in first {
+        client.send(&words(sql)).await;
+        let told = told(&mut client).await;
+        assert!(told.ends_with(" T"), "{sql}: {told}");
+    }
+    let direct = connect(&bed.direct()).await;
+    direct.batch_execute("UPDATE t SET v = v + 1 WHERE id = 9").await.unwrap();
+    client
+}
+
+async fn fails(bed: &Bed, words: fn(&str) -> Vec<u8>, begin: &str, code: &str, raise: &[&str]) {
+    let mut client = behind(bed, words, &[begin]).await;
+    for sql in raise {
+        client.send(&words(sql)).await;
+        let told = told(&mut client).await;
+        assert!(told.ends_with(" T"), "{sql}: {told}");
+    }
+    for (sql, expected) in [
+        ("SELECT v FROM t", format!("{code} E").as_str()),
+        ("SELECT v FROM t", "25P02 E"),
+        ("SAVEPOINT a", "25P02 E"),
+        ("COMMIT", "ROLLBACK I"),
+    ] {
+        client.send(&words(sql)).await;
+        assert_eq!(told(&mut client).await, expected, "{sql}");
+    }
+    assert_eq!(client.ask("SELECT count(*) FROM t").await, ["1"]);
+}
+
+/// It has seen nothing yet, and so may ask anew.
+async fn comes_back(bed: &Bed, words: fn(&str) -> Vec<u8>, begin: &str) {
+    let before = number(&connect(&bed.direct()).await, "SELECT v FROM t").await;
+    let mut client = behind(bed, words, &[begin, "SAVEPOINT a"]).await;
+    let row = format!("{} SELECT 1 T", before + 1);
+    for (sql, expected) in [
+        ("SET LOCAL afterwrite.wait_max = '20ms'", "SET T"),
+        ("SET LOCAL afterwrite.level = 'strong'", "SET T"),
+        ("SELECT v FROM t", "72AW1 E"),
+        ("ROLLBACK TO a", "ROLLBACK T"),
+        ("SET LOCAL afterwrite.wait_max = '3s'", "SET T"),
+        ("SELECT v FROM t", row.as_str()),
+        ("COMMIT", "COMMIT I"),
+    ] {
+        client.send(&words(sql)).await;
+        assert_eq!(told(&mut client).await, expected, "{sql}");
+    }
+}
+
+async fn fails_ahead(bed: &Bed, raise: &[&str]) {
+    let mut client = behind(bed, batch, &["BEGIN READ ONLY"]).await;
+    let texts = raise.iter().chain(&["SELECT v FROM t", "SELECT 1", "COMMIT", "SELECT 1"]);
+    client.send(&texts.map(|sql| batch(sql)).collect::<Vec<_>>().concat()).await;
+    for expected in ["SET T", "SET T", "72AW1 E", "25P02 E", "ROLLBACK I", "1 SELECT 1 I"] {
+        assert_eq!(told(&mut client).await, expected);
+    }
+}
+
+async fn fails_when_cancelled(bed: &Bed, raise: &str) {
+    let mut client = behind(bed, query, &["BEGIN READ ONLY", raise]).await;
+    client.query("SELECT v FROM t").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (mut cancel, mut out) = (Raw::open(bed.proxy.port()).await, Vec::new());
+    client::cancel(&mut out, client.pid, &client.key);
+    cancel.send(&out).await;
+    assert_eq!(told(&mut client).await, "57014 E");
+    assert_eq!(replies(&mut client, "SELECT 1").await, "25P02 E");
+    assert_eq!(replies(&mut client, "COMMIT").await, "ROLLBACK I");
+}
+
+async fn replies(client: &mut Raw, sql: &str) -> String {
+    client.query(sql).await;
+    told(client).await
 }
