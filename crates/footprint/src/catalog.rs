@@ -6,11 +6,12 @@
 mod load;
 mod questions;
 mod relation;
+mod settings;
 mod types;
 
 use std::collections::HashMap;
 
-use afterwrite_sql::{Function as BuiltIn, Reason};
+use afterwrite_sql::{Function as BuiltIn, Reason, Sets};
 
 use crate::because::Because;
 use crate::judge;
@@ -48,6 +49,8 @@ pub(crate) struct Function {
     takes_row: bool,
     /// It may leave something in the session although it claims not to write.
     opaque: bool,
+    /// What it may do to the settings of the session.
+    sets: Sets,
     /// Those of its arguments' types that are not the server's own.
     arguments: Vec<Oid>,
     /// Its result's type, if it is not the server's own.
@@ -90,6 +93,8 @@ pub struct Catalog {
     relations: HashMap<Oid, Relation>,
     by_name: HashMap<Box<str>, Vec<Oid>>,
     paths: Vec<PathRow>,
+    /// Functions that may change settings of the session: what any of each name may do.
+    setters: HashMap<Box<str>, Sets>,
 }
 
 /// What a call does.
@@ -106,6 +111,8 @@ pub(crate) struct Called {
     pub(crate) writes_unknown: bool,
     /// It runs code that was not read, and that the user does not answer for.
     pub(crate) opaque: bool,
+    /// What that may do to the settings of the session.
+    pub(crate) sets: Sets,
 }
 
 impl Catalog {
@@ -165,7 +172,12 @@ impl Catalog {
             Defaults::None => return Called::default(),
             _ if all_are_written => return Called::default(),
             Defaults::Unread => {
-                return Called { because: Some(hidden), writes_unknown: true, ..Called::default() };
+                return Called {
+                    because: Some(hidden),
+                    writes_unknown: true,
+                    sets: Sets::Unknown,
+                    ..Called::default()
+                };
             }
             Defaults::Mention(mentions) => mentions,
         };
@@ -176,6 +188,7 @@ impl Catalog {
             reads_unknown: true,
             varies: within.varies,
             opaque: within.opaque,
+            sets: within.sets,
         }
     }
 
@@ -277,6 +290,7 @@ pub(crate) fn unknown(name: &Name) -> Called {
         reads_unknown: true,
         writes_unknown: true,
         opaque: true,
+        sets: Sets::Unknown,
     }
 }
 
@@ -296,6 +310,7 @@ impl Function {
             reads_unknown: true,
             writes_unknown: writes,
             opaque: writes || self.opaque,
+            sets: self.sets,
         }
     }
 }
@@ -308,6 +323,7 @@ impl Called {
             reads_unknown: self.reads_unknown || other.reads_unknown,
             writes_unknown: self.writes_unknown || other.writes_unknown,
             opaque: self.opaque || other.opaque,
+            sets: self.sets.max(other.sets),
         }
     }
 
@@ -323,19 +339,29 @@ impl Called {
             BuiltIn::SetConfig | BuiltIn::Session | BuiltIn::Lasting => Reason::SessionState,
         };
         let writes = kind == BuiltIn::Volatile;
+        // What it is told in a text it runs.
+        let runs_sql = ["query_to_xml", "cursor_to_xml", "ts_stat", "ts_rewrite"];
+        let runs_sql = runs_sql.iter().any(|it| name.name.starts_with(it));
         Self {
             because: Some(Because::of(reason, name)),
             varies: true,
             reads_unknown: writes,
             writes_unknown: writes,
             opaque: writes,
+            sets: if runs_sql { Sets::Unknown } else { Sets::Nothing },
         }
     }
 
     /// What the user says of it takes the place of what we think.
     pub(crate) fn by(self, verdict: Verdict, name: &Name) -> Self {
         match verdict {
-            Verdict::Reads => Self { because: None, writes_unknown: false, opaque: false, ..self },
+            Verdict::Reads => Self {
+                because: None,
+                writes_unknown: false,
+                opaque: false,
+                sets: Sets::Nothing,
+                ..self
+            },
             Verdict::Writes => Self {
                 because: Some(Because::of(Reason::VolatileFunction, name)),
                 writes_unknown: true,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use afterwrite_sql::{Access, Analysis, Effect, Reason, Statement};
+use afterwrite_sql::{Access, Analysis, Effect, Reason, Sets, Statement};
 
 use crate::because::Because;
 use crate::grammar::{self, Unparsed};
@@ -155,10 +155,12 @@ fn with_grammar(
         let mentions = all.get(index).filter(|_| is_same);
         let judged =
             mentions.map_or_else(Judged::unknown, |it| judge::of(it, knowledge, path, rules));
-        if may_move_path(statement) {
+        let moves = may_move_path(statement);
+        settle(statement, mentions, &judged);
+        settle_settings(statement, mentions, &judged);
+        if moves || may_move_path(statement) {
             path = &Path::Unknown;
         }
-        settle(statement, mentions, &judged);
         footprints.push(of(statement, mentions, judged));
     }
     Reading { analysis, footprints }
@@ -183,6 +185,7 @@ fn may_move_path(statement: &Statement) -> bool {
             | Effect::Rollback { .. }
             | Effect::Pins(_)
     ) || statement.session.opaque
+        || statement.session.sets > Sets::Nothing
 }
 
 /// What the grammar and the catalog know better than the words of the text.
@@ -193,6 +196,7 @@ fn settle(statement: &mut Statement, mentions: Option<&Mentions>, judged: &Judge
         (Access::Reads, None) => {
             (statement.access, statement.reason) = (Access::Writes, Reason::Unknown);
             statement.session.opaque = true;
+            statement.session.sets = Sets::Unknown;
         }
         (Access::Reads, Some(mentions)) => {
             if let Some(why) = judged.because.first() {
@@ -222,6 +226,23 @@ fn settle(statement: &mut Statement, mentions: Option<&Mentions>, judged: &Judge
             }
         }
         (Access::Writes, None) => {}
+    }
+}
+
+/// What the catalog knows of the code that it runs takes the place of a doubt.
+fn settle_settings(statement: &mut Statement, mentions: Option<&Mentions>, judged: &Judged) {
+    let Some(mentions) = mentions else { return };
+    let by_words = statement.session.sets;
+    statement.session.sets = match mentions.class {
+        // Nothing of it runs.
+        Class::Explain => Sets::Nothing,
+        // The code of `DO`, and what has been prepared before.
+        Class::Procedure if mentions.code.is_some() => by_words.max(judged.sets),
+        Class::Prepare => by_words.max(judged.sets),
+        _ => judged.sets,
+    };
+    if statement.session.sets > Sets::Nothing && statement.access == Access::Reads {
+        (statement.access, statement.reason) = (Access::Writes, Reason::OpaqueFunction);
     }
 }
 

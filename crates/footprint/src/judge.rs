@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use afterwrite_sql::Reason;
+use afterwrite_sql::{Function as BuiltIn, Reason, Sets};
 
 use crate::because::Because;
 use crate::catalog::{Called, Catalog, Oid, Types, unknown};
@@ -42,6 +42,8 @@ pub(crate) struct Judged {
     pub(crate) varies: bool,
     /// It runs code that was not read.
     pub(crate) opaque: bool,
+    /// What that may do to the settings of the session.
+    pub(crate) sets: Sets,
 }
 
 /// Judges a statement.
@@ -73,6 +75,7 @@ pub(crate) struct Within {
     pub(crate) writes_unknown: bool,
     pub(crate) varies: bool,
     pub(crate) opaque: bool,
+    pub(crate) sets: Sets,
 }
 
 /// Judges an expression of the catalog: names in it have their schema, unless it is
@@ -83,11 +86,16 @@ pub(crate) fn of_text_in_catalog(mentions: &Mentions, catalog: &Catalog, rules: 
     let types = types_of(mentions, knowledge, &path);
     let mut judge = Judge { knowledge, path: &path, rules, types, found: Judged::default() };
     judge.calls_and_such(mentions);
-    let Judged { because, reads, writes, varies, opaque } = judge.found;
+    let Judged { because, reads, writes, varies, opaque, mut sets } = judge.found;
+    if mentions.calls.iter().any(|call| call.name.built_in() == Some(BuiltIn::SetConfig)) {
+        // For how long is not looked at.
+        sets = Sets::Session;
+    }
     let mut within = Within {
         because,
         varies,
         opaque,
+        sets,
         reads_unknown: reads.unknown,
         writes_unknown: writes.unknown,
         reads: Vec::new(),
@@ -146,6 +154,13 @@ impl Judge<'_> {
             self.relation(name, *use_);
         }
         self.copied(mentions);
+        if let (Knowledge::Known(catalog), Some(code)) = (self.knowledge, &mentions.code) {
+            self.sets(catalog.text_sets(code));
+        }
+    }
+
+    fn sets(&mut self, sets: Sets) {
+        self.found.sets = self.found.sets.max(sets);
     }
 
     /// Whoever asks for the current schema makes it, if it is that of temporary objects; and a
@@ -193,6 +208,9 @@ impl Judge<'_> {
         }
         self.found.reads.unknown |= incomplete;
         self.found.writes.unknown |= incomplete;
+        if incomplete {
+            self.sets(Sets::Unknown);
+        }
         self.found.varies |= mentions.varies;
         for call in &mentions.calls {
             self.call(call);
@@ -203,6 +221,7 @@ impl Judge<'_> {
         if let Knowledge::Known(catalog) = self.knowledge {
             let hidden = catalog.hidden(mentions, &self.types, self.path);
             self.found.writes.unknown |= !hidden.is_empty();
+            self.sets(catalog.hidden_sets(&hidden));
             self.found.because.extend(hidden);
         }
     }
@@ -218,6 +237,7 @@ impl Judge<'_> {
         self.found.reads.unknown |= called.reads_unknown;
         self.found.writes.unknown |= called.writes_unknown;
         self.found.opaque |= called.opaque;
+        self.sets(called.sets);
     }
 
     /// A call where no catalog tells of the database's own functions.
@@ -243,7 +263,10 @@ impl Judge<'_> {
     /// `x.name`: where no such column is, the server tries the function.
     fn attribute(&mut self, name: &str) {
         let of_catalog = match self.knowledge {
-            Knowledge::Known(catalog) => catalog.attribute(name),
+            Knowledge::Known(catalog) => {
+                self.sets(catalog.attribute_sets(name));
+                catalog.attribute(name)
+            }
             Knowledge::Nothing | Knowledge::Changed => None,
         };
         // It takes several values.
@@ -273,6 +296,7 @@ impl Judge<'_> {
                 }
                 self.touch(name, |judge, catalog, oid| {
                     let reach = catalog.changing(oid, change, judge.rules);
+                    judge.sets(reach.sets);
                     judge.add(catalog, &reach.relations, reach.unknown, false);
                 });
                 if matches!(self.knowledge, Knowledge::Nothing) {
@@ -302,6 +326,7 @@ impl Judge<'_> {
             judge.found.because.extend(reach.because);
             judge.found.varies |= reach.varies;
             judge.found.opaque |= reach.opaque;
+            judge.sets(reach.sets);
             judge.add(catalog, &reach.relations, reach.unknown, true);
         });
         let reads_nothing_known = matches!(self.knowledge, Knowledge::Nothing);
@@ -329,6 +354,8 @@ impl Judge<'_> {
             }
             Knowledge::Changed => {
                 self.found.because.push(Because::of(Reason::SchemaChanged, name));
+                // It may have got a trigger, or be a view that was not there.
+                self.sets(Sets::Unknown);
                 self.found.reads.unknown = true;
                 self.found.writes.unknown = true;
             }

@@ -222,6 +222,8 @@ pub struct Mentions {
     pub refused_by_standbys: bool,
     /// The setting of the server that it shows.
     pub shows: Option<Box<str>>,
+    /// The code of `DO`.
+    pub code: Option<Box<str>>,
     /// It depends on the time, the user or other things that no function says.
     pub varies: bool,
     /// Something in it was not followed.

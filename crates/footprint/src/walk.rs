@@ -55,6 +55,7 @@ impl<'a> Walk<'a> {
             "TransactionStmt" => {
                 self.found.refused_by_standbys = asks_too_much(node.list("options"));
             }
+            "DoStmt" => self.found.code = code(node),
             "VariableSetStmt" => self.found.refused_by_standbys = sets_too_much(node),
             "VariableShowStmt" => self.found.shows = Some(node.text("name").into()),
             _ if is_query_or_dml(node.kind) => self.node(node),
@@ -369,6 +370,13 @@ fn class(node: &Node) -> Class {
         // Whatever else there is makes, changes or drops something, or says who may.
         _ => Class::Schema,
     }
+}
+
+/// The code that `DO` runs.
+fn code(node: &Node) -> Option<Box<str>> {
+    let mut options = node.list("args").iter().filter_map(Value::node);
+    let code = options.find(|option| option.text("defname") == "as")?;
+    Some(code.node("arg")?.text("sval").into())
 }
 
 /// Whether a standby refuses what is set, or the setting means something for writes only.

@@ -420,7 +420,12 @@ impl Schema {
                 statement.reason,
                 Reason::UnknownFunction | Reason::VolatileFunction | Reason::Unknown
             );
+            // What it calls, or the triggers of what it writes, may set something.
+            let runs_code = statement.session.opaque
+                || statement.effect == Effect::CopyIn
+                || statement.reason == Reason::Dml;
             is_data && (statement.access == Access::Reads || open)
+                || runs_code
                 || by_tables && !touches_nothing(statement)
         }) || analysis.overflow
     }

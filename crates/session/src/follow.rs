@@ -117,6 +117,26 @@ impl Session {
             // The server's copies of the proxy's own settings must not stay behind.
             link.applied = None;
         }
+        self.follow_strays(exchange, link);
+    }
+
+    /// Code that nobody has read may have set something, also if it failed: a procedure commits.
+    ///
+    /// # Invariant: names are looked for where the session is known to look
+    ///
+    /// By them a write is noted under the tables that it touches. So the settings are brought
+    /// anew before the next exchange; where the connection stays with the client, the path counts
+    /// as unknown.
+    fn follow_strays(&mut self, exchange: &Exchange, link: &mut Link) {
+        if exchange.intent.strays && exchange.executes {
+            self.strayed = true;
+            if self.tables.is_some() {
+                link.applied = None;
+            }
+        } else if !self.holds {
+            // They were brought before it.
+            self.strayed = false;
+        }
     }
 
     /// Settings changed inside a transaction count once it has committed.

@@ -1,6 +1,6 @@
 //! What an exchange may do, all its statements taken together.
 
-use afterwrite_sql::{Access, Analysis, Effect, Reason, Statement};
+use afterwrite_sql::{Access, Analysis, Effect, Pin, Reason, Sets, Statement};
 use smallvec::SmallVec;
 
 use crate::pinned::Causes;
@@ -73,6 +73,8 @@ pub struct Intent {
     pub pins: Causes,
     /// It runs code that nobody has read: what that leaves only the server knows.
     pub opaque: bool,
+    /// It may change settings of the session where nobody sees it.
+    pub strays: bool,
     /// It may move a sequence.
     pub moves_sequence: bool,
     /// It may end what ties the client to its connection.
@@ -114,6 +116,7 @@ impl Default for Intent {
             copy_in: false,
             pins: Causes::default(),
             opaque: false,
+            strays: false,
             moves_sequence: false,
             releases: false,
             forgets_sequences: false,
@@ -159,6 +162,7 @@ impl Intent {
             writes: Some(Reason::UnknownFunction),
             changes_rows: true,
             opaque: true,
+            strays: true,
             moves_sequence: true,
             asks: true,
             ..Self::default()
@@ -224,6 +228,7 @@ impl Intent {
         self.copy_in |= other.copy_in;
         self.pins = self.pins.and(other.pins);
         self.opaque |= other.opaque;
+        self.strays |= other.strays;
         self.moves_sequence |= other.moves_sequence;
         self.releases |= other.releases;
         self.forgets_sequences |= other.forgets_sequences;
@@ -247,6 +252,7 @@ impl Intent {
         self.changes_rows = true;
         self.moves_path = true;
         self.opaque = true;
+        self.strays = true;
         self.moves_sequence = true;
         self.writes = self.writes.or(Some(Reason::Unreadable));
         self.transaction = Transaction::Mixed;
@@ -257,6 +263,7 @@ impl Intent {
         let mut one = Self {
             statements: 1,
             opaque: session.opaque,
+            strays: session.sets >= Sets::Unknown,
             moves_sequence: session.moves_sequence,
             releases: session.releases,
             asks: !statement.reason.says_so(),
@@ -269,7 +276,11 @@ impl Intent {
             one.changes_rows = !statement.inserts && may_change_rows(statement.reason);
             one.schema = statement.reason == Reason::Ddl && statement.effect == Effect::Plain;
         }
+        if session.sets == Sets::Session {
+            one.pins.insert(Pin::SetConfig);
+        }
         one.moves_path = one.opaque
+            || session.sets > Sets::Nothing
             || !one.changes.is_empty()
             || matches!(
                 statement.effect,
@@ -315,7 +326,7 @@ impl Intent {
             Effect::Afterwrite(_) => {
                 one.local = true;
                 one.writes = None;
-                one.opaque = false;
+                (one.opaque, one.strays) = (false, false);
             }
         }
         self.add(&one);

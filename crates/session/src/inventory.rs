@@ -74,7 +74,7 @@ impl Session {
         if intent.writes.is_some() {
             link.sequences = link.sequences.moved_by(self.id);
         }
-        let opaque = intent.opaque || self.wary && self.exchange.executes;
+        let opaque = intent.opaque || intent.strays || self.wary && self.exchange.executes;
         if opaque || !intent.pins.is_empty() {
             self.unsure = true;
             link.stained = Some(self.id);

@@ -88,13 +88,15 @@ impl Prepared {
 impl Session {
     /// Where it looks for names without a schema.
     pub(crate) fn search_path(&self) -> SearchPath<'_> {
-        // "$user" is whoever the role is. What a function has set, or a transaction that came back
-        // to a savepoint, is not known; nor, until it ends, what was set in a transaction.
+        // "$user" is whoever the role is. What a function has set or may have set, or a
+        // transaction that came back to a savepoint, is not known; nor, until it ends, what was
+        // set in a transaction.
         let is_set_unseen = self
             .pinned
             .is_some_and(|it| it.causes.contains(Pin::SetConfig) || it.causes.contains(Pin::Other));
         let is_moving = self.open.moved_path || self.exchange.intent.moves_path;
-        if self.settings.have_role() || is_set_unseen || is_moving {
+        let has_strayed = self.strayed && self.holds;
+        if self.settings.have_role() || is_set_unseen || has_strayed || is_moving {
             return SearchPath::Unknown;
         }
         self.settings.statement("search_path").map_or(SearchPath::Initial, SearchPath::Set)

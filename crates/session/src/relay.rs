@@ -481,6 +481,7 @@ impl Session {
                 if discard == Discard::Wrote {
                     self.exchange.intent.writes = Some(afterwrite_sql::Reason::VolatileFunction);
                     self.exchange.intent.opaque = true;
+                    self.exchange.intent.strays = true;
                 }
                 self.rewind();
                 Progress::Again

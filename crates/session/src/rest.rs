@@ -116,6 +116,7 @@ impl Session {
             tables: _,
             apart: _,
             holds: _,
+            strayed: _,
             pinned: _,
             noted: _,
             unsure: _,

@@ -103,6 +103,8 @@ pub struct Session {
     pub(crate) apart: bool,
     /// The server connection stays with the client between exchanges.
     pub(crate) holds: bool,
+    /// On the connection that it holds, settings may be other ones than those that are known.
+    pub(crate) strayed: bool,
     pub(crate) pinned: Option<Pinned>,
     /// Pins that were found while the exchange ran.
     pub(crate) noted: Causes,
@@ -200,6 +202,7 @@ impl Session {
             tables: None,
             apart: false,
             holds: false,
+            strayed: false,
             pinned: None,
             noted: Causes::default(),
             unsure: false,

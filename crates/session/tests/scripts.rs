@@ -8,14 +8,15 @@
     reason = "a test fails by panicking"
 )]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use afterwrite_core::{Proof, Reason};
 use afterwrite_session::{
     CAPTURE_NAME, Dispatch, Gathered, INVENTORY_NAME, Leave, Library, Limits, Link, LinkSpec, Mode,
-    Place, Prepared, Progress, Request, Route, Session, Settings, StatementId, Verdict,
+    Place, Prepared, Progress, Reading, Request, Route, SearchPath, Session, Settings, StatementId,
+    TableKeys, Verdict,
 };
 use afterwrite_types::{
     Level, Line, Lsn, Moment, Need, NodeId, Position, Role, Sequence, SystemId, Timeline,
@@ -28,7 +29,7 @@ use afterwrite_wire::server::{self, Report};
 const LINE: Line = Line { system: SystemId(7), timeline: Timeline(1) };
 
 #[derive(Default)]
-struct Shelf(RefCell<BTreeMap<Vec<u8>, Arc<Prepared>>>);
+struct Shelf(RefCell<BTreeMap<Vec<u8>, Arc<Prepared>>>, Cell<bool>);
 
 impl Library for Shelf {
     fn prepared(&self, rest: &[u8]) -> Arc<Prepared> {
@@ -41,6 +42,11 @@ impl Library for Shelf {
 
     fn known_position(&self) -> Option<Position> {
         Some(Position { line: LINE, lsn: Lsn(1 << 40) })
+    }
+
+    fn reading(&self, text: &[u8], path: SearchPath<'_>) -> Arc<Reading> {
+        self.1.set(path == SearchPath::Unknown);
+        Arc::new(Reading::of_words(text))
     }
 }
 
@@ -1207,6 +1213,62 @@ fn what_a_function_leaves_pins_until_it_is_gone() {
     assert!(matches!(progress, Progress::Done(outcome) if !outcome.keep), "{progress:?}");
     assert_eq!(rig.session.pinned(), None);
     assert_eq!(rig.request(&query("SELECT 1")).route, Route::Read);
+}
+
+/// In table scope, where unread code left this behind, the statement that it ran in.
+fn behind_unread_code(sql: &str, left: &str) -> (Rig, Link) {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_tables(Some(TableKeys::of("db")));
+    let replies = format!("C:DO Z:I CAPTURED:2000 1 LEFT:{left}/1");
+    rig.run(&mut primary, PRIMARY, &query(sql), &replies);
+    (rig, primary)
+}
+
+/// Whether names in its next statement may be any.
+fn path_is_unknown(rig: &mut Rig) -> bool {
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    rig.library.1.get()
+}
+
+#[test]
+fn settings_that_a_block_makes_pin_and_leave_the_path_unknown() {
+    for sql in [
+        "DO $$ BEGIN PERFORM set_config('a.b', 'c', false); END $$",
+        "DO $$ BEGIN SET search_path TO a; END $$",
+    ] {
+        let (mut rig, primary) = behind_unread_code(sql, "0");
+        assert_eq!(pinned(&rig), "set_config", "{sql}");
+        assert!(rig.session.prelude(&primary).is_none(), "what it has set stays");
+        assert!(path_is_unknown(&mut rig), "{sql}");
+    }
+    let (mut rig, primary) = behind_unread_code("DO $$ BEGIN UPDATE t SET a = 1; END $$", "0");
+    assert_eq!(pinned(&rig), "");
+    assert!(rig.session.prelude(&primary).is_none());
+    assert!(!path_is_unknown(&mut rig));
+}
+
+#[test]
+fn settings_that_unread_code_may_have_made_are_brought_anew() {
+    let (mut rig, primary) = behind_unread_code("SELECT f()", "0");
+    assert_eq!(pinned(&rig), "");
+    assert!(rig.session.prelude(&primary).is_some());
+    assert!(!path_is_unknown(&mut rig));
+    // Where they cannot be, since the connection stays with the client, names may be any.
+    let (mut rig, primary) = behind_unread_code("SELECT f()", "1");
+    assert_eq!(pinned(&rig), "temporary_table");
+    assert!(rig.session.prelude(&primary).is_none());
+    assert!(path_is_unknown(&mut rig));
+}
+
+/// It may have committed before it failed.
+#[test]
+fn settings_of_a_block_that_failed_are_brought_anew() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.session.set_tables(Some(TableKeys::of("db")));
+    let sql = query("DO $$ BEGIN SET search_path TO a; COMMIT; PERFORM 1/0; END $$");
+    rig.run(&mut primary, PRIMARY, &sql, "E Z:I CAPTURED:2000 1 LEFT:0/1");
+    assert_eq!(pinned(&rig), "");
+    assert!(rig.session.prelude(&primary).is_some());
 }
 
 #[test]

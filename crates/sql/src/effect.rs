@@ -4,6 +4,8 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use crate::body::Sets;
+
 /// What one SQL string may do, statement by statement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Analysis {
@@ -67,19 +69,29 @@ pub struct SessionUse {
     pub moves_sequence: bool,
     /// It may end something that ties the client to its connection.
     pub releases: bool,
+    /// What code behind it may do to the settings of the session.
+    pub sets: Sets,
+}
+
+impl SessionUse {
+    /// It runs code that nobody has read.
+    pub const UNREAD: Self =
+        Self { opaque: true, moves_sequence: false, releases: false, sets: Sets::Unknown };
 }
 
 impl Statement {
     pub(crate) const fn new(access: Access, reason: Reason, effect: Effect) -> Self {
         let opaque = matches!(reason, Reason::Unreadable | Reason::Unknown);
-        let session = SessionUse { opaque, moves_sequence: false, releases: false };
+        let sets = if opaque { Sets::Unknown } else { Sets::Nothing };
+        let session = SessionUse { opaque, moves_sequence: false, releases: false, sets };
         Self { access, reason, effect, session, inserts: false }
     }
 
-    pub(crate) const fn with(mut self, session: SessionUse) -> Self {
+    pub(crate) fn with(mut self, session: SessionUse) -> Self {
         self.session.opaque |= session.opaque;
         self.session.moves_sequence |= session.moves_sequence;
         self.session.releases |= session.releases;
+        self.session.sets = self.session.sets.max(session.sets);
         self
     }
 
@@ -346,7 +358,8 @@ pub enum Pin {
     HoldCursor,
     /// An advisory lock of the session.
     AdvisoryLock,
-    /// `set_config` of the session, by a name we do not follow.
+    /// `set_config` of the session, whose name we do not follow, or a setting by code behind a
+    /// statement.
     SetConfig,
     /// `LOAD` of a library.
     Load,

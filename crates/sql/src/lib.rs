@@ -10,9 +10,10 @@
 //!
 //! The path of a text: `lexer` cuts tokens, `reader` finds the end of a statement, `statement`
 //! looks at its first words, `scan` applies the rules to the rest; `keyword` and `function` are
-//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments, and `cut`
-//! says where each statement stands.
+//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments, `cut`
+//! says where each statement stands, and `body` looks into bodies of functions and of `DO`.
 
+mod body;
 mod cut;
 mod effect;
 mod function;
@@ -25,6 +26,7 @@ mod scan;
 mod setting;
 mod statement;
 
+pub use body::{Sets, sets_of_body};
 pub use cut::{Cut, cuts, lines, texts};
 pub use function::{Kind as Function, built_in, harmful, is_information_schema_helper};
 pub use normal::{normal_text, normalise};

@@ -6,6 +6,7 @@
 
 use smallvec::SmallVec;
 
+use crate::body::Sets;
 use crate::effect::{Pin, Reason, SessionUse};
 use crate::function::{self, Kind as Function};
 use crate::keyword::Keyword;
@@ -177,13 +178,16 @@ impl<'a> Scan<'a> {
 
     fn may_write(&mut self, reason: Reason) {
         self.findings.reason.get_or_insert(reason);
-        self.findings.session.opaque |= matches!(
+        if matches!(
             reason,
             Reason::UnknownFunction
                 | Reason::VolatileFunction
                 | Reason::Unknown
                 | Reason::Unreadable
-        );
+        ) {
+            self.findings.session.opaque = true;
+            self.findings.session.sets = Sets::Unknown;
+        }
     }
 
     fn pins(&mut self, pin: Pin) {

@@ -1,5 +1,6 @@
 //! One statement: what its first words make of it.
 
+use crate::body::{Sets, sets_of_block};
 use crate::effect::{Access, Effect, Pin, Reason, SessionUse, Statement};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
@@ -112,16 +113,49 @@ fn left_behind(findings: Findings) -> Effect {
 fn writing<'a>(reader: &mut Reader<'a>, first: Token<'a>, reason: Reason) -> Statement {
     let mut scan = Scan::default();
     scan.feed(first, reader.ahead());
+    let mut block = Block::default();
     while let Some(token) = reader.next() {
+        block.feed(token);
         scan.feed(token, reader.ahead());
     }
     let is = |word: &str| first.text.eq_ignore_ascii_case(word.as_bytes());
-    let opaque = is("do") || is("call") || is("execute");
+    let unread = match () {
+        () if is("do") => SessionUse { sets: block.sets(), ..SessionUse::UNREAD },
+        () if is("call") || is("execute") => SessionUse::UNREAD,
+        () => SessionUse::default(),
+    };
     let releases = is("drop") || is("close");
     Statement::writes(reason, left_behind(scan.findings()))
         .with(scan.findings().session)
-        .with(SessionUse { opaque, releases, ..SessionUse::default() })
+        .with(unread)
+        .with(SessionUse { releases, ..SessionUse::default() })
         .inserting(is("insert") && scan.findings().only_inserts())
+}
+
+/// What `DO` runs, and in which language.
+#[derive(Default)]
+struct Block<'a> {
+    code: Option<Token<'a>>,
+    language: Option<&'a [u8]>,
+    previous: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    fn feed(&mut self, token: Token<'a>) {
+        if self.previous.eq_ignore_ascii_case(b"language") {
+            self.language = Some(token.text);
+        } else if matches!(token.kind, Kind::Text(_)) {
+            self.code = Some(token);
+        }
+        self.previous = token.text;
+    }
+
+    fn sets(&self) -> Sets {
+        let language = self.language.unwrap_or(b"plpgsql");
+        let quotes = |byte: &u8| matches!(byte, b'"' | b'\'');
+        let language = language.split(quotes).find(|it| !it.is_empty()).unwrap_or_default();
+        self.code.map_or(Sets::Unknown, |code| sets_of_block(language, code))
+    }
 }
 
 /// `CREATE …`: temporary things tie the client to its connection, and routines may have bodies
@@ -211,6 +245,7 @@ fn copy(reader: &mut Reader<'_>) -> Statement {
         // `FROM … WHERE f(a)`
         opaque: rest.findings().session.opaque,
         moves_sequence: direction == Keyword::From,
+        sets: rest.findings().session.sets,
         releases: false,
     };
     match (direction, client) {
@@ -320,8 +355,7 @@ fn prepare(reader: &mut Reader<'_>) -> Statement {
 fn execute(reader: &mut Reader<'_>) -> Statement {
     let name = reader.next().and_then(setting::folded);
     while reader.next().is_some() {}
-    Statement::writes(Reason::Utility, Effect::Execute { name })
-        .with(SessionUse { opaque: true, ..SessionUse::default() })
+    Statement::writes(Reason::Utility, Effect::Execute { name }).with(SessionUse::UNREAD)
 }
 
 fn deallocate(reader: &mut Reader<'_>) -> Statement {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test says what is wrong by panicking")]
 
-use afterwrite_sql::{Access, Effect, Statement, analyse};
+use afterwrite_sql::{Access, Effect, Sets, Statement, analyse};
 
 /// Analyses `sql`, which must be one statement, and compares `<access> [<reason>] [<effect>]`; the
 /// reason of a proven read and the plain effect are left out.
@@ -725,7 +725,7 @@ fn hostile_texts() {
 }
 
 /// What `sql` may do to the session besides its effect, in letters: opaque, moves a sequence,
-/// releases.
+/// releases, sets something for it.
 fn session_use(sql: &str) -> String {
     let analysis = analyse(sql.as_bytes());
     let mut letters = String::new();
@@ -734,6 +734,7 @@ fn session_use(sql: &str) -> String {
             ('o', statement.session.opaque),
             ('m', statement.session.moves_sequence),
             ('r', statement.session.releases),
+            ('s', statement.session.sets == Sets::Session),
         ] {
             if holds && !letters.contains(letter) {
                 letters.push(letter);
@@ -784,6 +785,30 @@ fn code_that_nobody_has_read_is_told_apart() {
         "TRUNCATE t",
     ] {
         assert!(!session_use(sql).contains('o'), "{sql}");
+    }
+}
+
+#[test]
+fn what_a_block_may_do_to_settings() {
+    let sets = |sql: &str| {
+        analyse(sql.as_bytes()).statements.iter().map(|it| it.session.sets).max().unwrap()
+    };
+    for sql in [
+        "DO $$ BEGIN PERFORM set_config('a.b', 'c', false); END $$",
+        "DO LANGUAGE plpgsql 'BEGIN EXECUTE ''SET search_path TO a''; END'",
+        "SELECT 1; DO $x$ BEGIN SET ROLE a; END $x$ LANGUAGE 'plpgsql'",
+        "DO $$ plpy.execute('SET a.b = 1') $$ LANGUAGE plpython3u",
+    ] {
+        assert_eq!(sets(sql), Sets::Session, "{sql}");
+        assert!(session_use(sql).contains('s'), "{sql}");
+    }
+    for sql in ["DO $$ BEGIN UPDATE t SET a = 1; END $$", "UPDATE t SET a = 1", "SET a.b = 1"] {
+        assert_eq!(sets(sql), Sets::Nothing, "{sql}");
+    }
+    let sql = "DO $$ BEGIN PERFORM set_config('a.b', 'c', true); END $$";
+    assert_eq!(sets(sql), Sets::Transaction);
+    for sql in ["CALL p()", "SELECT f()", "EXECUTE p", "DO x", "FROBNICATE t"] {
+        assert_eq!(sets(sql), Sets::Unknown, "{sql}");
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use afterwrite_sql::{Sets, sets_of_body};
+
 use super::questions::Part;
 use super::relation::{Full, Oid, Relation, RelationKind};
+use super::settings::Bodies;
 use super::types::{Cast, CastContext, Operator};
 use super::{Catalog, Defaults, Function, Volatility};
 use crate::grammar;
@@ -38,6 +41,8 @@ pub struct Builder {
     called: Vec<Body>,
     /// What calls a function that claims not to write: it matters if that one is opaque.
     hidden: Vec<(Full, Hidden)>,
+    /// All code: some of it may change settings.
+    bodies: Bodies,
 }
 
 /// What calls a function without naming it.
@@ -76,6 +81,7 @@ impl Builder {
                 self.hide(hidden);
             }
         }
+        self.bodies.spread(&mut self.catalog);
         Some(self.catalog)
     }
 
@@ -199,6 +205,7 @@ impl Builder {
                 if !relation.unknown.contains(&change) {
                     relation.unknown.push(change);
                 }
+                self.fires(oid(text(0)?)?, change, [text(2), text(3), text(4)]);
             }
             Part::Keys => {
                 let referencing: Oid = text(1)?.parse().ok()?;
@@ -214,6 +221,21 @@ impl Builder {
         Some(())
     }
 
+    /// Takes up the code that a change of a relation runs: a function of the database's, by its
+    /// schema and name, or the text of a rule.
+    fn fires(&mut self, relation: Oid, change: Change, code: [Option<&str>; 3]) {
+        match code {
+            [Some(schema), Some(name), _] => {
+                self.bodies.fires(relation, change, Full::new(schema, name));
+            }
+            [.., Some(rule)] => {
+                self.catalog.fire(relation, change, sets_of_body("sql", rule));
+                self.bodies.rule(relation, change, rule);
+            }
+            _ => {}
+        }
+    }
+
     fn known(&mut self, oid: &str) -> Option<&mut Relation> {
         self.catalog.relations.get_mut(&oid.parse().ok()?)
     }
@@ -224,13 +246,19 @@ impl Builder {
             self.too_large = true;
             return None;
         }
+        let volatility = volatility(text(2)?);
+        let sets = match (text(6)?, text(7)) {
+            (_, None | Some("")) => Sets::Unknown,
+            (language, Some(source)) => sets_of_body(language, source),
+        };
         let function = Function {
             schema: text(0)?.into(),
-            volatility: volatility(text(2)?),
+            volatility,
             least: text(3)?.parse().ok()?,
             most: text(4).and_then(|most| most.parse().ok()),
             takes_row: text(5)? == "true",
-            opaque: is_opaque(text(6)?, text(7)),
+            opaque: sets > Sets::Nothing || is_opaque(text(6)?, text(7)),
+            sets,
             arguments: text(8).unwrap_or_default().split(' ').filter_map(oid).collect(),
             result: text(9).and_then(oid),
             defaults: match text(10) {
@@ -238,13 +266,16 @@ impl Builder {
                 Some(sql) => self.read(sql).map_or(Defaults::Unread, Defaults::Mention),
             },
         };
-        if let (Volatility::Immutable | Volatility::Stable, Some(source)) =
-            (function.volatility, text(7))
+        if let ("sql" | "plpgsql", Some(source)) = (text(6)?, text(7))
+            && volatility != Volatility::Volatile
         {
             // Names as they stand, should they be quoted.
             let words = words(source).flat_map(|it| [it.to_owned(), it.to_ascii_lowercase()]);
             let (schema, name) = (text(0)?.into(), text(1)?.into());
             self.called.push(Body { schema, name, words: words.map(Into::into).collect() });
+        }
+        if let Some(source) = text(7).filter(|_| !matches!(text(6), Some("c" | "internal"))) {
+            self.bodies.function(Full::new(text(0)?, text(1)?), source);
         }
         self.catalog.functions.entry(text(1)?.into()).or_default().push(function);
         Some(())
@@ -271,6 +302,7 @@ impl Builder {
             runs: Vec::new(),
             unread: false,
             unknown: Vec::new(),
+            fires: Vec::new(),
             cascades: Vec::new(),
         };
         self.catalog.relations.insert(text(0)?.parse().ok()?, relation);
@@ -302,6 +334,8 @@ fn is_opaque(language: &str, source: Option<&str>) -> bool {
         ("c" | "internal", _) => false,
         // An empty one is `BEGIN ATOMIC`, whose text is kept elsewhere.
         (_, None | Some("")) => true,
+        // Words of another language.
+        (language, _) if !matches!(language, "sql" | "plpgsql") => true,
         (_, Some(source)) => words(source).any(|word| {
             const FEARED: [&str; 8] =
                 ["set", "set_config", "execute", "setseed", "load", "listen", "dblink", "prepare"];

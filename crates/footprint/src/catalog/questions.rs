@@ -115,13 +115,13 @@ const FUNCTIONS: &str = "\
       COALESCE((SELECT t.typtype IN ('c', 'p') AND p.pronargs = 1 \
          FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0]), false)::text, \
       CASE WHEN a.aggfnoid IS NULL THEN l.lanname::text ELSE 'sql' END, \
-      CASE WHEN a.aggfnoid IS NOT NULL THEN (SELECT pg_catalog.string_agg(f.proname, ' ') \
+      CASE WHEN a.aggfnoid IS NOT NULL THEN (SELECT pg_catalog.string_agg(f.proname || '()', ' ') \
          FROM pg_catalog.pg_proc f WHERE f.oid IN (a.aggtransfn, a.aggfinalfn, \
              a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, \
              a.aggminvtransfn, a.aggmfinalfn)) \
-        WHEN p.provolatile <> 'v' AND l.lanname IN ('sql', 'plpgsql') \
-        AND pg_catalog.length(p.prosrc) < 60000 THEN CASE WHEN p.prosrc <> '' THEN p.prosrc \
-          ELSE pg_catalog.pg_get_functiondef(p.oid) END END, \
+        WHEN pg_catalog.length(p.prosrc) < 60000 THEN CASE WHEN p.prosrc <> '' THEN p.prosrc \
+          ELSE pg_catalog.regexp_replace(pg_catalog.pg_get_functiondef(p.oid), \
+            E'^.*?\\n(BEGIN ATOMIC|RETURN )', E'\\1') END END, \
       pg_catalog.array_to_string(ARRAY(SELECT t FROM pg_catalog.unnest(p.proargtypes) t \
         WHERE t >= 16384), ' '), \
       CASE WHEN p.prorettype >= 16384 THEN p.prorettype::text END, \
@@ -216,21 +216,30 @@ const RUNS: &str = "\
 
 // Of the types of triggers: insert 4, delete 8, update 16, truncate 32, instead 64.
 const UNKNOWN: &str = "\
-    SELECT tgrelid::text, e.event FROM pg_catalog.pg_trigger \
+    SELECT t.tgrelid::text, e.event, n.nspname::text, p.proname::text, NULL \
+      FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid \
+      JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
       CROSS JOIN (VALUES (4, '3'), (8, '4'), (16, '2'), (32, 't')) AS e(bit, event) \
      WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgtype::int4 & e.bit <> 0 \
     UNION ALL \
-    SELECT ev_class::text, ev_type::text FROM pg_catalog.pg_rewrite \
+    SELECT ev_class::text, ev_type::text, NULL, NULL, pg_catalog.pg_get_ruledef(oid) \
+      FROM pg_catalog.pg_rewrite \
      WHERE oid >= 16384 AND rulename <> '_RETURN' AND ev_enabled <> 'D' \
     UNION ALL \
-    SELECT DISTINCT d.adrelid::text, e.event FROM pg_catalog.pg_attrdef d \
+    SELECT DISTINCT d.adrelid::text, e.event, n.nspname::text, f.proname::text, NULL \
+      FROM pg_catalog.pg_attrdef d \
       JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass \
        AND p.objid = d.oid AND p.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
+      LEFT JOIN pg_catalog.pg_proc f ON f.oid = p.refobjid \
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace \
       CROSS JOIN (VALUES ('2'), ('3')) AS e(event) \
     UNION ALL \
-    SELECT DISTINCT k.conrelid::text, e.event FROM pg_catalog.pg_constraint k \
+    SELECT DISTINCT k.conrelid::text, e.event, n.nspname::text, f.proname::text, NULL \
+      FROM pg_catalog.pg_constraint k \
       JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass \
        AND p.objid = k.oid AND p.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
+      LEFT JOIN pg_catalog.pg_proc f ON f.oid = p.refobjid \
+      LEFT JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace \
       CROSS JOIN (VALUES ('2'), ('3')) AS e(event) WHERE k.conrelid <> 0";
 
 const KEYS: &str = "\

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use afterwrite_sql::Reason;
+use afterwrite_sql::{Reason, Sets};
 
 use crate::because::Because;
 use crate::judge;
@@ -45,8 +45,18 @@ pub(crate) struct Relation {
     pub(super) unread: bool,
     /// Changes that run code nobody has read: user triggers, rules, volatile defaults.
     pub(super) unknown: Vec<Change>,
+    /// Changes whose code sets something for the session, or may.
+    pub(super) fires: Vec<(Change, Sets)>,
     /// What keys do to other tables: on this change, that one.
     pub(super) cascades: Vec<(Change, Oid, Change)>,
+}
+
+impl Relation {
+    /// What the code may do to settings that this change runs.
+    pub(super) fn fired_by(&self, change: Change) -> Sets {
+        let known = self.fires.iter().find(|(on, _)| *on == change);
+        known.map_or(Sets::Nothing, |(_, sets)| *sets)
+    }
 }
 
 /// A name with its schema.
@@ -83,6 +93,7 @@ pub(crate) struct Reach {
     pub(crate) writes_unknown: bool,
     pub(crate) varies: bool,
     pub(crate) opaque: bool,
+    pub(crate) sets: Sets,
 }
 
 impl Catalog {
@@ -113,6 +124,7 @@ impl Catalog {
                 reach.writes_unknown |= within.writes_unknown;
                 reach.varies |= within.varies;
                 reach.opaque |= within.opaque;
+                reach.sets = reach.sets.max(within.sets);
                 open.extend(within.reads);
             }
         }
@@ -135,11 +147,19 @@ impl Catalog {
             reach.unknown |= relation.unknown.contains(&change) || relation.unread;
             let makes = matches!(change, Change::Insert | Change::Update);
             reach.unknown |= makes && self.makes_feared(relation.types.iter().copied());
+            reach.sets = reach.sets.max(relation.fired_by(change));
+            if makes {
+                reach.sets = reach.sets.max(self.made_sets(relation.types.iter().copied()));
+            }
+            if relation.unread {
+                reach.sets = reach.sets.max(Sets::Unknown);
+            }
             match relation.kind {
                 RelationKind::View => {
                     for mentions in &relation.runs {
                         let within = judge::of_text_in_catalog(mentions, self, rules);
                         reach.unknown |= within.reads_unknown;
+                        reach.sets = reach.sets.max(within.sets);
                         open.extend(within.reads.into_iter().map(|oid| (oid, change)));
                     }
                 }
@@ -149,6 +169,7 @@ impl Catalog {
                     for mentions in &relation.runs {
                         let within = judge::of_text_in_catalog(mentions, self, rules);
                         reach.unknown |= within.writes_unknown || !within.because.is_empty();
+                        reach.sets = reach.sets.max(within.sets);
                     }
                 }
             }
@@ -196,6 +217,7 @@ impl Reach {
         }
         if relation.unread {
             self.unknown = true;
+            self.sets = self.sets.max(Sets::Unknown);
             self.because.push(Because::of(Reason::HiddenCall, &name));
         }
     }

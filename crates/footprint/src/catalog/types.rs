@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use afterwrite_sql::Reason;
+use afterwrite_sql::{Reason, Sets};
 
 use super::relation::Oid;
 use super::{Catalog, Function};
@@ -107,6 +107,22 @@ impl Catalog {
     pub(super) fn makes_feared(&self, types: impl Iterator<Item = Oid>) -> bool {
         !self.made.is_empty()
             && self.with_contents(types.collect()).iter().any(|oid| self.made.contains_key(oid))
+    }
+
+    /// What making a value of one of these types may do to settings.
+    pub(super) fn made_sets(&self, types: impl Iterator<Item = Oid>) -> Sets {
+        if self.made.is_empty() || self.setters.is_empty() {
+            return Sets::Nothing;
+        }
+        let types = self.with_contents(types.collect());
+        let calls = types.iter().filter_map(|oid| self.made.get(oid));
+        calls.map(|it| self.shown_sets(it)).max().unwrap_or_default()
+    }
+
+    /// What the functions may do to settings that are hidden behind a statement.
+    pub(crate) fn hidden_sets(&self, hidden: &[Because]) -> Sets {
+        let shown = hidden.iter().filter_map(|it| it.what.as_deref());
+        shown.map(|it| self.shown_sets(it)).max().unwrap_or_default()
     }
 
     /// The volatile functions behind a statement's operators, casts and types.

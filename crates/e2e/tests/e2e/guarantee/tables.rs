@@ -29,6 +29,19 @@ const SCHEMA: &str = "
     CREATE RULE too AS ON INSERT TO ruled DO ALSO INSERT INTO noted VALUES (NEW.v);
     CREATE SCHEMA other; CREATE TABLE other.a (id int); GRANT USAGE ON SCHEMA other TO PUBLIC;
     GRANT ALL ON other.a TO PUBLIC;
+    CREATE TABLE twin (id int); CREATE TABLE other.twin (id int);
+    GRANT ALL ON other.twin TO PUBLIC;
+    CREATE FUNCTION move_path() RETURNS text LANGUAGE sql AS
+        $$ SELECT set_config('search_path', 'other', false) $$;
+    CREATE FUNCTION move_path_inside() RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN RETURN public.move_path(); END $$;
+    CREATE PROCEDURE move_path_and_commit() LANGUAGE plpgsql AS
+        $$ BEGIN SET search_path TO other; COMMIT; END $$;
+    CREATE TABLE moving (v int);
+    CREATE FUNCTION move_path_by_trigger() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN SET search_path TO other; RETURN NEW; END $$;
+    CREATE TRIGGER move AFTER INSERT ON moving FOR EACH ROW
+        EXECUTE FUNCTION move_path_by_trigger();
     CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS n FROM a;
 ";
 
@@ -48,6 +61,9 @@ async fn anyones_writes_are_seen_by_table() {
         checks.run(write, seen(&writer, &reader, write, read)).await;
     }
     checks.run("a path of the transaction's own", other_path(&writer, &reader)).await;
+    for (how, stays) in PATH_MOVERS {
+        checks.run(how, path_moved_unseen(&bed, &reader, how, stays)).await;
+    }
     checks.run("another table", others_go_on(&writer, &reader)).await;
     checks.run("a transaction that has not ended", unfinished(&writer, &reader)).await;
     checks.run("read-only transactions", read_only(&writer, &reader)).await;
@@ -111,6 +127,44 @@ async fn other_path(writer: &Client, reader: &Client) {
     }
 }
 
+/// Code in whose text no path is set, and whether the client keeps what it sets.
+const PATH_MOVERS: [(&str, bool); 8] = [
+    ("DO $do$ BEGIN PERFORM set_config('search_path', 'other', false); END $do$", true),
+    ("DO $do$ BEGIN SET search_path TO other; END $do$", true),
+    ("DO $do$ BEGIN EXECUTE 'SET search_path TO other'; END $do$", true),
+    ("SELECT move_path()", true),
+    ("SELECT move_path_inside()", true),
+    ("CALL move_path_and_commit()", true),
+    ("INSERT INTO moving VALUES (1)", true),
+    // What it runs nobody can read.
+    ("DO $do$ BEGIN EXECUTE 'SE' || 'T search_path TO other'; END $do$", false),
+];
+
+/// What unread code has set, the statements behind it are read by.
+async fn path_moved_unseen(bed: &Bed, reader: &Client, how: &str, stays: bool) {
+    const THERE: &str = "SELECT count(*) FROM other.twin";
+    const HERE: &str = "SELECT count(*) FROM public.twin";
+    let writer = connect(&bed.proxy.url()).await;
+    writer.batch_execute(how).await.unwrap();
+    for _ in 0..2 {
+        // The replicas have all, and are asked: nobody else uses the writer's connection, and
+        // whoever asks for the wrong table's floor finds the row missing.
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let before = [number(reader, THERE).await, number(reader, HERE).await];
+        writer.batch_execute("INSERT INTO twin VALUES (1)").await.unwrap();
+        let after = [number(reader, THERE).await, number(reader, HERE).await];
+        let found = [after[0] - before[0], after[1] - before[1]];
+        let expected: &[[i64; 2]] = if stays { &[[1, 0]] } else { &[[1, 0], [0, 1]] };
+        assert!(expected.contains(&found), "{how}: a row went to one, and both got {found:?}");
+    }
+    if stays {
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        let before = number(&writer, "SELECT count(*) FROM twin").await;
+        reader.batch_execute("INSERT INTO other.twin VALUES (1)").await.unwrap();
+        assert_eq!(number(&writer, "SELECT count(*) FROM twin").await, before + 1, "{how}");
+    }
+}
+
 async fn seen(writer: &Client, reader: &Client, write: &str, read: &str) {
     for _ in 0..3 {
         let before = number(reader, read).await;
@@ -128,12 +182,17 @@ async fn seen(writer: &Client, reader: &Client, write: &str, read: &str) {
     }
 }
 
-async fn others_go_on(writer: &Client, reader: &Client) {
+/// Waits until a replica may answer this.
+async fn caught_up(reader: &Client, read: &str) {
     eventually("the replicas have all", Duration::from_secs(5), async || {
-        number(reader, "SELECT count(*) FROM quiet").await;
+        number(reader, read).await;
         text(reader, "SHOW afterwrite.last_decision").await.starts_with("replica")
     })
     .await;
+}
+
+async fn others_go_on(writer: &Client, reader: &Client) {
+    caught_up(reader, "SELECT count(*) FROM quiet").await;
     for _ in 0..5 {
         writer.batch_execute(&fresh("INSERT INTO a VALUES ($, 1)")).await.unwrap();
         number(reader, "SELECT count(*) FROM quiet").await;
