@@ -250,6 +250,14 @@ pub(crate) fn no_fence() -> Report {
         .hint("ask again: the session goes on as it was")
 }
 
+/// What any command is told in a transaction that has failed.
+pub(crate) fn aborted() -> Report {
+    Report::error(
+        "25P02",
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+}
+
 /// Writes the columns a command will answer with.
 pub(crate) fn describe(command: &Command, out: &mut Vec<u8>) {
     match command {

@@ -171,6 +171,9 @@ impl Session {
     }
 
     pub(crate) fn carry_out(&mut self, command: &Command, around: &Around<'_>) -> Answer {
+        if self.open.status == server::FAILED {
+            return Answer::Failed(command::aborted());
+        }
         let last_decision = self.last_decision();
         let history = around.library.history();
         let surroundings = Surroundings {

@@ -1554,6 +1554,31 @@ fn what_is_refused_before_it_is_sent_fails_the_transaction_too() {
     assert!(!rig.session.holds_link() && replica.retired().is_none());
 }
 
+/// As any other command there, and what it sets is not set.
+#[test]
+fn in_a_transaction_that_failed_our_own_commands_fail_too() {
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+    rig.run(&mut primary, PRIMARY, &query("SELECT 1 / 0"), "E:22012 Z:E");
+    let set = "SET afterwrite.level = 'eventual'";
+    for bytes in [query(set), extended("", set)] {
+        assert_eq!(refuse_own(&mut rig, &mut primary, &bytes), "25P02");
+    }
+    rig.run(&mut primary, PRIMARY, &query("ROLLBACK"), "C:ROLLBACK Z:I CAPTURED:2000");
+    assert_eq!(rig.session.level(), Level::ReadYourWrites);
+}
+
+/// A command of ours, which the server is made to fail; gives back what the client is told.
+fn refuse_own(rig: &mut Rig, link: &mut Link, bytes: &[u8]) -> String {
+    assert_eq!(rig.request(bytes).route, Route::Held);
+    rig.send(link, PRIMARY);
+    let told = replied("E:42601 Z:E");
+    let relayed = rig.session.relay(link, &told, &rig.sequence, &mut rig.outbox, &mut rig.asked);
+    assert!(matches!(relayed.unwrap().progress, Progress::Done(_)));
+    let told = String::from_utf8_lossy(&std::mem::take(&mut rig.outbox)).into_owned();
+    told.find("25P02").map(|at| told[at..at + 5].to_owned()).unwrap_or(told)
+}
+
 #[test]
 fn what_is_refused_before_it_is_sent_is_skipped_to_its_sync() {
     let first = extended("named", "SELECT 1");
