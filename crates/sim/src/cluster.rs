@@ -177,11 +177,13 @@ impl Proxy {
         self.sim.timeout(at_most, self.sim.until(reached)).await;
     }
 
-    /// Waits until every node that can be reached has been asked from now on, or so long.
-    pub(crate) async fn ask_all(&self, at_most: u64) {
+    /// Waits until every node but the primary has been asked from now on, or so long.
+    pub(crate) async fn ask_who_is_primary(&self, at_most: u64) {
         let since = self.sequence.next();
-        let _demand = Demanded::begin(self, (0..self.nodes.borrow().len()).collect());
-        let asked = || self.nodes.borrow().iter().all(|node| node.asked > since).then_some(());
+        let primary = self.primary.get().map(|primary| primary.node);
+        let others = || (0..self.nodes.borrow().len()).filter(|node| Some(*node) != primary);
+        let _demand = Demanded::begin(self, others().collect());
+        let asked = || others().all(|node| self.nodes.borrow()[node].asked > since).then_some(());
         self.sim.timeout(at_most, self.sim.until(asked)).await;
     }
 

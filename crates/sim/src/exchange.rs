@@ -65,7 +65,7 @@ impl Client {
         self.settle_doubts();
         let line = self.proxy.primary.get().map(|primary| primary.line);
         if line.is_some_and(|line| self.session.asks_who_is_primary(line)) {
-            self.proxy.ask_all(PROBE_TIMEOUT).await;
+            self.proxy.ask_who_is_primary(PROBE_TIMEOUT).await;
         }
         if let Some(link) = &self.link {
             let reason =
