@@ -105,8 +105,8 @@ impl Client {
             Box::pin(self.find_another_primary()).await?;
         }
         if let Some(place) = self.held_place() {
-            if matches!(place, Place::Replica(_)) && self.session.was_raised() {
-                Box::pin(self.place_anew()).await?;
+            if matches!(place, Place::Replica(_)) {
+                self.stay_on_replica().await?;
             }
             return Ok(place);
         }

@@ -17,15 +17,39 @@ use crate::roster::Life;
 use crate::route::proves;
 use crate::terms::{TOO_FAR_BEHIND, whole_ms};
 
+/// What else the client can do.
+const NOT_READ_ONLY: &str = "begin the transaction without READ ONLY, or with the hint \
+     /* afterwrite: primary */ on BEGIN";
+
 /// Between looks at a replica that is not there yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Client {
-    /// Waits until the replica whose connection the client holds shows what it asks for now.
-    pub(crate) async fn place_anew(&mut self) -> Result<(), Report> {
+    /// Before anything runs in a transaction that has begun on a replica: what cannot be had
+    /// there is refused, and what must be shown there is waited for.
+    pub(crate) async fn stay_on_replica(&mut self) -> Result<(), Report> {
+        if self.session.takes_advisory_lock() {
+            return Err(lock_on_replica());
+        }
+        if self.session.ends_unsynced() {
+            return Err(end_unsynced());
+        }
+        if self.session.goes_on_behind_end() {
+            return Box::pin(self.await_replica()).await;
+        }
+        if !self.session.was_raised() {
+            return Ok(());
+        }
         if let Some(level) = self.session.raised_too_late() {
             return Err(too_late(level));
         }
+        Box::pin(self.await_replica()).await?;
+        self.session.was_placed_anew();
+        Ok(())
+    }
+
+    /// Waits until the replica whose connection the client holds shows what it asks for now.
+    async fn await_replica(&mut self) -> Result<(), Report> {
         let card = self.begin_wait_with_link(Life::AwaitingReplay).await;
         let placed = tokio::select! {
             biased;
@@ -35,9 +59,7 @@ impl Client {
         if let Some(link) = &self.link {
             self.aim(link);
         }
-        placed?;
-        self.session.was_placed_anew();
-        Ok(())
+        placed
     }
 
     async fn await_raised(&mut self) -> Result<(), Report> {
@@ -92,6 +114,24 @@ impl Client {
              it is shown",
         )
     }
+}
+
+fn lock_on_replica() -> Report {
+    Report::error(
+        "0A000",
+        "advisory locks cannot be taken in a transaction that has begun on a replica",
+    )
+    .detail(
+        "The replica would grant it among its own locks, where nobody on the primary sees it. The \
+         statement was not sent.",
+    )
+    .hint(NOT_READ_ONLY)
+}
+
+fn end_unsynced() -> Report {
+    Report::error("0A000", "more may follow in the batch that ends a transaction on a replica")
+        .detail("What follows could see less than it must. The statement was not sent.")
+        .hint("send a Sync behind COMMIT or ROLLBACK")
 }
 
 fn too_late(level: Level) -> Report {

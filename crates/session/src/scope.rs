@@ -366,6 +366,18 @@ impl Scope {
     }
 
     /// The transaction is over.
+    /// Something may stand behind the end of the transaction in the same breath: what was set
+    /// for the transaction counts there only if it asks for more.
+    pub(crate) fn go_on_behind_end(&mut self) {
+        let defaults = *self.defaults;
+        if let Some(own) = &mut self.own {
+            let level_of = |terms: Terms| terms.or(own.session).or(defaults).level;
+            if level_of(own.transaction) <= level_of(Terms::default()) {
+                own.transaction = Terms::default();
+            }
+        }
+    }
+
     pub(crate) fn end_transaction(&mut self) {
         self.raised = false;
         if let Some(own) = &mut self.own {

@@ -378,6 +378,34 @@ impl Session {
         self.scope.raised && open && self.exchange.may_take_snapshot()
     }
 
+    /// Whether what was gathered may end the open transaction and go on behind its end, as
+    /// `COMMIT AND CHAIN` does: that is not part of the transaction, and must see what a new
+    /// one must.
+    pub fn goes_on_behind_end(&mut self) -> bool {
+        let may = self.in_transaction() && self.exchange.intent.transaction == Transaction::Mixed;
+        if may {
+            self.scope.go_on_behind_end();
+        }
+        may
+    }
+
+    /// Whether more may follow in the same batch behind the end of the open transaction, which
+    /// nobody will look at before it is sent.
+    pub fn ends_unsynced(&self) -> bool {
+        let exchange = &self.exchange;
+        let may_end =
+            matches!(exchange.intent.transaction, Transaction::Ends { .. } | Transaction::Mixed);
+        self.in_transaction() && may_end && !exchange.complete
+    }
+
+    /// Whether it takes an advisory lock, as far as its words tell: a replica would grant it in
+    /// a lock space of its own.
+    pub fn takes_advisory_lock(&self) -> bool {
+        let intent = &self.exchange.intent;
+        intent.writes == Some(afterwrite_sql::Reason::AdvisoryLock)
+            || intent.pins.contains(afterwrite_sql::Pin::AdvisoryLock)
+    }
+
     /// The level that it has asked for since its transaction began, if what that shows is fixed.
     pub fn raised_too_late(&self) -> Option<Level> {
         let level = self.scope.level();

@@ -109,7 +109,7 @@ impl Session {
     pub fn tables_read(&self) -> SmallVec<[Key; 4]> {
         let Some(tables) = self.tables else { return SmallVec::new() };
         let intent = &self.exchange.intent;
-        let begins = matches!(intent.transaction, Transaction::Begins { .. });
+        let begins = matches!(intent.transaction, Transaction::Begins { .. } | Transaction::Mixed);
         match &self.exchange.touched {
             // What it is going to read is not known yet.
             _ if begins || intent.unread => SmallVec::from_slice(&[tables.all]),

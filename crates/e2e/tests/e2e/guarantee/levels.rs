@@ -128,6 +128,96 @@ async fn a_transaction_sees_what_is_asked_for_before_its_first_statement() {
     checks.run("too late", not_raised(&bed, "25001", &["SELECT 1", strong])).await;
 }
 
+/// What stands behind the end of a transaction is not part of it: it must see what a new one must.
+#[tokio::test]
+async fn what_goes_on_behind_the_end_of_a_transaction_sees_what_a_new_one_does() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(300); 2], ..Plan::default() };
+    let args = ["--set", "routing.wait_max=3s", "--set", "routing.table_scope=true"];
+    let bed = Bed::with(plan, &args).await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (9, 0)").await;
+    let mut checks = Checks::default();
+    for key in [Some("SET afterwrite.session = 'k'"), None] {
+        for (status, ways) in [
+            ("I", [&["COMMIT; SELECT v FROM t"][..], &["END; SELECT v FROM t"]].as_slice()),
+            (
+                "T",
+                &[
+                    &["COMMIT AND CHAIN", "SELECT v FROM t"],
+                    &["ROLLBACK AND CHAIN", "SELECT v FROM t"],
+                    &["COMMIT; BEGIN READ ONLY", "SELECT v FROM t"],
+                    &["SELECT 1; COMMIT; BEGIN READ ONLY; SELECT v FROM t"],
+                ],
+            ),
+        ] {
+            for sent in ways {
+                let name = format!("{key:?}: {}", sent.join(" | "));
+                checks.run(&name, goes_on(&bed, key, sent, status)).await;
+            }
+        }
+        checks.run(&format!("{key:?}: in a batch"), goes_on_in_a_batch(&bed, key)).await;
+    }
+    // What comes behind a Flush nobody looks at before it is sent.
+    let (mut client, _) = read_before(&bed, None).await;
+    let mut flushed = batch("COMMIT");
+    flushed.truncate(flushed.len() - 5);
+    client::flush(&mut flushed);
+    client.send(&flushed).await;
+    assert_eq!(client.until(b'E').await.last().unwrap().code(), "0A000");
+    client.send(&batch("SELECT v FROM t")).await;
+    assert_eq!(told(&mut client).await, "E");
+    assert_eq!(replies(&mut client, "ROLLBACK").await, "ROLLBACK I");
+
+    let mut client = Raw::login(bed.proxy.port(), &[]).await;
+    for (sql, expected) in [
+        ("BEGIN READ ONLY", "BEGIN T"),
+        ("SELECT 1", "1 SELECT 1 T"),
+        ("SELECT pg_advisory_xact_lock(1)", "0A000 E"),
+        ("ROLLBACK", "ROLLBACK I"),
+        ("BEGIN READ ONLY /* afterwrite: primary */", "BEGIN T"),
+        ("SELECT pg_advisory_xact_lock(1) IS NULL", "f SELECT 1 T"),
+    ] {
+        assert_eq!(replies(&mut client, sql).await, expected, "{sql}");
+    }
+}
+
+/// A transaction has read on a replica; then somebody else has written.
+async fn read_before(bed: &Bed, key: Option<&str>) -> (Raw, String) {
+    let writer = connect(&bed.proxy.url()).await;
+    bed.cluster.wait_for_catch_up(Duration::from_secs(20)).await.unwrap();
+    let mut client = Raw::login(bed.proxy.port(), &[]).await;
+    if let Some(key) = key {
+        writer.batch_execute(key).await.unwrap();
+        client.ask(key).await;
+    }
+    // At this level only the key counts, or the table.
+    let begin = ["SET afterwrite.level = 'read_your_writes'", "BEGIN READ ONLY"];
+    for sql in begin {
+        client.ask(sql).await;
+    }
+    assert_eq!(client.ask(ON_REPLICA).await, ["t"]);
+    let old = client.ask("SELECT v FROM t").await.concat();
+    writer.batch_execute("UPDATE t SET v = v + 1").await.unwrap();
+    (client, (old.parse::<i64>().unwrap() + 1).to_string())
+}
+
+async fn goes_on(bed: &Bed, key: Option<&str>, sent: &[&str], status: &str) {
+    let (mut client, new) = read_before(bed, key).await;
+    let mut last = String::new();
+    for sql in sent {
+        last = replies(&mut client, sql).await;
+    }
+    assert!(last.ends_with(&format!("{new} SELECT 1 {status}")), "{last}, and not {new}");
+}
+
+async fn goes_on_in_a_batch(bed: &Bed, key: Option<&str>) {
+    let (mut client, new) = read_before(bed, key).await;
+    let mut sent = batch("COMMIT");
+    sent.truncate(sent.len() - 5);
+    sent.extend(batch("SELECT v FROM t"));
+    client.send(&sent).await;
+    assert_eq!(told(&mut client).await, format!("COMMIT {new} SELECT 1 I"));
+}
+
 const BEGINS: [&str; 2] = ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
 
 /// What a driver prepares fixes the snapshot, before it is executed.
