@@ -20,12 +20,12 @@ pub(crate) struct Orphans {
     pub(crate) set: Option<OnOrphan>,
     found: Vec<Orphan>,
     /// The last one that a token stood for: it may come again with each statement.
-    token: Option<Position>,
+    token: Option<Box<Position>>,
     /// A token of a timeline that is newer than the primary's: perhaps it is an old primary.
     /// Never part of the floor, which keys share: anyone can write such a token.
     pub(crate) ahead: Option<Position>,
     /// The last one of which every node was asked.
-    asked: Option<Position>,
+    asked: Option<Box<Position>>,
 }
 
 impl Orphans {
@@ -41,7 +41,8 @@ impl Orphans {
 
     /// As [`Self::note`], of what a token stands for.
     pub(crate) fn note_token(&mut self, orphan: Orphan) {
-        if self.token.replace(orphan.position) != Some(orphan.position) {
+        if self.token.as_deref() != Some(&orphan.position) {
+            self.token = Some(Box::new(orphan.position));
             self.note(orphan);
         }
     }
@@ -72,8 +73,12 @@ impl Session {
     /// Whether it has seen a newer line of which the nodes were not asked yet: then one of them
     /// may be the primary by now. True once for each position that it has seen there.
     pub fn asks_who_is_primary(&mut self, line: Line) -> bool {
-        let seen = self.seen_beyond(line);
-        seen.is_some() && std::mem::replace(&mut self.scope.orphans.asked, seen) != seen
+        let Some(seen) = self.seen_beyond(line) else { return false };
+        let is_news = self.scope.orphans.asked.as_deref() != Some(&seen);
+        if is_news {
+            self.scope.orphans.asked = Some(Box::new(seen));
+        }
+        is_news
     }
 
     /// Every node was asked, and the primary is on this line: a token of a newer one is counted.
