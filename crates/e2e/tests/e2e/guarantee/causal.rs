@@ -335,7 +335,7 @@ async fn hidden_by_all_that_are_gone(bed: &Bed, primary: &afterwrite_cluster::Se
 #[tokio::test]
 async fn a_list_goes_on_behind_a_primary_that_hides_something() {
     let bed = Bed::start(&["--set", "routing.wait_max=50ms"]).await;
-    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0)").await;
+    bed.prepare("CREATE TABLE t (id int PRIMARY KEY, v bigint); INSERT INTO t VALUES (1, 0); CREATE TABLE own (n int)").await;
     bed.replica(1).stop(afterwrite_cluster::StopMode::Fast).await.unwrap();
     let primary = bed.cluster.primary();
     let client = causal(&bed.proxy).await;
@@ -347,7 +347,7 @@ async fn a_list_goes_on_behind_a_primary_that_hides_something() {
     let is_paused = async || text(&replica, paused).await == "t";
     eventually("replay is paused", Duration::from_secs(5), is_paused).await;
     client.batch_execute("SET afterwrite.at_timeout = 'primary'").await.unwrap();
-    for sql in ["SET synchronous_commit = local", "CREATE TABLE own ()"] {
+    for sql in ["SET synchronous_commit = local", "INSERT INTO own VALUES (1)"] {
         client.batch_execute(sql).await.unwrap();
     }
     let read = "SELECT v FROM t";
