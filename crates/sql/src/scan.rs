@@ -15,6 +15,9 @@ use crate::lexer::{Kind, Lexer, Token};
 /// How deep parentheses may be nested. What is deeper is not looked at, and so may write.
 const DEPTH_MAX: usize = 128;
 
+/// The view by which settings can be changed, too.
+const SETTINGS: &[u8] = b"pg_settings";
+
 /// What the tokens of a statement say.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Findings {
@@ -52,6 +55,8 @@ pub(crate) struct Scan<'a> {
     /// An operand has just ended, perhaps with `NOT` or `LEFT` behind it: here `LIKE` and `JOIN`
     /// are infix, not names.
     after_operand: bool,
+    /// Behind `UPDATE`, where its relation is named.
+    names_updated: bool,
 }
 
 /// What a level of parentheses is.
@@ -207,6 +212,12 @@ impl<'a> Scan<'a> {
         }
         let lead = self.lead();
         self.key_word(keyword, lead);
+        // `UPDATE a SET`, but `GRANT UPDATE ON a`, and `FOR UPDATE OF a`.
+        self.names_updated = match keyword {
+            Keyword::Update => lead != Lead::For,
+            Keyword::Set | Keyword::On | Keyword::To => false,
+            _ => self.names_updated,
+        };
         self.start_name(text, Some(keyword), lead);
         self.after_operand = match keyword {
             Keyword::Not | Keyword::Direction => self.after_operand,
@@ -229,6 +240,7 @@ impl<'a> Scan<'a> {
     fn start_name(&mut self, text: &'a [u8], keyword: Option<Keyword>, lead: Lead) {
         self.temporary_schema(text);
         self.system_view(text);
+        self.updated_settings(text);
         self.name =
             Name { lead, keyword, qualifier: &[], last: text, parts: 1, infix: self.after_operand };
         self.last = Last::Name;
@@ -245,6 +257,7 @@ impl<'a> Scan<'a> {
         }
         self.temporary_schema(text);
         self.system_view(text);
+        self.updated_settings(text);
         self.name.keyword = None;
         self.name.qualifier = self.name.last;
         self.name.last = text;
@@ -337,6 +350,14 @@ impl<'a> Scan<'a> {
     fn system_view(&mut self, part: &[u8]) {
         if is_of_the_primary(part) {
             self.may_write(Reason::StandbyUnsafeFunction);
+        }
+    }
+
+    /// A rule makes `set_config(…, false)` of an `UPDATE pg_settings`.
+    fn updated_settings(&mut self, part: &[u8]) {
+        if self.names_updated && part.eq_ignore_ascii_case(SETTINGS) {
+            self.may_write(Reason::SessionState);
+            self.pins(Pin::SetConfig);
         }
     }
 

@@ -296,6 +296,18 @@ fn sequences_and_advisory_locks() {
             "SELECT set_config('a', 'b', true), set_config('a', 'b', false)",
         ],
     );
+    // A rule makes the same of it.
+    check(
+        "writes dml Pins(SetConfig)",
+        &[
+            "UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'",
+            "UPDATE ONLY (pg_catalog.\"pg_settings\") AS s SET setting = 'b'",
+            "WITH a AS (SELECT 1) UPDATE PG_SETTINGS SET setting = 'b'",
+        ],
+    );
+    check("writes dml", &["UPDATE t SET a = (SELECT setting FROM pg_settings)"]);
+    check("writes ddl", &["GRANT SELECT, UPDATE ON pg_settings TO a"]);
+    check("writes locking_clause", &["SELECT 1 FROM pg_settings FOR UPDATE OF pg_settings"]);
     check(
         "writes session_state SetLocal",
         &[

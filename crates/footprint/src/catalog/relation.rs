@@ -162,6 +162,11 @@ impl Catalog {
                         let within = judge::of_text_in_catalog(mentions, self, rules);
                         reach.unknown |= within.reads_unknown;
                         reach.sets = reach.sets.max(within.sets);
+                        let shows_settings =
+                            mentions.relations.iter().any(|(name, _)| judge::is_settings(name));
+                        if change == Change::Update && shows_settings {
+                            reach.sets = Sets::Session;
+                        }
                         open.extend(within.reads.into_iter().map(|oid| (oid, change)));
                     }
                 }

@@ -154,7 +154,7 @@ async fn other_path(writer: &Client, reader: &Client) {
 }
 
 /// Code in whose text no path is set, and whether the client keeps what it sets.
-const PATH_MOVERS: [(&str, bool); 8] = [
+const PATH_MOVERS: [(&str, bool); 11] = [
     ("DO $do$ BEGIN PERFORM set_config('search_path', 'other', false); END $do$", true),
     ("DO $do$ BEGIN SET search_path TO other; END $do$", true),
     ("DO $do$ BEGIN EXECUTE 'SET search_path TO other'; END $do$", true),
@@ -162,6 +162,12 @@ const PATH_MOVERS: [(&str, bool); 8] = [
     ("SELECT move_path_inside()", true),
     ("CALL move_path_and_commit()", true),
     ("INSERT INTO moving VALUES (1)", true),
+    ("UPDATE pg_settings SET setting = 'other' WHERE name = 'search_path'", true),
+    ("UPDATE pg_catalog.pg_settings s SET setting = 'other' WHERE name = 'search_path'", true),
+    (
+        "DO $do$ BEGIN UPDATE pg_settings SET setting = 'other' WHERE name = 'search_path'; END $do$",
+        true,
+    ),
     // What it runs nobody can read.
     ("DO $do$ BEGIN EXECUTE 'SE' || 'T search_path TO other'; END $do$", false),
 ];
