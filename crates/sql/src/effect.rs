@@ -440,7 +440,7 @@ pub enum Command {
         /// The proxy's setting.
         name: String,
     },
-    /// It names a setting of ours in a form we do not take (an escape string, nothing at
-    /// all): to be answered with a syntax error, and never sent on.
+    /// It names a setting of ours in a form we do not take (a bit string, nothing at all): to be
+    /// answered with a syntax error, and never sent on.
     Malformed,
 }

@@ -652,6 +652,15 @@ fn the_proxys_own_settings() {
         ],
     );
     check(&set("session", "[\"it's\"]", false), &["SET afterwrite.session = 'it''s'"]);
+    check(
+        &set("session", "[\"A\\\\b\"]", false),
+        &[
+            "SET afterwrite.session = 'A\\b'",
+            "SET afterwrite.session = E'A\\\\b'",
+            "SET afterwrite.session = E'\\x41\\134\\u0062'",
+            "SET afterwrite.session = U&'A\\\\\\0062'",
+        ],
+    );
     check(&set("level", "[\"strong\"]", true), &["SET LOCAL afterwrite.level = STRONG"]);
     check(&set("level", "[\"Strong\"]", false), &["SET afterwrite.level = \"Strong\""]);
     check(&set("level", "[]", false), &["SET afterwrite.level TO DEFAULT"]);
@@ -674,7 +683,9 @@ fn the_proxys_own_settings() {
             "SET afterwrite.session = a,",
             "SET afterwrite.session = a b",
             "SET afterwrite.session = a, DEFAULT b",
-            "SET afterwrite.session = E'a'",
+            "SET afterwrite.session = E'a\\0'",
+            "SET afterwrite.session = U&'a' UESCAPE '!'",
+            "SET afterwrite.session = X'0a'",
             "SET afterwrite.session = 'a'\n'b'",
             "SET afterwrite.session = -x",
             "SET afterwrite.session FROM CURRENT",
