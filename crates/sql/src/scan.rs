@@ -11,6 +11,8 @@ use crate::effect::{Pin, Reason, SessionUse};
 use crate::function::{self, Kind as Function};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
+use crate::setting::OURS;
+use crate::string;
 
 /// How deep parentheses may be nested. What is deeper is not looked at, and so may write.
 const DEPTH_MAX: usize = 128;
@@ -20,6 +22,7 @@ const SETTINGS: &[u8] = b"pg_settings";
 
 /// What the tokens of a statement say.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Findings {
     /// The first thing that may write. `None`: a read, if it begins like one.
     pub(crate) reason: Option<Reason>,
@@ -28,6 +31,8 @@ pub(crate) struct Findings {
     pub(crate) pin: Option<Pin>,
     /// A setting was changed for the transaction.
     pub(crate) sets_local: bool,
+    /// `set_config` is called for a setting of ours.
+    pub(crate) sets_ours: bool,
     pub(crate) session: SessionUse,
     /// The word that adds rows, and one of those that change or remove some.
     inserts: bool,
@@ -445,6 +450,7 @@ impl<'a> Scan<'a> {
     /// `set_config`, whose arguments stand in `ahead`.
     fn set_config(&mut self, ahead: Lexer<'a>) {
         self.may_write(Reason::SessionState);
+        self.findings.sets_ours |= names_ours(ahead);
         if sets_for_transaction(ahead) {
             self.findings.sets_local = true;
         } else {
@@ -526,6 +532,20 @@ fn is_built_in_operator(mut ahead: Lexer<'_>) -> bool {
     }) && next().is_some_and(|dot| dot.kind == Kind::Dot)
         && next().is_some_and(|operator| operator.kind == Kind::Operator)
         && next().is_some_and(|close| close.kind == Kind::Close)
+}
+
+/// Whether the first argument of a `set_config`, perhaps with its name, begins as our settings do.
+fn names_ours(mut ahead: Lexer<'_>) -> bool {
+    let mut first = ahead.next();
+    if first.is_some_and(|token| token.text.eq_ignore_ascii_case(b"setting_name"))
+        && ahead.next().is_some_and(|token| matches!(token.text, b"=>" | b":="))
+    {
+        first = ahead.next();
+    }
+    let name = first.and_then(string::value);
+    name.is_some_and(|name| {
+        name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
+    })
 }
 
 /// Whether the arguments of a `set_config` are three simple ones and the last is `true`. At most

@@ -9,7 +9,7 @@ use crate::reader::Reader;
 use crate::string;
 
 /// The schema, so to speak, of the proxy's own settings.
-const OURS: &str = "afterwrite.";
+pub(crate) const OURS: &str = "afterwrite.";
 
 /// Reads on behind `SET`.
 pub(crate) fn set(reader: &mut Reader<'_>) -> Statement {

@@ -676,6 +676,38 @@ fn the_proxys_own_settings() {
     );
     check("writes proxy_setting Afterwrite(Show { name: \"token\" })", &["SHOW afterwrite.token"]);
     check(
+        "writes session_state Afterwrite(SetConfig)",
+        &[
+            "SELECT set_config('afterwrite.session', $1, false)",
+            "SELECT pg_catalog.SET_CONFIG('AfterWrite.session', 'a', true)",
+            "SELECT set_config(E'afterwrite\\x2esession'::text, 'a', $1), 1",
+            "SELECT set_config($$afterwrite.token$$, 'a', false) FROM t",
+            "SELECT set_config('a.b', 'c', false), set_config(U&'afterwrite\\002elevel', 'd', true)",
+            "SELECT set_config(setting_name => 'afterwrite.session', new_value => 'a', is_local => $1)",
+            "SELECT 1 WHERE set_config('afterwrite.session', 'a', false) <> ''",
+            "DECLARE c CURSOR FOR SELECT set_config('afterwrite.session', 'a', false)",
+        ],
+    );
+    check(
+        "writes explain_analyze Afterwrite(SetConfig)",
+        &["EXPLAIN ANALYZE SELECT set_config('afterwrite.session', 'a', false)"],
+    );
+    check(
+        "writes dml Afterwrite(SetConfig)",
+        &["INSERT INTO t SELECT set_config('afterwrite.session', 'a', false)"],
+    );
+    // The server's own, and those that do not run.
+    check(
+        "writes session_state Pins(SetConfig)",
+        &[
+            "SELECT set_config('afterwrites.session', 'a', false)",
+            "SELECT set_config('app.name', 'afterwrite.session', false)",
+            "SELECT set_config($1, $2, false)",
+        ],
+    );
+    check("writes session_state", &["EXPLAIN SELECT set_config('afterwrite.level', 'a', false)"]);
+    check("reads", &["SELECT current_setting('afterwrite.session', true)"]);
+    check(
         "writes proxy_setting Afterwrite(Malformed)",
         &[
             "SET afterwrite.session",
