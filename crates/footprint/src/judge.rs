@@ -278,6 +278,7 @@ impl Judge<'_> {
             self.found.writes.unknown = true;
             self.found.reads.unknown = true;
         }
+        self.found.reads.unknown |= afterwrite_sql::measures_tables(name.as_bytes());
         self.found.because.extend(of_catalog);
         self.found.because.extend(built_in);
     }

@@ -30,7 +30,9 @@ mod string;
 
 pub use body::{Sets, sets_of_body};
 pub use cut::{Cut, cuts, lines, texts};
-pub use function::{Kind as Function, built_in, harmful, is_information_schema_helper};
+pub use function::{
+    Kind as Function, built_in, harmful, is_information_schema_helper, measures_tables,
+};
 pub use normal::{normal_text, normalise};
 pub use scan::is_of_the_primary;
 

@@ -43,6 +43,7 @@ const SCHEMA: &str = "
     CREATE TRIGGER move AFTER INSERT ON moving FOR EACH ROW
         EXECUTE FUNCTION move_path_by_trigger();
     CREATE MATERIALIZED VIEW summary AS SELECT count(*) AS n FROM a;
+    CREATE TABLE filled (v text); ALTER TABLE filled ALTER v SET STORAGE PLAIN;
 ";
 
 /// Foreign tables whose server is this very database.
@@ -93,7 +94,7 @@ async fn anyones_writes_are_seen_by_table() {
 }
 
 /// What writes, with `$` for a number, and what must then have changed.
-const WAYS: [(&str, &str); 25] = [
+const WAYS: [(&str, &str); 26] = [
     ("INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM a"),
     ("UPDATE a SET v = v + 1", "SELECT sum(v) FROM a"),
     ("INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM seen"),
@@ -128,6 +129,11 @@ const WAYS: [(&str, &str); 25] = [
     ("INSERT INTO split VALUES ($, 1)", "SELECT count(*) FROM a"),
     ("UPDATE wide SET v = v + 1", "SELECT sum(v) FROM a"),
     ("INSERT INTO a VALUES ($, 1)", "SELECT count(*) FROM wide"),
+    // A name that is a value.
+    (
+        "INSERT INTO filled SELECT repeat('x', 6000) FROM generate_series(1, 3)",
+        "SELECT pg_relation_size('filled')",
+    ),
 ];
 
 static NUMBER: AtomicI64 = AtomicI64::new(1);
