@@ -220,7 +220,7 @@ impl Catalog {
         match (shown.built_in(), known) {
             (Some(BuiltIn::Harmless), known) => Some(Called {
                 varies: known.is_none_or(|it| it != Volatility::Immutable),
-                ..Called::default()
+                ..Called::of_built_in(BuiltIn::Harmless, shown)
             }),
             (Some(kind), _) => Some(Called::of_built_in(kind, shown)),
             // A newer server's.
@@ -329,7 +329,10 @@ impl Called {
 
     pub(crate) fn of_built_in(kind: BuiltIn, name: &Name) -> Self {
         let reason = match kind {
-            BuiltIn::Harmless => return Self { varies: true, ..Self::default() },
+            BuiltIn::Harmless => {
+                let reads_unknown = afterwrite_sql::measures_tables(name.name.as_bytes());
+                return Self { varies: true, reads_unknown, ..Self::default() };
+            }
             BuiltIn::Volatile => Reason::VolatileFunction,
             BuiltIn::StandbyUnsafe => Reason::StandbyUnsafeFunction,
             BuiltIn::Sequence | BuiltIn::SequenceState => Reason::SequenceFunction,

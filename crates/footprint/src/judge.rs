@@ -278,6 +278,7 @@ impl Judge<'_> {
             self.found.writes.unknown = true;
             self.found.reads.unknown = true;
         }
+        self.found.reads.unknown |= afterwrite_sql::measures_tables(name.as_bytes());
         self.found.because.extend(of_catalog);
         self.found.because.extend(built_in);
     }
@@ -291,6 +292,9 @@ impl Judge<'_> {
             Use::Reads => self.reads(name),
             Use::Changes(change) => {
                 self.found.because.push(Because::of(Reason::Dml, name));
+                if change == Change::Update && is_settings(name) {
+                    self.sets(Sets::Session);
+                }
                 if matches!(change, Change::Update | Change::Delete) {
                     self.reads(name);
                 }
@@ -372,6 +376,11 @@ impl Judge<'_> {
         touched.relations.extend(names);
         touched.unknown |= unknown;
     }
+}
+
+/// Whether it is the view of which a rule makes a `set_config` when it is updated.
+pub(crate) fn is_settings(name: &Name) -> bool {
+    &*name.name == "pg_settings" && is_system(name)
 }
 
 /// Whether it is one of the server's own catalogs and views. Unqualified names that begin with

@@ -37,11 +37,14 @@ fn catalog() -> Catalog {
         ("16403", "ruled", "r"),
         ("16404", "moves", "v"),
         ("16405", "parent", "r"),
+        ("16406", "shown", "v"),
     ] {
         let row = [Some(oid), Some("app"), Some(name), Some(kind), Some("false"), Some("0")];
         builder.take(Part::Relations, &row);
     }
     builder.take(Part::Runs, &[Some("16404"), Some("SELECT app.move_path() AS a")]);
+    let shown = "SELECT name, setting FROM pg_settings";
+    builder.take(Part::Runs, &[Some("16406"), Some(shown)]);
     for (oid, event, function, rule) in [
         ("16400", "3", Some("move_deep"), None),
         ("16402", "3", Some("count_up"), None),
@@ -96,6 +99,11 @@ fn what_code_sets_its_callers_set() {
         "DO $$ BEGIN PERFORM app.move_deep(); END $$",
         "DO $$ BEGIN INSERT INTO app.moving VALUES (1); END $$",
         "DO $$ BEGIN SET a.b = 1; END $$",
+        "UPDATE pg_settings SET setting = 'a' WHERE name = 'search_path'",
+        "UPDATE pg_catalog.pg_settings AS s SET setting = 'a'",
+        "UPDATE U&\"pg\\005fsettings\" SET setting = 'a'",
+        "UPDATE shown SET setting = 'a'",
+        "DO $$ BEGIN UPDATE app.shown SET setting = 'a'; END $$",
     ] {
         assert_eq!(sets(&catalog, sql), Sets::Session, "{sql}");
     }
@@ -113,6 +121,9 @@ fn what_sets_nothing_ties_nobody() {
         "UPDATE moving SET a = 1",
         "DELETE FROM moving",
         "SELECT * FROM moving",
+        "UPDATE plain SET a = (SELECT setting FROM pg_settings LIMIT 1)",
+        "SELECT * FROM shown",
+        "EXPLAIN UPDATE pg_settings SET setting = 'a'",
         "EXPLAIN SELECT move_path()",
         "DO $$ BEGIN PERFORM count_up(); END $$",
         // For its own words there is its effect.

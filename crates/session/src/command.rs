@@ -89,6 +89,7 @@ pub(crate) fn carry_out(command: &Command, scope: &mut Scope, around: Surroundin
             other @ (Answer::Row(..) | Answer::NeedsFence | Answer::Failed(_)) => other,
         },
         Command::Show { name } => show(name, scope, around),
+        Command::SetConfig => Answer::Failed(set_config()),
         Command::Malformed => Answer::Failed(
             Report::error("42601", "this form of an afterwrite setting is not understood")
                 .hint("write SET afterwrite.name = 'value', RESET afterwrite.name or SHOW afterwrite.name"),
@@ -250,6 +251,16 @@ pub(crate) fn no_fence() -> Report {
         .hint("ask again: the session goes on as it was")
 }
 
+/// What is said of a `set_config` for a setting of ours: the server would take it for its own.
+pub(crate) fn set_config() -> Report {
+    Report::error("0A000", "set_config does not set the settings of afterwrite")
+        .detail("The server would have set it, and nothing would have come of it.")
+        .hint(
+            "write SET afterwrite.name = 'value' with the value quoted into the text, a hint such \
+             as /*afterwrite.session='value'*/, or a startup option",
+        )
+}
+
 /// What any command is told in a transaction that has failed.
 pub(crate) fn aborted() -> Report {
     Report::error(
@@ -264,7 +275,9 @@ pub(crate) fn describe(command: &Command, out: &mut Vec<u8>) {
         Command::Show { name } => {
             server::row_description(out, &[(&format!("afterwrite.{name}"), TEXT_OID)]);
         }
-        Command::Set { .. } | Command::Reset { .. } | Command::Malformed => server::no_data(out),
+        Command::Set { .. } | Command::Reset { .. } | Command::SetConfig | Command::Malformed => {
+            server::no_data(out);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use afterwrite_sql::Command;
 use afterwrite_wire::client::{Bind, Parse, Target};
 use afterwrite_wire::server::{self, Report};
 
@@ -35,6 +36,12 @@ impl Session {
         }
         let known = (!named).then(|| self.statements.same_unnamed(parse.rest).cloned()).flatten();
         let prepared = known.unwrap_or_else(|| around.library.prepared(parse.rest));
+        if matches!(prepared.command, Some(Command::SetConfig)) {
+            // At once: a driver that was told of no parameters would not know what it did wrong.
+            let failed = self.open.status == server::FAILED;
+            self.fail(&if failed { command::aborted() } else { command::set_config() });
+            return Ok(None);
+        }
         let number = prepared.parsed();
         if named {
             let prepared = Arc::clone(&prepared);

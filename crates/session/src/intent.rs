@@ -327,6 +327,7 @@ impl Intent {
                 one.local = true;
                 one.writes = None;
                 (one.opaque, one.strays) = (false, false);
+                one.pins = Causes::default();
             }
         }
         self.add(&one);

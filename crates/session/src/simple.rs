@@ -148,9 +148,10 @@ impl Session {
                             "It stood in one string with other statements; none of them was run.",
                         ),
                 ),
-                Command::Set { .. } | Command::Reset { .. } | Command::Malformed => {
-                    self.carry_out(command, around)
-                }
+                Command::Set { .. }
+                | Command::Reset { .. }
+                | Command::SetConfig
+                | Command::Malformed => self.carry_out(command, around),
             };
             match &answer {
                 Answer::Failed(report) => {
@@ -187,7 +188,7 @@ impl Session {
         };
         let set = match command {
             Command::Set { name, .. } | Command::Reset { name } => Some(name.as_str()),
-            Command::Show { .. } | Command::Malformed => None,
+            Command::Show { .. } | Command::SetConfig | Command::Malformed => None,
         };
         match set {
             Some("session") if !self.keep_keys() => {

@@ -1007,6 +1007,30 @@ fn commands_of_ours_are_answered_without_a_server() {
     assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "12DCZI");
 }
 
+/// The server would set it for itself, and the client would think that it had named a key.
+#[test]
+fn set_config_of_ours_is_refused_and_never_sent() {
+    let set = "SELECT set_config('afterwrite.session', $1, false)";
+    let mixed = "SELECT 1; SELECT set_config('afterwrite.session', 'a', false)";
+    let write = "INSERT INTO t SELECT set_config('afterwrite.session', 'a', true)";
+    for bytes in [query(set), query(mixed), query(write), extended("", set), extended("s", write)] {
+        let mut rig = Rig::new();
+        assert_eq!(rig.request(&bytes).route, Route::Local);
+        rig.session.reply_locally(&mut rig.outbox);
+        let told = String::from_utf8_lossy(&rig.outbox).into_owned();
+        assert!(told.contains("C0A000\0") && told.contains("afterwrite.session='"), "{told}");
+        assert_eq!(seen(&std::mem::take(&mut rig.outbox)), "EZI");
+        assert_eq!(rig.session.pinned(), None);
+    }
+    let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));
+    for bytes in [query(set), extended("", set), query(mixed)] {
+        rig.run(&mut primary, PRIMARY, &query("BEGIN"), "C:BEGIN Z:T");
+        assert!(refuse_own(&mut rig, &mut primary, &bytes).contains("C0A000\0"));
+        assert_eq!(refuse_own(&mut rig, &mut primary, &bytes), "25P02");
+        rig.run(&mut primary, PRIMARY, &query("ROLLBACK"), "C:ROLLBACK Z:I CAPTURED:2000");
+    }
+}
+
 #[test]
 fn a_query_too_long_to_be_held_goes_to_the_primary_unread() {
     let (mut rig, mut primary) = (Rig::new(), link(Role::Primary));

@@ -75,6 +75,7 @@ impl Code {
         match token.kind {
             Kind::Text(_) => self.within(token),
             Kind::Word(_) | Kind::Quoted if is_name(token, "set_config") => by_call(ahead),
+            Kind::Word(_) if is(token, "update") && updates_settings(ahead) => Sets::Session,
             Kind::Word(_) if begins && is(token, "set") => self.by_statement(ahead, false),
             Kind::Word(_) if begins && is(token, "reset") => self.by_statement(ahead, true),
             Kind::Word(_) if self.depth == 0 && is(token, "execute") => by_execute(ahead),
@@ -162,6 +163,22 @@ fn by_call(mut ahead: Lexer<'_>) -> Sets {
     Sets::Session
 }
 
+/// Behind `UPDATE`: whether its relation is `pg_settings`, of which a rule makes a `set_config`.
+fn updates_settings(mut ahead: Lexer<'_>) -> bool {
+    // `ONLY`, a parenthesis, the schema with its dot, and the name.
+    for _ in 0..5 {
+        match ahead.next() {
+            Some(token) if is_name(token, "pg_settings") => return true,
+            Some(token)
+                if matches!(token.kind, Kind::Open | Kind::Dot)
+                    || is(token, "only")
+                    || is_name(token, "pg_catalog") => {}
+            _ => return false,
+        }
+    }
+    false
+}
+
 /// Behind `EXECUTE`.
 fn by_execute(mut ahead: Lexer<'_>) -> Sets {
     let mut next = || ahead.next();
@@ -231,7 +248,8 @@ fn sets_of_foreign(body: &[u8]) -> Sets {
         let is_word = at(from + length).is_some_and(|byte| byte.is_ascii_whitespace());
         begins && is_word && !behind.starts_with(b"local ") && !behind.starts_with(b"transaction ")
     });
-    if sets || mentions(&body, b"set_config") { Sets::Session } else { Sets::Unknown }
+    let updates = mentions(&body, b"pg_settings") && mentions(&body, b"update");
+    if sets || updates || mentions(&body, b"set_config") { Sets::Session } else { Sets::Unknown }
 }
 
 fn begins_statement(token: Token<'_>) -> bool {
@@ -333,6 +351,10 @@ mod tests {
                 "BEGIN EXECUTE 'RESET ALL'; END",
                 "BEGIN EXECUTE 'SET SCHEMA ''other'''; END",
                 "BEGIN EXECUTE 'SET search_path TO \"' || x || '\"'; END",
+                "UPDATE pg_settings SET setting = $1 WHERE name = 'search_path'",
+                "BEGIN UPDATE ONLY (pg_catalog.\"pg_settings\") AS s SET setting = a; END",
+                "WITH a AS (UPDATE PG_SETTINGS SET setting = a RETURNING 1) SELECT 1 FROM a",
+                "BEGIN EXECUTE format('UPDATE pg_settings SET setting = %L', a); END",
             ],
         );
         assert_eq!(sets_of_body("internal", "set_config_by_name"), Sets::Session);
@@ -341,6 +363,7 @@ mod tests {
             "spi_exec_query('set search_path to x');",
             "plv8.execute(`\n  SET a.b = 1`)",
             "plpy.execute(plan('select set_config($1, $2, false)'))",
+            "plpy.execute('UPDATE pg_settings SET setting = 1')",
         ] {
             assert_eq!(sets_of_body("plpython3u", body), Sets::Session, "{body}");
         }
@@ -365,6 +388,8 @@ mod tests {
                 "SELECT current_setting('a.b', true), setting, offset FROM t",
                 "CREATE TRIGGER t AFTER INSERT ON a EXECUTE FUNCTION b()",
                 "BEGIN SET TRANSACTION READ ONLY; END",
+                "BEGIN UPDATE t SET a = (SELECT setting FROM pg_settings WHERE name = 'b'); END",
+                "SELECT setting FROM pg_settings FOR UPDATE",
             ],
         );
         assert_eq!(sets_of_body("c", "uuid_generate_v4"), Sets::Nothing);

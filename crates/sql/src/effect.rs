@@ -440,7 +440,10 @@ pub enum Command {
         /// The proxy's setting.
         name: String,
     },
-    /// It names a setting of ours in a form we do not take (an escape string, nothing at
-    /// all): to be answered with a syntax error, and never sent on.
+    /// `set_config('afterwrite.…', …)`: the server would set it for itself, and nothing would come
+    /// of it. To be answered with an error, and never sent on.
+    SetConfig,
+    /// It names a setting of ours in a form we do not take (a bit string, nothing at all): to be
+    /// answered with a syntax error, and never sent on.
     Malformed,
 }

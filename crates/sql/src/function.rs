@@ -169,6 +169,20 @@ pub fn built_in(name: &[u8]) -> Option<Kind> {
     }
 }
 
+/// Whether it tells how large tables are: its answer changes with writes to tables that the
+/// text need not name.
+pub fn measures_tables(name: &[u8]) -> bool {
+    const MEASURES: [&str; 6] = [
+        "pg_database_size",
+        "pg_indexes_size",
+        "pg_relation_size",
+        "pg_table_size",
+        "pg_tablespace_size",
+        "pg_total_relation_size",
+    ];
+    MEASURES.iter().any(|it| name.eq_ignore_ascii_case(it.as_bytes()))
+}
+
 /// What a dotted name means if the server takes it for a call; `None`: nothing harmful. Columns are
 /// many, and most of them are shorter than any function to fear.
 pub fn harmful(name: &[u8]) -> Option<Kind> {

@@ -10,8 +10,9 @@
 //!
 //! The path of a text: `lexer` cuts tokens, `reader` finds the end of a statement, `statement`
 //! looks at its first words, `scan` applies the rules to the rest; `keyword` and `function` are
-//! the tables, and `setting` is the grammar of `SET`. Beside it, `hint` reads comments, `cut`
-//! says where each statement stands, and `body` looks into bodies of functions and of `DO`.
+//! the tables, `setting` is the grammar of `SET`, and `string` says what a string says. Beside
+//! it, `hint` reads comments, `cut` says where each statement stands, and `body` looks into bodies
+//! of functions and of `DO`.
 
 mod body;
 mod cut;
@@ -25,10 +26,13 @@ mod reader;
 mod scan;
 mod setting;
 mod statement;
+mod string;
 
 pub use body::{Sets, sets_of_body};
 pub use cut::{Cut, cuts, lines, texts};
-pub use function::{Kind as Function, built_in, harmful, is_information_schema_helper};
+pub use function::{
+    Kind as Function, built_in, harmful, is_information_schema_helper, measures_tables,
+};
 pub use normal::{normal_text, normalise};
 pub use scan::is_of_the_primary;
 

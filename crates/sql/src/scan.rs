@@ -11,12 +11,18 @@ use crate::effect::{Pin, Reason, SessionUse};
 use crate::function::{self, Kind as Function};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
+use crate::setting::OURS;
+use crate::string;
 
 /// How deep parentheses may be nested. What is deeper is not looked at, and so may write.
 const DEPTH_MAX: usize = 128;
 
+/// The view by which settings can be changed, too.
+const SETTINGS: &[u8] = b"pg_settings";
+
 /// What the tokens of a statement say.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with its own name")]
 pub(crate) struct Findings {
     /// The first thing that may write. `None`: a read, if it begins like one.
     pub(crate) reason: Option<Reason>,
@@ -25,6 +31,8 @@ pub(crate) struct Findings {
     pub(crate) pin: Option<Pin>,
     /// A setting was changed for the transaction.
     pub(crate) sets_local: bool,
+    /// `set_config` is called for a setting of ours.
+    pub(crate) sets_ours: bool,
     pub(crate) session: SessionUse,
     /// The word that adds rows, and one of those that change or remove some.
     inserts: bool,
@@ -52,6 +60,8 @@ pub(crate) struct Scan<'a> {
     /// An operand has just ended, perhaps with `NOT` or `LEFT` behind it: here `LIKE` and `JOIN`
     /// are infix, not names.
     after_operand: bool,
+    /// Behind `UPDATE`, where its relation is named.
+    names_updated: bool,
 }
 
 /// What a level of parentheses is.
@@ -207,6 +217,12 @@ impl<'a> Scan<'a> {
         }
         let lead = self.lead();
         self.key_word(keyword, lead);
+        // `UPDATE a SET`, but `GRANT UPDATE ON a`, and `FOR UPDATE OF a`.
+        self.names_updated = match keyword {
+            Keyword::Update => lead != Lead::For,
+            Keyword::Set | Keyword::On | Keyword::To => false,
+            _ => self.names_updated,
+        };
         self.start_name(text, Some(keyword), lead);
         self.after_operand = match keyword {
             Keyword::Not | Keyword::Direction => self.after_operand,
@@ -229,6 +245,7 @@ impl<'a> Scan<'a> {
     fn start_name(&mut self, text: &'a [u8], keyword: Option<Keyword>, lead: Lead) {
         self.temporary_schema(text);
         self.system_view(text);
+        self.updated_settings(text);
         self.name =
             Name { lead, keyword, qualifier: &[], last: text, parts: 1, infix: self.after_operand };
         self.last = Last::Name;
@@ -245,6 +262,7 @@ impl<'a> Scan<'a> {
         }
         self.temporary_schema(text);
         self.system_view(text);
+        self.updated_settings(text);
         self.name.keyword = None;
         self.name.qualifier = self.name.last;
         self.name.last = text;
@@ -340,6 +358,14 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// A rule makes `set_config(…, false)` of an `UPDATE pg_settings`.
+    fn updated_settings(&mut self, part: &[u8]) {
+        if self.names_updated && part.eq_ignore_ascii_case(SETTINGS) {
+            self.may_write(Reason::SessionState);
+            self.pins(Pin::SetConfig);
+        }
+    }
+
     fn open(&mut self, ahead: &Lexer<'a>) {
         let mut frame = Frame::default();
         match self.last {
@@ -424,6 +450,7 @@ impl<'a> Scan<'a> {
     /// `set_config`, whose arguments stand in `ahead`.
     fn set_config(&mut self, ahead: Lexer<'a>) {
         self.may_write(Reason::SessionState);
+        self.findings.sets_ours |= names_ours(ahead);
         if sets_for_transaction(ahead) {
             self.findings.sets_local = true;
         } else {
@@ -505,6 +532,20 @@ fn is_built_in_operator(mut ahead: Lexer<'_>) -> bool {
     }) && next().is_some_and(|dot| dot.kind == Kind::Dot)
         && next().is_some_and(|operator| operator.kind == Kind::Operator)
         && next().is_some_and(|close| close.kind == Kind::Close)
+}
+
+/// Whether the first argument of a `set_config`, perhaps with its name, begins as our settings do.
+fn names_ours(mut ahead: Lexer<'_>) -> bool {
+    let mut first = ahead.next();
+    if first.is_some_and(|token| token.text.eq_ignore_ascii_case(b"setting_name"))
+        && ahead.next().is_some_and(|token| matches!(token.text, b"=>" | b":="))
+    {
+        first = ahead.next();
+    }
+    let name = first.and_then(string::value);
+    name.is_some_and(|name| {
+        name.get(..OURS.len()).is_some_and(|start| start.eq_ignore_ascii_case(OURS))
+    })
 }
 
 /// Whether the arguments of a `set_config` are three simple ones and the last is `true`. At most

@@ -4,11 +4,12 @@ use smallvec::SmallVec;
 
 use crate::effect::{Access, Command, Effect, Name, Pin, Reason, Set, Statement};
 use crate::keyword::Keyword;
-use crate::lexer::{Kind, Quotes, Token};
+use crate::lexer::{Kind, Token};
 use crate::reader::Reader;
+use crate::string;
 
 /// The schema, so to speak, of the proxy's own settings.
-const OURS: &str = "afterwrite.";
+pub(crate) const OURS: &str = "afterwrite.";
 
 /// Reads on behind `SET`.
 pub(crate) fn set(reader: &mut Reader<'_>) -> Statement {
@@ -211,12 +212,8 @@ fn value(reader: &mut Reader<'_>) -> Option<String> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
     match first.kind {
         Kind::Word(_) => text(&first.text.to_ascii_lowercase()),
-        Kind::Quoted => Some(text(inside(first.text, 1)?)?.replace("\"\"", "\"")),
-        Kind::Text(Quotes::Plain) => Some(text(inside(first.text, 1)?)?.replace("''", "'")),
-        Kind::Text(Quotes::Dollar) => {
-            let tag = first.text.iter().skip(1).position(|byte| *byte == b'$')?;
-            text(inside(first.text, tag + 2)?)
-        }
+        Kind::Quoted => Some(text(string::inside(first.text, 1)?)?.replace("\"\"", "\"")),
+        Kind::Text(_) => string::value(first),
         Kind::Number => text(first.text),
         Kind::Operator if matches!(first.text, b"-" | b"+") => {
             let number = reader.next().filter(|token| token.kind == Kind::Number)?;
@@ -224,11 +221,6 @@ fn value(reader: &mut Reader<'_>) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// What is left without `ends` bytes at both ends.
-fn inside(text: &[u8], ends: usize) -> Option<&[u8]> {
-    text.get(ends..text.len().checked_sub(ends)?)
 }
 
 /// Whether values with commas between them follow, and nothing else.

@@ -1,7 +1,7 @@
 //! One statement: what its first words make of it.
 
 use crate::body::{Sets, sets_of_block};
-use crate::effect::{Access, Effect, Pin, Reason, SessionUse, Statement};
+use crate::effect::{Access, Command, Effect, Pin, Reason, SessionUse, Statement};
 use crate::keyword::Keyword;
 use crate::lexer::{Kind, Lexer, Token};
 use crate::reader::Reader;
@@ -92,13 +92,21 @@ fn query<'a>(reader: &mut Reader<'a>, first: Token<'a>) -> Statement {
 }
 
 fn concluded(findings: Findings, begins_as_query: bool) -> Statement {
-    let effect = left_behind(findings);
+    let effect = effect_of(findings);
     let statement = match findings.reason {
         Some(reason) => Statement::writes(reason, effect),
         None if begins_as_query => Statement::new(Access::Reads, Reason::ProvenRead, effect),
         None => Statement::writes(Reason::Unknown, effect),
     };
     statement.with(findings.session).inserting(findings.only_inserts())
+}
+
+/// What a statement does that runs at once.
+fn effect_of(findings: Findings) -> Effect {
+    if findings.sets_ours {
+        return Effect::Afterwrite(Command::SetConfig);
+    }
+    left_behind(findings)
 }
 
 fn left_behind(findings: Findings) -> Effect {
@@ -125,7 +133,7 @@ fn writing<'a>(reader: &mut Reader<'a>, first: Token<'a>, reason: Reason) -> Sta
         () => SessionUse::default(),
     };
     let releases = is("drop") || is("close");
-    Statement::writes(reason, left_behind(scan.findings()))
+    Statement::writes(reason, effect_of(scan.findings()))
         .with(scan.findings().session)
         .with(unread)
         .with(SessionUse { releases, ..SessionUse::default() })
@@ -383,7 +391,8 @@ fn declare(reader: &mut Reader<'_>) -> Statement {
     while let Some(token) = reader.next() {
         scan.feed(token, reader.ahead());
     }
-    match left_behind(scan.findings()) {
+    match effect_of(scan.findings()) {
+        effect @ Effect::Afterwrite(_) => Statement::writes(Reason::SessionState, effect),
         _ if hold => pins(Pin::HoldCursor),
         effect => Statement::writes(Reason::Utility, effect).with(scan.findings().session),
     }

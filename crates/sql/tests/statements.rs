@@ -296,6 +296,18 @@ fn sequences_and_advisory_locks() {
             "SELECT set_config('a', 'b', true), set_config('a', 'b', false)",
         ],
     );
+    // A rule makes the same of it.
+    check(
+        "writes dml Pins(SetConfig)",
+        &[
+            "UPDATE pg_settings SET setting = 'b' WHERE name = 'search_path'",
+            "UPDATE ONLY (pg_catalog.\"pg_settings\") AS s SET setting = 'b'",
+            "WITH a AS (SELECT 1) UPDATE PG_SETTINGS SET setting = 'b'",
+        ],
+    );
+    check("writes dml", &["UPDATE t SET a = (SELECT setting FROM pg_settings)"]);
+    check("writes ddl", &["GRANT SELECT, UPDATE ON pg_settings TO a"]);
+    check("writes locking_clause", &["SELECT 1 FROM pg_settings FOR UPDATE OF pg_settings"]);
     check(
         "writes session_state SetLocal",
         &[
@@ -640,6 +652,15 @@ fn the_proxys_own_settings() {
         ],
     );
     check(&set("session", "[\"it's\"]", false), &["SET afterwrite.session = 'it''s'"]);
+    check(
+        &set("session", "[\"A\\\\b\"]", false),
+        &[
+            "SET afterwrite.session = 'A\\b'",
+            "SET afterwrite.session = E'A\\\\b'",
+            "SET afterwrite.session = E'\\x41\\134\\u0062'",
+            "SET afterwrite.session = U&'A\\\\\\0062'",
+        ],
+    );
     check(&set("level", "[\"strong\"]", true), &["SET LOCAL afterwrite.level = STRONG"]);
     check(&set("level", "[\"Strong\"]", false), &["SET afterwrite.level = \"Strong\""]);
     check(&set("level", "[]", false), &["SET afterwrite.level TO DEFAULT"]);
@@ -655,6 +676,38 @@ fn the_proxys_own_settings() {
     );
     check("writes proxy_setting Afterwrite(Show { name: \"token\" })", &["SHOW afterwrite.token"]);
     check(
+        "writes session_state Afterwrite(SetConfig)",
+        &[
+            "SELECT set_config('afterwrite.session', $1, false)",
+            "SELECT pg_catalog.SET_CONFIG('AfterWrite.session', 'a', true)",
+            "SELECT set_config(E'afterwrite\\x2esession'::text, 'a', $1), 1",
+            "SELECT set_config($$afterwrite.token$$, 'a', false) FROM t",
+            "SELECT set_config('a.b', 'c', false), set_config(U&'afterwrite\\002elevel', 'd', true)",
+            "SELECT set_config(setting_name => 'afterwrite.session', new_value => 'a', is_local => $1)",
+            "SELECT 1 WHERE set_config('afterwrite.session', 'a', false) <> ''",
+            "DECLARE c CURSOR FOR SELECT set_config('afterwrite.session', 'a', false)",
+        ],
+    );
+    check(
+        "writes explain_analyze Afterwrite(SetConfig)",
+        &["EXPLAIN ANALYZE SELECT set_config('afterwrite.session', 'a', false)"],
+    );
+    check(
+        "writes dml Afterwrite(SetConfig)",
+        &["INSERT INTO t SELECT set_config('afterwrite.session', 'a', false)"],
+    );
+    // The server's own, and those that do not run.
+    check(
+        "writes session_state Pins(SetConfig)",
+        &[
+            "SELECT set_config('afterwrites.session', 'a', false)",
+            "SELECT set_config('app.name', 'afterwrite.session', false)",
+            "SELECT set_config($1, $2, false)",
+        ],
+    );
+    check("writes session_state", &["EXPLAIN SELECT set_config('afterwrite.level', 'a', false)"]);
+    check("reads", &["SELECT current_setting('afterwrite.session', true)"]);
+    check(
         "writes proxy_setting Afterwrite(Malformed)",
         &[
             "SET afterwrite.session",
@@ -662,7 +715,9 @@ fn the_proxys_own_settings() {
             "SET afterwrite.session = a,",
             "SET afterwrite.session = a b",
             "SET afterwrite.session = a, DEFAULT b",
-            "SET afterwrite.session = E'a'",
+            "SET afterwrite.session = E'a\\0'",
+            "SET afterwrite.session = U&'a' UESCAPE '!'",
+            "SET afterwrite.session = X'0a'",
             "SET afterwrite.session = 'a'\n'b'",
             "SET afterwrite.session = -x",
             "SET afterwrite.session FROM CURRENT",

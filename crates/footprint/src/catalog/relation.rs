@@ -23,6 +23,7 @@ pub(crate) enum RelationKind {
     /// A table, partitioned or not, or a materialized view.
     Table,
     View,
+    /// A foreign table. Its server may lead back to any table of this database.
     Foreign,
     Sequence,
 }
@@ -145,6 +146,7 @@ impl Catalog {
                 continue;
             };
             reach.unknown |= relation.unknown.contains(&change) || relation.unread;
+            reach.unknown |= relation.kind == RelationKind::Foreign;
             let makes = matches!(change, Change::Insert | Change::Update);
             reach.unknown |= makes && self.makes_feared(relation.types.iter().copied());
             reach.sets = reach.sets.max(relation.fired_by(change));
@@ -160,6 +162,11 @@ impl Catalog {
                         let within = judge::of_text_in_catalog(mentions, self, rules);
                         reach.unknown |= within.reads_unknown;
                         reach.sets = reach.sets.max(within.sets);
+                        let shows_settings =
+                            mentions.relations.iter().any(|(name, _)| judge::is_settings(name));
+                        if change == Change::Update && shows_settings {
+                            reach.sets = Sets::Session;
+                        }
                         open.extend(within.reads.into_iter().map(|oid| (oid, change)));
                     }
                 }
@@ -204,6 +211,7 @@ impl Reach {
             }
             RelationKind::Foreign => {
                 self.relations.insert(oid);
+                self.unknown = true;
                 self.because.push(Because::of(Reason::ForeignTable, &name));
             }
             RelationKind::Sequence => {

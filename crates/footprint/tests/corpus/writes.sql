@@ -517,7 +517,7 @@ INSERT INTO scratch VALUES (2, 'x');
 --- writes_foreign_ins
 --- route: primary
 --- kind: write
---- writes: app.remote_orders
+--- writes: app.remote_orders, unknown
 --- standby: fails 25006
 --- why: a write on another server; a standby refuses it before it is sent
 INSERT INTO remote_orders VALUES (1, 1);
@@ -525,7 +525,7 @@ INSERT INTO remote_orders VALUES (1, 1);
 --- writes_foreign_del
 --- route: primary
 --- kind: write
---- writes: app.remote_orders
+--- writes: app.remote_orders, unknown
 --- standby: fails 25006
 DELETE FROM remote_orders;
 
