@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use afterwrite_core::Proof;
 use afterwrite_net::{Endpoint, Stream};
-use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec};
+use afterwrite_session::{CAPTURE_NAME, CAPTURE_SQL, Link, LinkSpec, PathMark};
 use afterwrite_types::{
     InsertPointer, Line, Lsn, Moment, NodeId, Position, Role, Sequence, SystemId, Timeline,
     WalGeometry,
@@ -166,7 +166,8 @@ pub(crate) async fn open(
     sequence: &Sequence,
 ) -> Result<Connection, ConnectError> {
     let (mut messages, greeting) = enter(&node.server, login, Purpose::Serve(expected)).await?;
-    let (introduction, gauge) = introduce_link(&mut messages, node).await?;
+    let (introduced, path) = introduce_link(&mut messages, node).await?;
+    let (introduction, gauge) = introduced;
     let admitted = sequence.now();
     if introduction.role != expected {
         return Err(ConnectError::RoleChanged(introduction.role));
@@ -189,7 +190,8 @@ pub(crate) async fn open(
     let tls = tls.unwrap_or_default();
     let card = ServerCard::new(greeting.pid, route.endpoint.clone(), local, tls);
     let spec = spec(node.id, &introduction, admitted, prepared_max);
-    let link = Link::new(LinkSpec { capture: captures, ..spec });
+    let mut link = Link::new(LinkSpec { capture: captures, ..spec });
+    link.begins_at(path);
     let now = Instant::now();
     Ok(Connection {
         stream: messages.into_stream()?,
@@ -320,14 +322,27 @@ pub(crate) async fn introduce(
 }
 
 /// The same for a client's connection. It may lead to a database without the heartbeat table,
-/// or belong to a user who may not read it: then it cannot be asked, and says so.
+/// or belong to a user who may not read it: then it cannot be asked, and says so. In the same
+/// breath it is asked where it looks for names.
 async fn introduce_link(
     messages: &mut Messages,
     node: &Node,
-) -> Result<(Introduction, Option<Gauge>), ConnectError> {
+) -> Result<((Introduction, Option<Gauge>), Option<PathMark>), ConnectError> {
     let gauge = node.gauges.used();
-    match introduce(messages, node).await {
-        Ok(said) if said.is_current => Ok((said, Some(gauge))),
+    let product = node.state.lock().product;
+    let mut out = Vec::new();
+    client::query(&mut out, &node.gauges.question(product));
+    client::query(&mut out, PathMark::SQL);
+    let asked = Instant::now();
+    messages.send(&out).await?;
+    let said = read_row(messages).await;
+    let path = match said {
+        Ok(_) | Err(ConnectError::Refused { .. }) => read_path(messages).await,
+        Err(_) => Ok(None),
+    };
+    let said = said.and_then(|row| node.gauges.read(&row.ok_or_else(nothing_said)?, node, asked));
+    match said {
+        Ok(said) if said.is_current => Ok(((said, Some(gauge)), path?)),
         Ok(_) => Err(ConnectError::Protocol("the primary has made no beat yet".into())),
         Err(ConnectError::Refused { code, .. })
             if matches!(gauge, Gauge::Heartbeat(_))
@@ -337,8 +352,18 @@ async fn introduce_link(
             client::query(&mut out, &Gauges::blind_question());
             messages.send(&out).await?;
             let row = read_row(messages).await?;
-            Ok((Gauges::read_blind(&row.ok_or_else(nothing_said)?, node)?, None))
+            let said = Gauges::read_blind(&row.ok_or_else(nothing_said)?, node)?;
+            Ok(((said, None), path?))
         }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where a connection looks for names; `None` if it does not tell.
+async fn read_path(messages: &mut Messages) -> Result<Option<PathMark>, ConnectError> {
+    match read_row(messages).await {
+        Ok(row) => Ok(row.and_then(|row| Some(PathMark::told(row.first()?.as_deref()?)))),
+        Err(ConnectError::Refused { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -487,6 +512,24 @@ impl Connection {
         let answer = timeout(limit, asking).await.map_err(|_| ConnectError::TimedOut(limit))?;
         self.link.note_simple_query();
         answer
+    }
+
+    /// Runs the operator's query, and takes up whether it has names looked for elsewhere.
+    ///
+    /// Not cancel-safe: dropped half-way, the connection must not be used again.
+    pub(crate) async fn begin_with(
+        &mut self,
+        query: &str,
+        limit: Duration,
+    ) -> Result<(), ConnectError> {
+        self.ask(query, limit).await?;
+        let path = match self.ask(PathMark::SQL, limit).await {
+            Ok(answer) => answer.as_deref().map(PathMark::told),
+            Err(ConnectError::Refused { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        self.link.begins_still_at(path);
+        Ok(())
     }
 
     /// Asks with one parameter for at most one row of two texts.

@@ -225,7 +225,7 @@ impl Pool {
                     .await
                     .map(Box::new)?;
             if !settings.connect_query.is_empty() {
-                connection.ask(&settings.connect_query, limit).await?;
+                connection.begin_with(&settings.connect_query, limit).await?;
             }
             Ok(connection)
         };

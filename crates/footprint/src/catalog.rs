@@ -9,7 +9,7 @@ mod relation;
 mod settings;
 mod types;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use afterwrite_sql::{Function as BuiltIn, Reason, Sets};
 
@@ -119,9 +119,19 @@ impl Catalog {
     /// The search path that a role begins with.
     pub fn path_of(&self, role: &str) -> Path {
         // The database's setting for the role, the role's, the database's, the server's.
+        self.path_setting(role).map_or(Path::Unknown, |value| Path::of_setting(value, role))
+    }
+
+    /// The value of `search_path` that a role begins with.
+    pub fn path_setting(&self, role: &str) -> Option<&str> {
         let best = self.paths.iter().filter(|row| row.role.as_deref().is_none_or(|it| it == role));
         let best = best.max_by_key(|row| (row.role.is_some(), row.of_database));
-        best.map_or(Path::Unknown, |row| Path::of_setting(&row.value, role))
+        best.map(|row| &*row.value)
+    }
+
+    /// What roles begin with, to be compared.
+    pub fn path_settings(&self) -> BTreeSet<PathRow> {
+        self.paths.iter().cloned().collect()
     }
 
     /// How many functions and relations are known that are no built-in ones.

@@ -294,6 +294,10 @@ impl Client {
             // Held through the end of its server, or of its server's being the primary.
             return self.lose_link("its server was given up", None);
         }
+        if self.looks_elsewhere() && may_move(place) {
+            self.give_back(false).await;
+            return Ok(Ran::Again(None));
+        }
         match self.bring(place).await? {
             Brought::All => {}
             Brought::Refused(report) => {
@@ -311,6 +315,18 @@ impl Client {
             std::task::Poll::Pending => self.pump_in_time(place).await,
         };
         self.conclude(pumped, mark).await
+    }
+
+    /// Whether the connection that is held turns out to look for names elsewhere than was known
+    /// when the exchange was read: from here on it counts for all tables.
+    pub(crate) fn looks_elsewhere(&mut self) -> bool {
+        let Some(link) = &self.link else { return false };
+        let found = self.session.looks_elsewhere(&link.link);
+        if found {
+            let database = &self.tenant.database;
+            database.schema.note_elsewhere(&database.name);
+        }
+        found
     }
 
     /// Moves bytes for as long as the exchange, and its transaction, may take.
@@ -514,6 +530,13 @@ impl Client {
             (mark, _) => self.unmark(mark, Floor::since(self.shared.sequence.now())),
         }
     }
+}
+
+/// Whether a read was placed by what it asks for, and may be placed anew. The primary has
+/// everything; a transaction on a replica has waited for every write before it began.
+fn may_move(place: Place) -> bool {
+    matches!(place, Place::Replica(reason)
+        if !matches!(reason, Reason::Transaction | Reason::Pinned))
 }
 
 /// The primary that a connection was admitted to.

@@ -261,6 +261,7 @@ impl Client {
             match self.gather(true) {
                 Ok(Gathered::NeedMore | Gathered::NeedsFence(_)) => return Poll::Pending,
                 Ok(Gathered::Further | Gathered::Request(_)) => {
+                    self.looks_elsewhere();
                     let further = self.mark_further();
                     self.later_mark = WriteMark::both(self.later_mark.take(), further);
                     self.withhold(self.later_mark.is_some());

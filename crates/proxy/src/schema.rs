@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use afterwrite_footprint::{Catalog, Footprint, Knowledge, Path, Rules, Touched};
-use afterwrite_session::{Reading, SearchPath, TableKeys, Touch};
+use afterwrite_session::{PathMark, Reading, SearchPath, TableKeys, Touch};
 use afterwrite_sql::{Access, Analysis, Effect, Reason, Statement};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
+use tracing::warn;
 
 use crate::memo::Memo;
 
@@ -41,6 +42,8 @@ pub(crate) struct Schema {
     budget: Mutex<Budget>,
     /// When an unknown name last made somebody look.
     asked: Mutex<Option<Instant>>,
+    /// It was said that a server connection looks for names elsewhere.
+    elsewhere: AtomicBool,
 }
 
 /// Unknown names make somebody look at most so often.
@@ -330,13 +333,36 @@ impl Schema {
             State::Changed(_) => Knowledge::Changed,
             State::Known(catalog) => Knowledge::Known(catalog),
         };
+        let begins = match (path, &state) {
+            (SearchPath::Initial, State::Known(catalog)) => catalog.path_setting(role),
+            _ => None,
+        };
         let path = match (path, &state) {
             (SearchPath::Initial, State::Known(catalog)) => catalog.path_of(role),
             (SearchPath::Set(statement), _) => Path::of_statement(statement, role),
             (SearchPath::Initial | SearchPath::Unknown, _) => Path::Unknown,
         };
         let found = afterwrite_footprint::read(text, normal, knowledge, &path, &rules);
-        (generation, told(found, table_scope.as_deref()))
+        let begins = begins.map(|value| PathMark::of(role, value));
+        (generation, Reading { begins, ..told(found, table_scope.as_deref()) })
+    }
+
+    /// A server connection was found to look for names elsewhere than the catalog tells. Said
+    /// once, until the catalog tells something else.
+    pub(crate) fn note_elsewhere(&self, database: &str) {
+        if !self.elsewhere.swap(true, Ordering::Relaxed) {
+            warn!(
+                database,
+                "a server connection has another search path than the catalog tells of its role, \
+                 by pool.connect_query or from before a change: what is written over such is \
+                 taken to touch any table, and what is read over such waits for every write"
+            );
+        }
+    }
+
+    /// The catalog tells of other search paths.
+    pub(crate) fn paths_have_changed(&self) {
+        self.elsewhere.store(false, Ordering::Relaxed);
     }
 
     /// Has the schema looked at now, unless that was asked for a moment ago.

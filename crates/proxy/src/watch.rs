@@ -1,11 +1,12 @@
 //! Keeps what is known of a database's schema up to date.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use afterwrite_backend::{ConnectError, Questions};
-use afterwrite_footprint::{Builder, Catalog, Part};
+use afterwrite_footprint::{Builder, Catalog, Part, PathRow};
 use afterwrite_types::{Line, NodeId};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
@@ -33,6 +34,8 @@ struct Watch {
     asked: Option<(NodeId, Line)>,
     /// The server's own word for the state that was read.
     state: Option<String>,
+    /// What the catalog told last of search paths.
+    paths: Option<BTreeSet<PathRow>>,
     failing: bool,
 }
 
@@ -94,7 +97,8 @@ impl Watch {
         // After a failover another node is asked.
         let asked = database.site.cluster.primary().map(|primary| (primary.node, primary.line));
         if asked != self.asked {
-            *self = Self { failing: self.failing, asked, ..Self::default() };
+            let paths = self.paths.take();
+            *self = Self { failing: self.failing, asked, paths, ..Self::default() };
         }
         if self.questions.is_none() {
             let name = database.server_name();
@@ -116,10 +120,12 @@ impl Watch {
         if catalog.is_none() {
             warn!(database = database.name, "the catalog is too large to be known");
         }
-        let size = catalog.as_ref().map(afterwrite_footprint::Catalog::size).unwrap_or_default();
+        let size = catalog.as_ref().map(Catalog::size).unwrap_or_default();
+        let paths = catalog.as_ref().map(Catalog::path_settings);
         let learned = schema.learn(catalog, changes);
         if learned {
             self.state = state;
+            self.follow_paths(database, schema, paths);
         }
         if std::mem::take(&mut self.failing) {
             info!(database = database.name, "the catalog can be read again");
@@ -133,6 +139,29 @@ impl Watch {
             "the catalog was read"
         );
         Ok(learned)
+    }
+
+    /// Where search paths have changed, connections are replaced that have begun with the old
+    /// ones: in table scope what runs over them counts for all tables. (Those that are opened
+    /// from now on have the new ones.)
+    fn follow_paths(
+        &mut self,
+        database: &Database,
+        schema: &Schema,
+        paths: Option<BTreeSet<PathRow>>,
+    ) {
+        let Some(paths) = paths else { return };
+        let before = self.paths.replace(paths);
+        if before.is_none() || before == self.paths || schema.table_keys().is_none() {
+            return;
+        }
+        info!(database = database.name, "search paths have changed: connections are replaced");
+        schema.paths_have_changed();
+        let name = database.server_name();
+        let pools = database.site.cluster.pools();
+        for pools in pools.iter().filter(|pools| pools.login().database == name) {
+            pools.reconnect();
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub use mode::Mode;
 pub use orphan::WRITE_LOST;
 pub use pinned::{Causes, Pinned};
 pub use prelude::Prelude;
-pub use reading::{Reading, SearchPath};
+pub use reading::{PathMark, Reading, SearchPath};
 pub use relay::{Progress, Relayed};
 pub use rest::Resting;
 pub use scope::{Scope, TokenPolicy, key_named};

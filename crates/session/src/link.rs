@@ -8,6 +8,7 @@ use afterwrite_types::{Line, NodeId, Role, WalGeometry};
 use afterwrite_wire::server;
 
 use crate::mode::{Sequences, SessionId};
+use crate::reading::PathMark;
 use crate::settings::Fingerprint;
 use crate::shape::Shape;
 use crate::statement::StatementId;
@@ -176,6 +177,9 @@ pub struct Link {
     pub(crate) stained: Option<SessionId>,
     /// Its role may be another than who logged in.
     pub(crate) other_role: bool,
+    /// Where names are looked for on it before a session has set anything; `None` if that is
+    /// not known.
+    pub(crate) begins: Option<PathMark>,
     prepared: BTreeMap<StatementId, Plan>,
     uses: u64,
     retired: Option<&'static str>,
@@ -198,6 +202,7 @@ impl Link {
             sequences: Sequences::Untouched,
             stained: None,
             other_role: false,
+            begins: None,
             prepared: BTreeMap::new(),
             uses: 0,
             retired: None,
@@ -238,6 +243,17 @@ impl Link {
     /// exchange: it ended the server's unnamed statement.
     pub fn note_simple_query(&mut self) {
         self.unnamed = Unnamed::Unknown;
+    }
+
+    /// Notes where names are looked for on it, as it was told at login.
+    pub fn begins_at(&mut self, path: Option<PathMark>) {
+        self.begins = path;
+    }
+
+    /// Something was run on it since, and this is what it tells now. If that is another path,
+    /// neither counts: after a `RESET` it is the first again.
+    pub fn begins_still_at(&mut self, path: Option<PathMark>) {
+        self.begins = self.begins.filter(|begins| Some(*begins) == path);
     }
 
     /// Nothing owed, no transaction open: it may serve anyone.

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use afterwrite_sql::{Analysis, Pin};
 
 use crate::intent::Intent;
+use crate::scope;
 use crate::session::Session;
 use crate::statement::{Library, Prepared};
 use crate::tables::Touch;
@@ -22,6 +23,8 @@ pub struct Reading {
     pub reads: Touch,
     /// The tables it writes, if it may.
     pub writes: Touch,
+    /// Where a session was taken to begin, if names were looked for there.
+    pub begins: Option<PathMark>,
 }
 
 impl Reading {
@@ -38,7 +41,28 @@ impl Reading {
             footprint: footprint.into(),
             reads: Touch::unknown(),
             writes: Touch::unknown(),
+            begins: None,
         }
+    }
+}
+
+/// Tells apart where sessions begin to look for names without a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathMark(u128);
+
+impl PathMark {
+    /// Gives the text of which a mark is made.
+    pub const SQL: &str = "SELECT pg_catalog.concat_ws(' ', CURRENT_USER, \
+        pg_catalog.current_setting('search_path'))";
+
+    /// From what [`Self::SQL`] has given.
+    pub fn told(answer: &str) -> Self {
+        Self(scope::fingerprint(answer))
+    }
+
+    /// From the role, which `"$user"` stands for, and the value of `search_path`.
+    pub fn of(role: &str, value: &str) -> Self {
+        Self::told(&format!("{role} {value}"))
     }
 }
 

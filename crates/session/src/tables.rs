@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 
 use crate::exchange::Exchange;
 use crate::intent::Transaction;
-use crate::reading::Reading;
+use crate::link::Link;
+use crate::reading::{PathMark, Reading};
 use crate::scope;
 use crate::session::Session;
 
@@ -68,6 +69,10 @@ impl Touch {
 pub(crate) struct Touched {
     reads: SmallVec<[Key; 4]>,
     writes: SmallVec<[Key; 4]>,
+    /// Where the session was taken to begin, by whichever statement's names were looked for there.
+    begins: Option<PathMark>,
+    /// Names may be others than was found: they may be any.
+    anywhere: bool,
 }
 
 impl Session {
@@ -80,9 +85,13 @@ impl Session {
     /// Notes what a statement touches that is executed or, if it is not `run`, only prepared.
     pub(crate) fn note_touched(&mut self, reading: &Reading, run: bool) {
         let Some(tables) = self.tables else { return };
-        let Reading { reads, writes, intent, .. } = reading;
+        let Reading { reads, writes, intent, begins, .. } = reading;
         let may_write = intent.writes.is_some() || intent.unread;
         let touched = self.exchange.touched.get_or_insert_default();
+        if let Some(begins) = begins {
+            // Of two, the connection can have but one.
+            touched.anywhere |= touched.begins.replace(*begins).is_some_and(|it| it != *begins);
+        }
         if reads.unknown {
             add(&mut touched.reads, &[tables.all]);
         } else if !reads.tables.is_empty() || !may_write && is_query(&reading.analysis) {
@@ -105,6 +114,22 @@ impl Session {
         }
     }
 
+    /// Takes up which connection it is that the exchange runs on. `true` if only now it turns
+    /// out that names may be others there than was found: its reads ask for more than before.
+    ///
+    /// What the catalog tells of a role's path holds for connections that are opened from then
+    /// on. Others go on with the path that they have begun with, and one on which the operator's
+    /// own query has set another begins there.
+    pub fn looks_elsewhere(&mut self, link: &Link) -> bool {
+        let Some(touched) = self.exchange.touched.as_mut() else { return false };
+        let is_known = touched.begins.is_none() || touched.begins == link.begins;
+        if is_known || touched.anywhere {
+            return false;
+        }
+        touched.anywhere = true;
+        true
+    }
+
     /// The keys of the tables that the exchange reads.
     pub fn tables_read(&self) -> SmallVec<[Key; 4]> {
         let Some(tables) = self.tables else { return SmallVec::new() };
@@ -113,6 +138,7 @@ impl Session {
         match &self.exchange.touched {
             // What it is going to read is not known yet.
             _ if begins || intent.unread => SmallVec::from_slice(&[tables.all]),
+            Some(touched) if touched.anywhere => SmallVec::from_slice(&[tables.all]),
             Some(touched) => touched.reads.clone(),
             None => SmallVec::new(),
         }
@@ -126,7 +152,8 @@ impl Session {
             None => SmallVec::new(),
         };
         let intent = &self.exchange.intent;
-        if intent.unread || intent.opaque || intent.commits_prepared {
+        let anywhere = self.exchange.touched.as_ref().is_some_and(|touched| touched.anywhere);
+        if anywhere || intent.unread || intent.opaque || intent.commits_prepared {
             add(&mut keys, &[tables.unknown, tables.all]);
         }
         keys
@@ -135,7 +162,8 @@ impl Session {
     /// Keeps what the statements of an open transaction touched until it ends.
     pub(crate) fn keep_written_tables(&mut self, exchange: &Exchange) {
         let Some(tables) = self.tables else { return };
-        let unclear = exchange.intent.unread || exchange.intent.opaque;
+        let anywhere = exchange.touched.as_ref().is_some_and(|touched| touched.anywhere);
+        let unclear = anywhere || exchange.intent.unread || exchange.intent.opaque;
         let unknown = unclear.then_some([tables.unknown, tables.all]).into_iter().flatten();
         let known = exchange.touched.iter().flat_map(|touched| touched.writes.iter().copied());
         for key in known.chain(unknown) {

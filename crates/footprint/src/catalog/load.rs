@@ -19,7 +19,7 @@ const RELATIONS_MAX: usize = 200_000;
 const FUNCTIONS_MAX: usize = 100_000;
 
 /// The value of `search_path` for some.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathRow {
     /// The role it is for; `None` for all.
     pub role: Option<Box<str>>,

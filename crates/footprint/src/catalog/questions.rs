@@ -255,7 +255,8 @@ const COLUMNS: &str = "\
     WHERE a.attrelid >= 16384 AND a.attnum > 0 AND a.atttypid >= 16384 \
       AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT a.attisdropped";
 
-/// How many rows of a catalog there are, and which transactions made them.
+/// How many rows of a catalog there are, and which transactions made them; and the path that
+/// the server's configuration sets.
 macro_rules! marks {
     ($(($catalog:literal, $which:literal)),+ $(,)?) => {
         concat!(
@@ -264,7 +265,8 @@ macro_rules! marks {
                 ", (SELECT pg_catalog.concat_ws(':', pg_catalog.count(*), \
                    pg_catalog.sum(xmin::text::bigint)) FROM pg_catalog.", $catalog, " ", $which, ")",
             )+
-            ")"
+            // The server's own, which is in no catalog.
+            ", (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))"
         )
     };
 }

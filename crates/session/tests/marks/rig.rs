@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use afterwrite_core::{Key, Proof, Reason};
 use afterwrite_session::{
-    Dispatch, Gathered, Library, Limits, Link, LinkSpec, Place, Prepared, Progress, Reading,
-    Request, Route, SearchPath, Session, Settings, StatementId, TableKeys, Touch,
+    Dispatch, Gathered, Library, Limits, Link, LinkSpec, PathMark, Place, Prepared, Progress,
+    Reading, Request, Route, SearchPath, Session, Settings, StatementId, TableKeys, Touch,
 };
 use afterwrite_types::{
     Level, Line, Lsn, Moment, Need, NodeId, Position, Role, Sequence, SystemId, Timeline,
@@ -42,7 +42,7 @@ impl Library for Shelf {
     }
 
     /// Whatever stands behind `FROM` is read, and what behind `INTO` is written.
-    fn reading(&self, text: &[u8], _: SearchPath<'_>) -> Arc<Reading> {
+    fn reading(&self, text: &[u8], path: SearchPath<'_>) -> Arc<Reading> {
         let reading = Reading::of_words(text);
         let text = String::from_utf8_lossy(text).into_owned();
         let behind = |word: &str| {
@@ -51,7 +51,8 @@ impl Library for Shelf {
             let tables = names.map(|pair| TableKeys::table("db", pair[1])).collect();
             Touch { tables, unknown: text.contains("hidden") }
         };
-        Arc::new(Reading { reads: behind("FROM"), writes: behind("INTO"), ..reading })
+        let begins = (path == SearchPath::Initial).then(|| PathMark::of("app", "public"));
+        Arc::new(Reading { reads: behind("FROM"), writes: behind("INTO"), begins, ..reading })
     }
 }
 

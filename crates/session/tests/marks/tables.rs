@@ -1,6 +1,6 @@
 //! Table scope: tables are keys that nobody names.
 
-use afterwrite_session::TableKeys;
+use afterwrite_session::{PathMark, TableKeys};
 
 use crate::rig::{PRIMARY, Rig, batch, captured, done, name_of, parse, query, sync};
 
@@ -108,4 +108,55 @@ fn a_change_of_the_schema_is_told() {
     assert!(!run("INSERT INTO t VALUES (1)", "INSERT 0 1", b'T'));
     assert!(run("COMMIT", "COMMIT", b'I'));
     assert!(!run("INSERT INTO t VALUES (2)", "INSERT 0 1", b'I'));
+}
+
+/// What it is found to touch depends on where the connection that it gets looks for names.
+#[test]
+fn over_a_connection_that_looks_elsewhere_names_may_be_any() {
+    let elsewhere = [None, Some(PathMark::of("app", "other")), Some(PathMark::of("you", "public"))];
+    for path in elsewhere {
+        let mut rig = rig();
+        rig.link.begins_at(path);
+        rig.request(&query("SELECT 1 FROM t"));
+        assert!(rig.session.looks_elsewhere(&rig.link), "{path:?}");
+        assert!(!rig.session.looks_elsewhere(&rig.link), "it is known by now");
+        let asks: Vec<_> = rig.session.tables_read().iter().map(|key| name_of(*key)).collect();
+        assert_eq!(asks, ["all"], "{path:?}");
+    }
+}
+
+#[test]
+fn over_such_a_connection_a_transaction_may_write_anything() {
+    for path in [None, Some(PathMark::of("app", "other"))] {
+        let mut rig = rig();
+        rig.link.begins_at(path);
+        rig.request(&query("BEGIN"));
+        rig.finish(PRIMARY, &done("BEGIN", b'T'));
+        rig.request(&query("INSERT INTO t VALUES (1)"));
+        assert!(rig.session.looks_elsewhere(&rig.link));
+        assert_eq!(rig.marked(), ["table t", "all", "unknown"]);
+        rig.finish(PRIMARY, &done("INSERT 0 1", b'T'));
+        rig.request(&query("COMMIT"));
+        assert!(rig.marked().contains(&"unknown".to_owned()), "{path:?}");
+    }
+}
+
+#[test]
+fn over_a_connection_that_looks_where_it_should_names_are_known() {
+    let mut rig = rig();
+    let path = Some(PathMark::told("app public"));
+    rig.link.begins_at(path);
+    rig.link.begins_still_at(path);
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    assert!(!rig.session.looks_elsewhere(&rig.link));
+    assert_eq!(rig.marked(), ["table t", "all"]);
+}
+
+#[test]
+fn a_connection_whose_path_the_operators_query_has_set_begins_nowhere_that_is_known() {
+    let mut rig = rig();
+    rig.link.begins_at(Some(PathMark::of("app", "other")));
+    rig.link.begins_still_at(Some(PathMark::of("app", "public")));
+    rig.request(&query("INSERT INTO t VALUES (1)"));
+    assert!(rig.session.looks_elsewhere(&rig.link));
 }

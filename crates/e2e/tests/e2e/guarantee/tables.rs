@@ -339,3 +339,73 @@ async fn control(bed: &Bed) -> impl Future<Output = ()> {
         assert!(stale > 0, "no read was stale without it");
     }
 }
+
+/// Server connections look for names where the operator's query has set them to, or where their
+/// role began when they were opened, whatever the catalog tells of the role by now.
+#[tokio::test]
+async fn where_server_connections_look_for_names_is_known() {
+    let plan = Plan { apply_delay: vec![Duration::from_millis(300); 2], ..Plan::default() };
+    let set = ["routing.table_scope=true", "routing.catalog_interval=2s", "admin.users=app"];
+    let set = set.map(|one| ["--set", one]).concat();
+    let bed = Bed::with(plan, &set).await;
+    bed.prepare(SCHEMA).await;
+    let mut checks = Checks::default();
+    checks.run("by the operator's query", path_of_connect_query(&bed)).await;
+    checks.run("by a change of the role", path_of_role(&bed)).await;
+}
+
+async fn path_of_connect_query(bed: &Bed) {
+    let query = "pool.connect_query=SET search_path = other";
+    let proxy = bed.another(&["--set", "routing.table_scope=true", "--set", query]).await;
+    let [writer, reader] = [connect(&proxy.url()).await, connect(&proxy.url()).await];
+    knows_the_catalog(&reader).await;
+    for _ in 0..3 {
+        assert_eq!(row_goes_to(&writer, &reader).await, [1, 0]);
+    }
+}
+
+async fn path_of_role(bed: &Bed) {
+    let [writer, reader] = [connect(&bed.proxy.url()).await, connect(&bed.proxy.url()).await];
+    let direct = connect(&bed.direct()).await;
+    let console =
+        connect(&format!("postgres://app@127.0.0.1:{}/afterwrite", bed.proxy.port())).await;
+    knows_the_catalog(&reader).await;
+    assert_eq!(row_goes_to(&writer, &reader).await, [0, 1]);
+    // The catalog tells the new path, and what is open has the old one.
+    direct.batch_execute("ALTER ROLE CURRENT_USER SET search_path = other").await.unwrap();
+    let mut places = Vec::new();
+    for _ in 0..6 {
+        places.push(row_goes_to(&writer, &reader).await);
+    }
+    assert_eq!(places.last(), Some(&[1, 0]), "connections were not replaced: {places:?}");
+    caught_up(&reader, "SELECT count(*) FROM public.quiet").await;
+    // What is opened has the new path, and the catalog still tells the old one.
+    direct.batch_execute("ALTER ROLE CURRENT_USER RESET search_path").await.unwrap();
+    console.simple_query("RECONNECT").await.unwrap();
+    for _ in 0..6 {
+        row_goes_to(&writer, &reader).await;
+    }
+    assert_eq!(row_goes_to(&writer, &reader).await, [0, 1]);
+}
+
+async fn knows_the_catalog(reader: &Client) {
+    eventually("the catalog is known", Duration::from_secs(10), async || {
+        number(reader, "SELECT count(*) FROM public.quiet").await;
+        text(reader, "SHOW afterwrite.last_decision").await.contains("reads public.quiet; ")
+    })
+    .await;
+}
+
+/// Writes a row to whatever a name stands for: that one has it at once, the other has not.
+async fn row_goes_to(writer: &Client, reader: &Client) -> [i64; 2] {
+    const THERE: &str = "SELECT count(*) FROM other.twin";
+    const HERE: &str = "SELECT count(*) FROM public.twin";
+    // The replicas have all, and are asked.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let before = [number(reader, THERE).await, number(reader, HERE).await];
+    writer.batch_execute("INSERT INTO twin VALUES (1)").await.unwrap();
+    let after = [number(reader, THERE).await, number(reader, HERE).await];
+    let found = [after[0] - before[0], after[1] - before[1]];
+    assert!([[1, 0], [0, 1]].contains(&found), "a row went to one, and both got {found:?}");
+    found
+}
