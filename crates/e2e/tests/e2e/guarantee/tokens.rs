@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use afterwrite_cluster::{Cluster, Plan};
 
-use crate::support::{Bed, Checks, Proxy, Raw, afterwrite, connect, eventually, number, run, text};
+use crate::support::{
+    Bed, Checks, Proxy, Raw, afterwrite, connect, eventually, number, run, sqlstate, text,
+};
 
 const ONE: &str = "1:the first secret of these tests is long enough";
 const TWO: &str = "2:the second secret of these tests is long too";
@@ -147,11 +149,15 @@ async fn several(proxy: &Proxy) {
     }
 }
 
-/// It says nothing to the proxy, and ties the client to the primary.
+/// It would say nothing to the proxy: who tries is told so. Where the name is not in the text
+/// nobody can see it, and the client is tied to the primary.
 async fn by_set_config(proxy: &Proxy) {
     let token = write(proxy, 92).await;
     let client = connect(&proxy.url()).await;
     let row = client.query_one("SELECT set_config('afterwrite.token', $1, false)", &[&token]).await;
+    assert_eq!(sqlstate(&row.unwrap_err()), "0A000");
+    let name = "afterwrite.token";
+    let row = client.query_one("SELECT set_config($1, $2, false)", &[&name, &token]).await;
     assert_eq!(row.unwrap().get::<_, String>(0), token);
     assert_eq!(number(&client, "SELECT v FROM t WHERE id = 92").await, 1);
     let decision = text(&client, "SHOW afterwrite.last_decision").await;
