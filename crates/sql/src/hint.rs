@@ -581,7 +581,11 @@ mod tests {
         #[test]
         fn literals_give_no_hints(pieces in prop::collection::vec(piece(), 0..40)) {
             let inside = format!("/* afterwrite: primary */ -- afterwrite: primary\n{}", pieces.concat());
-            let dollar = inside.replace("$a$", "");
+            let mut dollar = inside.clone();
+            while dollar.contains("$a$") {
+                // What is left around one may be another.
+                dollar = dollar.replace("$a$", "");
+            }
             for sql in [
                 format!("SELECT '{}'", inside.replace('\'', "''")),
                 format!("SELECT E'{}'", inside.replace('\\', "\\\\").replace('\'', "\\'")),
