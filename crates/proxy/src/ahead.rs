@@ -59,9 +59,7 @@ impl Client {
         }
         let card = self.begin_wait_with_link(Stage::Waiting).await;
         let shows = self.wait_for_primary(node, &card).await;
-        if let Some(link) = &self.link {
-            self.aim(link);
-        }
+        self.end_wait_with_link();
         shows
     }
 

@@ -275,6 +275,13 @@ impl Client {
         card
     }
 
+    /// That wait is over: what runs over the connection from now on may be cancelled.
+    pub(crate) fn end_wait_with_link(&self) {
+        if let Some(link) = &self.link {
+            self.aim(link);
+        }
+    }
+
     /// Cancel requests of the client hit this connection from now on.
     pub(crate) fn aim(&self, link: &Claimed) {
         link.card.serve(self.registered.card.id);

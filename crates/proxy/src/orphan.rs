@@ -57,9 +57,7 @@ impl Client {
             () = self.tenant.cluster().ask_who_is_primary(limit) => Ok(()),
             () = card.interrupted() => Err(cancelled()),
         };
-        if let Some(link) = &self.link {
-            self.aim(link);
-        }
+        self.end_wait_with_link();
         if let Some(primary) = self.tenant.cluster().primary() {
             self.session.note_primary(primary.line);
         }

@@ -17,10 +17,6 @@ use crate::roster::Life;
 use crate::route::proves;
 use crate::terms::{TOO_FAR_BEHIND, whole_ms};
 
-/// What else the client can do.
-const NOT_READ_ONLY: &str = "begin the transaction without READ ONLY, or with the hint \
-     /* afterwrite: primary */ on BEGIN";
-
 /// Between looks at a replica that is not there yet.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -35,6 +31,7 @@ impl Client {
             return Err(end_unsynced());
         }
         if self.session.goes_on_behind_end() {
+            self.session.go_on_behind_end();
             return Box::pin(self.await_replica()).await;
         }
         if !self.session.was_raised() {
@@ -56,9 +53,7 @@ impl Client {
             placed = self.await_raised() => placed,
             () = card.interrupted() => Err(cancelled()),
         };
-        if let Some(link) = &self.link {
-            self.aim(link);
-        }
+        self.end_wait_with_link();
         placed
     }
 
@@ -125,7 +120,10 @@ fn lock_on_replica() -> Report {
         "The replica would grant it among its own locks, where nobody on the primary sees it. The \
          statement was not sent.",
     )
-    .hint(NOT_READ_ONLY)
+    .hint(
+        "begin the transaction without READ ONLY, or with the hint /* afterwrite: primary */ on \
+         BEGIN",
+    )
 }
 
 fn end_unsynced() -> Report {

@@ -83,18 +83,19 @@ impl Session {
 
     /// Every node was asked, and the primary is on this line: a token of a newer one is counted.
     pub fn note_primary(&mut self, line: Line) {
-        let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
-        let mut tokens = hinted.into_iter().chain(self.scope.orphans.ahead);
-        if tokens.any(|token| token.line.is_newer_than(line)) {
+        if self.tokens_ahead().any(|token| token.line.is_newer_than(line)) {
             self.scope.tokens.counts_mut().future += 1;
         }
     }
 
     fn seen_beyond(&self, line: Line) -> Option<Position> {
-        let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
-        let tokens = hinted.into_iter().chain(self.scope.orphans.ahead);
-        let mut seen = tokens.chain(self.scope.floor().position());
+        let mut seen = self.tokens_ahead().chain(self.scope.floor().position());
         seen.find(|seen| seen.line.is_newer_than(line))
+    }
+
+    fn tokens_ahead(&self) -> impl Iterator<Item = Position> {
+        let hinted = self.exchange.hints.as_ref().and_then(|hints| hints.ahead);
+        hinted.into_iter().chain(self.scope.orphans.ahead)
     }
 
     /// Notes that a floor which counts for this client, a key's, is an orphan.

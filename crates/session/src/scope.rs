@@ -365,7 +365,6 @@ impl Scope {
         *place = source;
     }
 
-    /// The transaction is over.
     /// Something may stand behind the end of the transaction in the same breath: what was set
     /// for the transaction counts there only if it asks for more.
     pub(crate) fn go_on_behind_end(&mut self) {
@@ -378,6 +377,7 @@ impl Scope {
         }
     }
 
+    /// The transaction is over.
     pub(crate) fn end_transaction(&mut self) {
         self.raised = false;
         if let Some(own) = &mut self.own {

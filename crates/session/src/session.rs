@@ -381,12 +381,13 @@ impl Session {
     /// Whether what was gathered may end the open transaction and go on behind its end, as
     /// `COMMIT AND CHAIN` does: that is not part of the transaction, and must see what a new
     /// one must.
-    pub fn goes_on_behind_end(&mut self) -> bool {
-        let may = self.in_transaction() && self.exchange.intent.transaction == Transaction::Mixed;
-        if may {
-            self.scope.go_on_behind_end();
-        }
-        may
+    pub fn goes_on_behind_end(&self) -> bool {
+        self.in_transaction() && self.exchange.intent.transaction == Transaction::Mixed
+    }
+
+    /// It is about to go on there: what was set for the transaction asks for nothing less.
+    pub fn go_on_behind_end(&mut self) {
+        self.scope.go_on_behind_end();
     }
 
     /// Whether more may follow in the same batch behind the end of the open transaction, which

@@ -6,7 +6,7 @@ use afterwrite_sql::{Sets, sets_of_body};
 
 use super::questions::Part;
 use super::relation::{Full, Oid, Relation, RelationKind};
-use super::settings::Bodies;
+use super::settings::{self, Bodies};
 use super::types::{Cast, CastContext, Operator};
 use super::{Catalog, Defaults, Function, Volatility};
 use crate::grammar;
@@ -356,9 +356,7 @@ fn is_of_one_server(word: &str) -> bool {
 }
 
 fn words(source: &str) -> impl Iterator<Item = &str> {
-    source
-        .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
-        .filter(|word| !word.is_empty())
+    settings::words(source).map(|(word, _)| word)
 }
 
 fn oid(text: &str) -> Option<Oid> {

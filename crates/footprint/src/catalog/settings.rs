@@ -178,7 +178,7 @@ impl Catalog {
 }
 
 /// The words of a text, and whether a parenthesis follows.
-fn words(source: &str) -> impl Iterator<Item = (&str, bool)> + Clone {
+pub(super) fn words(source: &str) -> impl Iterator<Item = (&str, bool)> + Clone {
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
     let mut rest = source;
     std::iter::from_fn(move || {

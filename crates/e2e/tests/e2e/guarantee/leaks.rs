@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use afterwrite_wire::client::{self, STATEMENT};
 
-use crate::support::{Bed, Checks, Raw, Reply, connect, text};
+use crate::support::{Bed, Checks, Raw, Reply, connect, query, text};
 
 /// How long a client waits that is kept off a connection, in these tests.
 const KEPT_OFF: Duration = Duration::from_millis(80);
@@ -96,10 +96,6 @@ fn message(build: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     build(&mut out);
     out
-}
-
-fn query(sql: &str) -> Vec<u8> {
-    message(|out| client::query(out, sql))
 }
 
 /// Parse, Bind and Execute, without the Sync.

@@ -6,7 +6,7 @@ use afterwrite_cluster::Plan;
 use afterwrite_wire::client;
 use afterwrite_wire::server::command_tag;
 
-use crate::support::{Bed, Checks, Proxy, Raw, connect, number, sqlstate, text};
+use crate::support::{Bed, Checks, Proxy, Raw, batch, connect, number, query, sqlstate, text};
 
 const ON_REPLICA: &str = "SELECT pg_is_in_recovery()";
 
@@ -302,21 +302,6 @@ async fn a_transaction_that_cannot_show_what_is_asked_for_has_failed() {
     }
     checks.run("sent ahead", fails_ahead(&bed, &hurried)).await;
     checks.run("cancelled", fails_when_cancelled(&bed, strong)).await;
-}
-
-fn query(sql: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    client::query(&mut out, sql);
-    out
-}
-
-fn batch(sql: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    client::parse(&mut out, "", sql, &[]);
-    client::bind(&mut out, "", "", &[], &[], &[]);
-    client::execute(&mut out, "", 0);
-    client::sync(&mut out);
-    out
 }
 
 /// What a client is told: errors' codes, what was completed, rows, and the status of "ready".

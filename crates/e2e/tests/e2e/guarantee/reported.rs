@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use afterwrite_cluster::Plan;
-use afterwrite_wire::client;
 use afterwrite_wire::server::{ParameterStatus, ready_status};
 
 use super::writes::{SCHEMA, WAYS};
-use crate::support::{Bed, Checks, Proxy, Raw, Reply};
+use crate::support::{Bed, Checks, Proxy, Raw, Reply, batch};
 
 /// What all proxies of the test sign with.
 const KEYS: &str = "tokens.keys=1:a secret of the tests that is long enough";
@@ -59,16 +58,6 @@ impl Told {
         let hint = format!("SELECT count(*) FROM log /*afterwrite.token='{}'*/", self.token);
         assert_eq!(Raw::login(other.port(), &[]).await.ask(&hint).await, [rows]);
     }
-}
-
-/// Parse, Bind, Execute, Sync.
-fn batch(sql: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    client::parse(&mut out, "", sql, &[]);
-    client::bind(&mut out, "", "", &[], &[], &[]);
-    client::execute(&mut out, "", 0);
-    client::sync(&mut out);
-    out
 }
 
 #[tokio::test]

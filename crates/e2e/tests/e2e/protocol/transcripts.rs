@@ -3,6 +3,7 @@
 use afterwrite_wire::client::{self, PORTAL, STATEMENT};
 use afterwrite_wire::server::ErrorFields;
 
+pub(super) use crate::support::query;
 use crate::support::{ANSWER_MAX, Bed, Checks, Raw, Reply, connect, eventually, number, within};
 
 /// What to send, then the tags of the replies to wait for, in this order; `$` is the
@@ -13,10 +14,6 @@ fn message(build: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     build(&mut out);
     out
-}
-
-pub(super) fn query(sql: &str) -> Vec<u8> {
-    message(|out| client::query(out, sql))
 }
 
 pub(super) fn parse(name: &str, sql: &str) -> Vec<u8> {

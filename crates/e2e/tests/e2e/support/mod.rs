@@ -22,7 +22,7 @@ pub(crate) use encrypted::trusting;
 pub(crate) use guarantee::guarantee;
 pub(crate) use metrics::Metrics;
 pub(crate) use proxy::Proxy;
-pub(crate) use raw::{Raw, Reply};
+pub(crate) use raw::{Raw, Reply, batch, query};
 pub(crate) use relay::Relay;
 pub(crate) use run::{Ran, psql, run, run_in};
 pub(crate) use sql::{connect, eventually, number, sqlstate, text, within};

@@ -11,6 +11,23 @@ use tokio::net::TcpStream;
 
 use super::within;
 
+/// A simple query.
+pub(crate) fn query(sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::query(&mut out, sql);
+    out
+}
+
+/// Parse, Bind, Execute, Sync.
+pub(crate) fn batch(sql: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    client::parse(&mut out, "", sql, &[]);
+    client::bind(&mut out, "", "", &[], &[], &[]);
+    client::execute(&mut out, "", 0);
+    client::sync(&mut out);
+    out
+}
+
 /// No test's message is larger.
 const MESSAGE_MAX: usize = 1 << 30;
 
